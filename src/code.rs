@@ -1,0 +1,151 @@
+//! The error codes: every way in which a file, a text, a run or a request can be refused.
+//!
+//! A code stands here once, with its number, title, and what a person can do about it. The enums of
+//! the stages (`LoadError`, `VerifyError`,
+//! `AsmError`, `Trap`) point at a row; `fusevm explain`
+//! and the specification print the table. Numbers are literals, never reused: a retired one stays
+//! reserved.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($($number:literal $name:ident $title:literal $help:literal;)*) => {
+        /// A stable error code, printed as `E0nnn`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u16)]
+        pub enum Code {
+            $(#[doc = $title] $name = $number,)*
+        }
+
+        impl Code {
+            /// Every code, ascending.
+            pub const ALL: &[Code] = &[$(Code::$name,)*];
+
+            /// What went wrong, in a few words.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$name => $title,)* }
+            }
+
+            /// What the person who sees it can do.
+            pub fn help(self) -> &'static str {
+                match self { $(Code::$name => $help,)* }
+            }
+
+            /// The code's identifier in this crate, used by test vectors.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$name => stringify!($name),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // E01xx: the file and its layout.
+    101 Unreadable "the file can't be read" "check that it exists, is a regular file, and that you may read it";
+    102 NotFvbc "this is not a .fvbc file" "build one with `fusevm build`, or run a script with its own interpreter";
+    103 WrongMajor "the file was written for another major version of the format" "rebuild it from source with this version, or run it with the version that wrote it";
+    104 Truncated "the file ends before its contents do" "copy or build it again: it was cut short or is still being written";
+    105 DamagedHeader "neither header slot is intact" "the file is damaged: copy or build it again";
+    106 DamagedRoot "the root record is damaged" "the file is damaged: copy or build it again";
+    107 DamagedIndex "an index node is damaged" "the file is damaged: copy or build it again";
+    108 DamagedRecord "a chunk's record is damaged" "the file is damaged: copy or build it again";
+    109 DamagedSection "a section is damaged" "the file is damaged: copy or build it again";
+    110 UnknownSection "the file needs a section that this reader doesn't know" "use the version of fusevm that wrote it, or a newer one";
+    111 NewerOpset "the file uses ops of a newer opset level" "use the version of fusevm that wrote it, or a newer one";
+    112 WrongContents "the contents differ from what the root hash says" "the file was changed after it was written: copy or build it again";
+    113 OverLimit "a size in the file exceeds a limit of the format" "split the module; the limits stand in the specification";
+    114 BadStructure "the file's structure contradicts itself" "the writer of the file has an error: report it to whom the header names";
+    115 ChangedWhileRead "the file was changed while it was read" "replace module files by a rename, never in place; then run again";
+    116 NoSuchChunk "the module has no chunk of that name" "`fusevm list FILE` shows the names";
+    117 DuplicateChunk "two chunks have the same name space and name" "give each chunk of a module its own name";
+    118 NotCanonical "the bytes are not in canonical form" "write the module again with a conforming writer";
+
+    // E02xx: code that doesn't verify.
+    201 BadOpcode "no such opcode" "the code section is damaged, or was written for a newer opset";
+    202 BadOperand "an operand is out of its range" "the frontend that wrote the chunk has an error";
+    203 CodeTooShort "the code ends inside an instruction" "the frontend that wrote the chunk has an error";
+    204 BadConstant "no such constant" "the index is past the constant pool";
+    205 BadName "no such name" "the index is past the name table";
+    206 BadBlock "no such block range" "the index is past the block table";
+    207 BadTarget "a jump leaves the chunk" "targets run from 0 to the number of ops";
+    208 BadSub "a sub's entry lies outside of the code" "the frontend that wrote the chunk has an error";
+    209 BadImport "the import table contradicts itself" "each import stands once, in order, with an effect within limits";
+    210 StackMismatch "paths of different stack height meet" "make each path leave the same number of values";
+    211 Underflow "an op takes more than is on the stack" "push its operands first";
+    212 CrossesRegion "control crosses the border of a block or a sub" "jumps stay within their block and sub";
+    213 ArityMismatch "a sub is called with different numbers of arguments" "call it with one number, or declare it";
+    214 ReturnMismatch "a sub returns a value on one path and none on another" "use one of `Return` and `ReturnValue` in a sub";
+    215 ScopeMismatch "scopes don't nest" "pair each PushFrame with a PopFrame on every path";
+    216 WrongMaxStack "the declared stack maximum is not the computed one" "the frontend that wrote the chunk has an error";
+    217 UnknownEffect "an op's effect on the stack is unknown" "declare the import's effect";
+    218 TouchesFrames "a handler may change frames or the instruction pointer" "such a chunk runs loose";
+    219 BlockResult "a block leaves the wrong number of values" "map, grep and sort blocks leave one; a foreach block none";
+    220 StackTooHigh "the stack height exceeds its limit" "split the expression";
+
+    // E03xx: the text form.
+    301 BadCharacter "a character that doesn't belong here" "strings stand in double quotes, comments begin with `;`";
+    302 UnclosedString "a string without its end" "close it with a double quote on the same line";
+    303 BadEscape "an unknown escape in a string" "known are \\n \\t \\r \\0 \\\\ \\\" \\e \\xHH and \\u{H}";
+    304 BadNumber "a number that can't be read" "integers fit i64; floats need a digit on both sides of the point";
+    305 UnknownMnemonic "no such op" "`fusevm spec` lists the mnemonics";
+    306 UnknownDirective "no such directive" "see the text form's chapter in the specification";
+    307 MissingOperand "an operand is missing" "`fusevm spec` shows each op's operands";
+    308 ExtraOperand "more operands than the op takes" "`fusevm spec` shows each op's operands";
+    309 WrongOperand "an operand of the wrong kind" "`fusevm spec` shows each op's operands";
+    310 UnknownLabel "no such label in this chunk" "define it with `name:` in the same chunk";
+    311 DuplicateLabel "the label is defined twice" "rename one of them";
+    312 UnknownSymbol "no such constant, slot, block or name" "declare it before its use";
+    313 DuplicateSymbol "the symbol is declared twice" "rename one of them";
+    314 MisplacedDirective "the directive doesn't belong here" "see the text form's chapter in the specification";
+    315 TableFull "a table of the chunk is full" "constants and names are limited to 65,536 each";
+    316 TextTooLarge "the text exceeds a limit" "split the module";
+
+    // E04xx: traps of a running program.
+    401 OutOfFuel "the program used up its fuel" "raise `--fuel`, or look for a loop without end";
+    402 TooDeep "calls are nested too deep" "raise `--max-depth`, or look for a recursion without end";
+    403 ValueTooLarge "a value would exceed the size limit" "raise `--max-value`, or build it in pieces";
+    404 OutOfMemory "the program exceeds its memory limit" "raise `--max-memory`";
+    405 OutputLimit "the program exceeds its output limit" "raise the limit, or print less";
+    406 Deadline "the program ran past its deadline" "raise `--timeout`";
+    407 Interrupted "the program was interrupted" "the embedder or a signal asked it to stop";
+    408 UnknownSub "a call of a sub that doesn't exist" "define the sub, or import the function";
+    409 NegativeIndex "a store at a negative index" "check the index before the store";
+    410 NeedsHost "the op needs something that this host doesn't have" "run it with a host that provides it";
+    411 BadJump "a jump to a place outside of the code" "the loose chunk has an error";
+    412 BlockFailed "a block ended in a way that its op can't use" "leave a block by its end";
+    413 HandlerPanicked "a handler of the embedder panicked" "the embedder has an error";
+    414 HostFailed "an operation of the host failed" "see the message for its cause";
+    415 WorkLimit "a value is nested or shared so much that it can't be walked within the limit" "keep values simpler; shared nests grow exponentially";
+    416 WrongEffect "a handler broke the effect that its import declares" "the embedder and the module disagree: rebuild one of them";
+    417 LooseRefused "the chunk is loose and this host runs only strict ones" "see `fusevm check` for the reason";
+    418 MissingImport "the module needs something that this host doesn't provide" "register it, or use the host that the module was built for";
+
+    // E05xx: the policy.
+    501 Denied "the policy denies what the program needs" "allow it with `--allow`, if you trust the program";
+
+    // E06xx: the command line.
+    601 BadUsage "the command line can't be understood" "`fusevm help` shows the commands";
+    602 CantWrite "the output can't be written" "check the folder, its permissions and the space left";
+    603 BadImportBlob "the blob is not a chunk of the 0.9 line" "it must hold a bincode 1 `Chunk` or a list of (name, Chunk)";
+}
+
+impl Code {
+    /// The code of a number, if there is one.
+    pub fn from_number(number: u16) -> Option<Code> {
+        Code::ALL
+            .iter()
+            .copied()
+            .find(|code| code.number() == number)
+    }
+
+    /// The number behind the `E`.
+    pub fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "E{:04}", self.number())
+    }
+}

@@ -1,0 +1,9 @@
+//! The values of the VM and what ops mean on them.
+
+/// Placeholder until the room is furnished.
+#[derive(Debug, Clone, Default)]
+pub enum Value {
+    /// No value.
+    #[default]
+    Undef,
+}
