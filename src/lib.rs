@@ -1,7 +1,9 @@
 //! fusevm: a language-agnostic bytecode VM with a safe, versioned file format.
+pub mod chunk;
 pub mod code;
 pub mod op;
 pub mod value;
 
+pub use chunk::{Chunk, ChunkBuilder};
 pub use op::Op;
 pub use value::Value;
