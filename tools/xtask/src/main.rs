@@ -1,5 +1,6 @@
 //! Chores of the repository, run as `cargo run --release -p xtask -- CHORE`.
 
+mod ci;
 mod r#gen;
 
 use clap::{Parser, Subcommand};
@@ -14,6 +15,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Check formatting, lints, generated files and documentation, and run all tests.
+    Ci,
     /// Write the generated files: chapters of the specification.
     Gen {
         /// Write nothing; fail if a file is stale.
@@ -24,6 +27,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
+        Chore::Ci => ci::run(&root()),
         Chore::Gen { check } => r#gen::run(&root(), check),
     }
 }
