@@ -59,7 +59,7 @@ use std::collections::HashMap;
 
 /// The most that the string form of an array may take where no budget is given: a unit for each
 /// element visited and each byte. Past it the form is `(array)`.
-pub const MAX_UNBUDGETED_FORM: u64 = 1 << 28;
+pub const MAX_UNBUDGETED_FORM: u64 = 1 << 26;
 
 /// A value: scalars inline, all else behind one counted pointer, copied on write.
 #[derive(Clone, Default)]
@@ -288,6 +288,27 @@ impl std::fmt::Debug for Value {
         walk::debug(self, f)
     }
 }
+
+/// Equality and `Debug` of what a value holds are those of the value that holds it.
+macro_rules! like_the_value {
+    ($($held:ident)*) => {
+        $(
+            impl PartialEq for $held {
+                fn eq(&self, other: &$held) -> bool {
+                    Value::$held(self.clone()) == Value::$held(other.clone())
+                }
+            }
+
+            impl std::fmt::Debug for $held {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    Value::$held(self.clone()).fmt(f)
+                }
+            }
+        )*
+    };
+}
+
+like_the_value! { Array Hash Ref }
 
 #[cfg(test)]
 mod tests;

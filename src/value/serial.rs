@@ -49,8 +49,11 @@ impl Drop for Level {
     }
 }
 
-/// Counts what is written below the outermost value.
+/// Counts what is written within the outermost value.
 fn count_written<E: ser::Error>(bytes: usize) -> Result<(), E> {
+    if DEPTH.get() == 0 {
+        return Ok(());
+    }
     let written = WRITTEN.get().saturating_add(bytes as u64);
     WRITTEN.set(written);
     if written > MAX_WRITTEN {
