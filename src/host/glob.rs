@@ -15,8 +15,9 @@ use std::fs::DirEntry;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
+use super::HostError;
 use super::pattern::{PATTERN_LIMIT, Pattern};
-use super::{HostError, printable};
+use super::unix::printable;
 
 /// How many directory entries and paths one walk looks at.
 const MAX_STEPS: usize = 1 << 24;
@@ -39,7 +40,7 @@ pub(super) fn glob(
         found: BTreeSet::new(),
         pending: Vec::new(),
         pending_bytes: 0,
-        seen: HashSet::new(),
+        seen: plan.has_many_ways().then(HashSet::new),
         steps: 0,
     };
     walk.postpone(Place {
@@ -48,7 +49,7 @@ pub(super) fn glob(
         within_deep: false,
     })?;
     while let Some(place) = walk.pending.pop() {
-        if !walk.remembers_places() {
+        if walk.seen.is_none() {
             walk.pending_bytes -= place.cost();
         }
         walk.visit(place)?;
@@ -111,6 +112,12 @@ impl Plan {
         let root = root.to_vec();
         Ok(Some(Plan { root, components }))
     }
+
+    /// Whether a path can be divided among the components in several ways, as with two `**`.
+    fn has_many_ways(&self) -> bool {
+        let is_deep = |component: &&Component| matches!(component.part, Part::Deep);
+        self.components.iter().filter(is_deep).count() > 1
+    }
 }
 
 impl Part {
@@ -157,19 +164,14 @@ struct Walk<'p> {
     limit: usize,
     found: BTreeSet<Vec<u8>>,
     pending: Vec<Place>,
+    /// What `pending` holds, or `seen` if there is one.
     pending_bytes: usize,
-    /// Every place so far, if several ways can lead to one.
-    seen: HashSet<Place>,
+    /// Every place so far, where several ways can lead to one.
+    seen: Option<HashSet<Place>>,
     steps: usize,
 }
 
-impl<'p> Walk<'p> {
-    /// With two `**` there are many ways to divide a path between them; each place is visited once.
-    fn remembers_places(&self) -> bool {
-        let is_deep = |component: &&Component| matches!(component.part, Part::Deep);
-        self.plan.components.iter().filter(is_deep).count() > 1
-    }
-
+impl Walk<'_> {
     fn step(&mut self) -> Result<(), HostError> {
         self.steps += 1;
         if self.steps > MAX_STEPS {
@@ -180,7 +182,9 @@ impl<'p> Walk<'p> {
 
     fn postpone(&mut self, place: Place) -> Result<(), HostError> {
         self.step()?;
-        if self.remembers_places() && !self.seen.insert(place.clone()) {
+        if let Some(seen) = &mut self.seen
+            && !seen.insert(place.clone())
+        {
             return Ok(());
         }
         self.pending_bytes += place.cost();
@@ -446,7 +450,8 @@ mod tests {
         }
     }
 
-    /// As bash with `globstar`, except that `**` passes no link at all.
+    /// As bash with `globstar`, except that `**` passes no link at all, and that a directory found by
+    /// `**` at the end as its own beginning always keeps its slash.
     #[test]
     fn two_stars_are_any_number_of_directories() {
         let rows = [

@@ -91,19 +91,6 @@ impl TooLarge {
     }
 }
 
-/// A name for an error message: readable, without control characters, cut where it gets long.
-#[cfg(feature = "host")]
-fn printable(name: &[u8]) -> String {
-    const SHOWN: usize = 200;
-    let (shown, mark) = match name.get(..SHOWN) {
-        Some(shown) if name.len() > SHOWN => (shown, "..."),
-        _ => (name, ""),
-    };
-    let mut text = String::from_utf8_lossy(shown).replace(char::is_control, "?");
-    text.push_str(mark);
-    text
-}
-
 /// What a file can be asked, by the codes of the op `TestFile`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

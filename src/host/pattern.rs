@@ -481,6 +481,65 @@ mod tests {
         }
     }
 
+    /// The meaning of `*` and `?` as one would define it, one way at a time.
+    fn matches_by_definition(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern.split_first(), text.split_first()) {
+            (None, _) => text.is_empty(),
+            (Some((b'*', rest)), _) => {
+                (0..=text.len()).any(|taken| matches_by_definition(rest, &text[taken..]))
+            }
+            (Some((b'?', rest)), Some((_, text))) => matches_by_definition(rest, text),
+            (Some((byte, rest)), Some((first, text))) => {
+                byte == first && matches_by_definition(rest, text)
+            }
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Every string of up to `length` of the letters.
+    fn strings(letters: &[u8], length: usize) -> Vec<Vec<u8>> {
+        let mut all = vec![Vec::new()];
+        let mut from = 0;
+        for _ in 0..length {
+            let shorter = from..all.len();
+            from = all.len();
+            for place in shorter {
+                for letter in letters {
+                    all.push([&all[place][..], &[*letter]].concat());
+                }
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn every_short_pattern_means_what_the_definition_says() {
+        let texts = strings(b"ab", 4);
+        for source in strings(b"ab*?", 4) {
+            let pattern = Pattern::new(&source).unwrap();
+            for text in &texts {
+                let cuts = 0..=text.len();
+                let matching = |cut: &usize| matches_by_definition(&source, &text[..*cut]);
+                let ending = |cut: &usize| matches_by_definition(&source, &text[*cut..]);
+                let from_end = |cut: usize| text.len() - cut;
+                assert_eq!(pattern.matches(text), matches_by_definition(&source, text));
+                assert_eq!(pattern.shortest_prefix(text), cuts.clone().find(matching));
+                assert_eq!(
+                    pattern.longest_prefix(text),
+                    cuts.clone().rev().find(matching)
+                );
+                assert_eq!(
+                    pattern.shortest_suffix(text),
+                    cuts.clone().rev().find(ending).map(from_end)
+                );
+                assert_eq!(
+                    pattern.longest_suffix(text),
+                    cuts.clone().find(ending).map(from_end)
+                );
+            }
+        }
+    }
+
     #[test]
     fn classes_are_those_of_the_c_locale() {
         let counts = [

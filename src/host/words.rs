@@ -26,7 +26,11 @@ pub struct WordLimits {
 ///
 /// More than `limit` fields are [`TooLarge`].
 pub fn word_split(text: &[u8], ifs: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, TooLarge> {
-    let is_space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n') && ifs.contains(&byte);
+    let mut separates = [false; 256];
+    ifs.iter()
+        .for_each(|&byte| separates[usize::from(byte)] = true);
+    let separates = |byte: u8| separates[usize::from(byte)];
+    let is_space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n') && separates(byte);
     let skip_spaces = |at: usize| {
         let rest = &text[at..];
         let spaces = rest.iter().take_while(|&&byte| is_space(byte));
@@ -38,12 +42,11 @@ pub fn word_split(text: &[u8], ifs: &[u8], limit: usize) -> Result<Vec<Vec<u8>>,
         if fields.len() == limit {
             return Err(TooLarge);
         }
-        let length = text[at..].iter().take_while(|byte| !ifs.contains(byte));
+        let length = text[at..].iter().take_while(|&&byte| !separates(byte));
         let end = at + length.count();
         fields.push(text[at..end].to_vec());
         at = skip_spaces(end);
-        let separated = text.get(at).is_some_and(|byte| ifs.contains(byte));
-        if separated {
+        if text.get(at).is_some_and(|&byte| separates(byte)) {
             at = skip_spaces(at + 1);
         }
     }
@@ -65,13 +68,18 @@ pub fn tilde_split(word: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What is no expansion stays: braces with neither comma nor sequence, without their end, `${...}`,
 /// and `{}` alone. Empty words that arise are kept.
 ///
-/// [`TooLarge`] if `limits` are exceeded (which is known before any word is made) or braces nest more
-/// than 32 deep.
+/// [`TooLarge`] if `limits` are exceeded (which is known before any word is made), if a word with an
+/// opening brace is longer than 1 MiB, or if braces nest more than 32 deep.
 pub fn brace_expand(word: &[u8], limits: WordLimits) -> Result<Vec<Vec<u8>>, TooLarge> {
-    if word.len() > limits.bytes.min(MAX_BRACE_TEXT) {
+    let has_brace = word.contains(&b'{');
+    if word.len() > limits.bytes || (has_brace && word.len() > MAX_BRACE_TEXT) {
         return Err(TooLarge);
     }
-    let parts = parse(word, 0)?;
+    let parts = if has_brace {
+        parse(word, 0)?
+    } else {
+        vec![Part::Text(word)]
+    };
     let size = Size::of(&parts);
     if size.words > limits.words as u64 || size.bytes > limits.bytes as u64 {
         return Err(TooLarge);
@@ -82,8 +90,8 @@ pub fn brace_expand(word: &[u8], limits: WordLimits) -> Result<Vec<Vec<u8>>, Too
 /// The deepest nest of braces; it bounds the recursion of the functions below.
 const MAX_BRACE_NEST: u32 = 32;
 
-/// The longest word whose braces are looked at.
-const MAX_BRACE_TEXT: usize = 1 << 24;
+/// The longest word whose braces are read; reading takes some 32 bytes for each of them.
+const MAX_BRACE_TEXT: usize = 1 << 20;
 
 /// A piece of a word; the word is the product of its parts.
 enum Part<'t> {
@@ -562,6 +570,15 @@ mod tests {
         // 1000 words of 101 bytes.
         assert!(refused(&[&[b'x'; 98][..], b"{001..1000}"].concat()));
         assert!(refused(&vec![b'x'; LIMITS.bytes + 1]));
+        let long = vec![b'x'; MAX_BRACE_TEXT];
+        let roomy = WordLimits {
+            words: 1,
+            bytes: 2 * long.len(),
+        };
+        let plain = [&long[..], b"}"].concat();
+        assert_eq!(brace_expand(&plain, roomy), Ok(vec![plain]));
+        let braced = [&long[..], b"{"].concat();
+        assert_eq!(brace_expand(&braced, roomy), Err(TooLarge));
     }
 
     #[test]
