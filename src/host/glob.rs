@@ -205,6 +205,8 @@ impl Walk<'_> {
 
     fn visit(&mut self, mut place: Place) -> Result<(), HostError> {
         let components = &self.plan.components;
+        // Every place but the first stems from a pattern.
+        let is_spelled_out = place.next == 0;
         while let Some(Component {
             part: Part::Literal(name),
             slashes,
@@ -223,7 +225,7 @@ impl Walk<'_> {
             return Ok(());
         };
         if matches!(component.part, Part::Deep) && !place.within_deep {
-            self.begin_deep(&place)?;
+            self.begin_deep(&place, is_spelled_out)?;
         }
         // Under `**`, what follows is looked for in each directory, in the same reading of it.
         let behind_deep = match (&component.part, components.get(place.next + 1)) {
@@ -256,13 +258,18 @@ impl Walk<'_> {
         })
     }
 
-    /// A `**` at the end stands for no directory at all, too: then what is before it is found.
-    fn begin_deep(&mut self, place: &Place) -> Result<(), HostError> {
+    /// A `**` at the end stands for no directory at all, too: then what is before it is found, with
+    /// its slash only if it is spelled out, as else another way may find it without.
+    fn begin_deep(&mut self, place: &Place, is_spelled_out: bool) -> Result<(), HostError> {
+        let deep = &self.plan.components[place.next];
         let is_last = place.next + 1 == self.plan.components.len();
-        if is_last && !place.path.is_empty() && rustix::fs::stat(place.path.as_slice()).is_ok() {
-            self.find(place.path.clone())?;
+        if !is_last || place.path.is_empty() || rustix::fs::stat(place.path.as_slice()).is_err() {
+            return Ok(());
         }
-        Ok(())
+        let keeps_slash = is_spelled_out || !deep.slashes.is_empty();
+        let slashes = place.path.iter().rev().take_while(|&&byte| byte == b'/');
+        let dropped = if keeps_slash { 0 } else { slashes.count() };
+        self.find(place.path[..place.path.len() - dropped].to_vec())
     }
 
     /// Takes an entry of a directory under `**`.
@@ -450,8 +457,7 @@ mod tests {
         }
     }
 
-    /// As bash with `globstar`, except that `**` passes no link at all, and that a directory found by
-    /// `**` at the end as its own beginning always keeps its slash.
+    /// As bash with `globstar`, except that `**` passes no link at all.
     #[test]
     fn two_stars_are_any_number_of_directories() {
         let rows = [
@@ -462,10 +468,12 @@ mod tests {
             ("**/e", "d/e"),
             ("**/e/*.c", "d/e/b.c"),
             ("**/f/", "d/e/f/"),
-            ("d/**/e/**", "d/e/ d/e/b.c d/e/f d/e/f/c.c d/e/up"),
+            ("d/**/e/**", "d/e d/e/b.c d/e/f d/e/f/c.c d/e/up"),
             ("**/d/**/*.c", "d/a.c d/e/b.c d/e/f/c.c"),
             ("**/.*", ".h d/.dot"),
             (".h/**", ".h/ .h/z.c"),
+            ("*/e/**", "d/e d/e/b.c d/e/f d/e/f/c.c d/e/up"),
+            ("*/e/**/", "d/e/ d/e/f/"),
             ("x/**", "x/ x/link"),
             ("x/link/**/*.c", "x/link/a.c x/link/e/b.c x/link/e/f/c.c"),
             ("**/none", ""),

@@ -5,14 +5,15 @@
 //! ([`NullHost`]), or a script of answers that records what was asked ([`RecordingHost`]). A
 //! [`Policy`] in front of any of them ([`Guarded`]) refuses what a program may not do.
 //!
-//! This room knows neither values nor ops; which op asks for what stands with the engines. The plain
-//! text rules of shells live here too, as they speak about bytes alone: [`pattern`] matches names,
-//! [`words`] splits and expands words.
+//! This room knows neither values nor what an op does; which op asks for what stands with the engines.
+//! The plain text rules of shells live here too, as they speak about bytes alone: [`pattern`] matches
+//! names, [`words`] splits and expands words.
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::code::Code;
+use crate::op::file_test;
 
 #[cfg(feature = "host")]
 mod glob;
@@ -96,29 +97,29 @@ impl TooLarge {
 #[repr(u8)]
 pub enum FileTest {
     /// A regular file.
-    File = 0,
+    File = file_test::IS_FILE,
     /// A directory.
-    Directory = 1,
+    Directory = file_test::IS_DIR,
     /// Readable by this process.
-    Readable = 2,
+    Readable = file_test::IS_READABLE,
     /// Writable by this process.
-    Writable = 3,
+    Writable = file_test::IS_WRITABLE,
     /// Executable (or searchable) by this process.
-    Executable = 4,
+    Executable = file_test::IS_EXECUTABLE,
     /// Of any kind.
-    Exists = 5,
+    Exists = file_test::EXISTS,
     /// Larger than zero bytes.
-    NotEmpty = 6,
+    NotEmpty = file_test::IS_NONEMPTY,
     /// A symbolic link; the only test that does not follow links.
-    Symlink = 7,
+    Symlink = file_test::IS_SYMLINK,
     /// A socket.
-    Socket = 8,
+    Socket = file_test::IS_SOCKET,
     /// A named pipe.
-    Fifo = 9,
+    Fifo = file_test::IS_FIFO,
     /// A block device.
-    BlockDevice = 10,
+    BlockDevice = file_test::IS_BLOCK_DEV,
     /// A character device.
-    CharDevice = 11,
+    CharDevice = file_test::IS_CHAR_DEV,
 }
 
 impl FileTest {
