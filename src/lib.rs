@@ -3,6 +3,7 @@ pub mod chunk;
 pub mod code;
 pub mod op;
 pub mod value;
+pub mod verify;
 
 pub use chunk::{Chunk, ChunkBuilder};
 pub use op::Op;
