@@ -3,3 +3,4 @@
 
 pub mod mutate;
 pub mod program;
+pub mod vectors;

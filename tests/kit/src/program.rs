@@ -772,3 +772,18 @@ fn string(rng: &mut Rng) -> Value {
     ];
     Value::bytes(TEXTS[rng.usize(0..TEXTS.len())])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fusevm::verify::verify_chunk;
+
+    #[test]
+    fn generated_programs_are_strict() {
+        for seed in 0..3000 {
+            if let Err(error) = verify_chunk(&program(seed)) {
+                panic!("seed {seed}: {error}");
+            }
+        }
+    }
+}
