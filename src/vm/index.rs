@@ -7,6 +7,9 @@
 use crate::chunk::{Chunk, Effect, ImportKind};
 use std::collections::HashMap;
 
+/// The global with the separators of words.
+const IFS: &str = "IFS";
+
 /// Lists up to this length are searched without an index.
 const SHORT: usize = 8;
 
@@ -16,6 +19,7 @@ pub(super) struct Index {
     subs: Option<Kept<Vec<Option<u32>>>>,
     named_subs: Option<Kept<HashMap<String, u32>>>,
     imports: Option<Kept<HashMap<(ImportKind, u16), u32>>>,
+    ifs: Option<Kept<Option<u16>>>,
 }
 
 /// Answers, and the list that they were made from.
@@ -31,11 +35,7 @@ fn identity<T>(list: &[T]) -> (usize, usize) {
 }
 
 /// The answers kept for `list`, made anew if they are of another one.
-fn kept<'a, E, T>(
-    slot: &'a mut Option<Kept<T>>,
-    list: &[E],
-    make: impl FnOnce() -> T,
-) -> &'a T {
+fn kept<'a, E, T>(slot: &'a mut Option<Kept<T>>, list: &[E], make: impl FnOnce() -> T) -> &'a T {
     let list = identity(list);
     if slot.as_ref().is_none_or(|kept| kept.list != list) {
         *slot = None;
@@ -55,7 +55,10 @@ impl Index {
             return chunk.find_sub(name);
         }
         let answers = kept(&mut self.subs, &chunk.sub_entries, || {
-            let names = chunk.sub_entries.iter().map(|(name, _)| usize::from(*name) + 1);
+            let names = chunk
+                .sub_entries
+                .iter()
+                .map(|(name, _)| usize::from(*name) + 1);
             let mut places = vec![None; names.max().unwrap_or(0)];
             for (place, (name, _)) in chunk.sub_entries.iter().enumerate().rev() {
                 places[usize::from(*name)] = u32::try_from(place).ok();
@@ -93,6 +96,14 @@ impl Index {
             entry_at(chunk, *answers.get(name)?).filter(is_named)
         };
         entry.map(|(_, ip)| ip)
+    }
+
+    /// The name index of the global that holds the separators of words.
+    pub(super) fn ifs(&mut self, chunk: &Chunk) -> Option<u16> {
+        *kept(&mut self.ifs, &chunk.names, || {
+            let place = chunk.names.iter().position(|name| name == IFS);
+            place.and_then(|place| u16::try_from(place).ok())
+        })
     }
 
     /// The effect that the chunk's import table declares for a handler; `None` if it declares none.

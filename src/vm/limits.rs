@@ -164,8 +164,9 @@ impl Meter {
         }
     }
 
+    /// The fuel that is left; without a limit more than can be spent.
     #[inline]
-    fn fuel(&self) -> u64 {
+    pub(super) fn fuel(&self) -> u64 {
         self.slice.saturating_add(self.reserve)
     }
 
@@ -261,8 +262,8 @@ impl Meter {
 
     /// Follows the frames that a handler pushed or popped: each counts as a call.
     pub(super) fn frames_changed(&mut self, before: usize, now: usize) {
-        self.depth = (self.depth + now.saturating_sub(before))
-            .saturating_sub(before.saturating_sub(now));
+        self.depth =
+            (self.depth + now.saturating_sub(before)).saturating_sub(before.saturating_sub(now));
     }
 
     /// Counts the memory of slots that a frame gained.
@@ -277,15 +278,25 @@ impl Meter {
         self.slot_bytes = self.slot_bytes.saturating_sub(bytes);
     }
 
-    /// Checks the memory limit; `own` are the bytes of the stack and the list of frames.
+    /// Bytes that may still be used; `own` are those of the stack and the list of frames.
     #[inline]
-    pub(super) fn check_memory(&self, own: u64) -> Step {
+    pub(super) fn memory_left(&self, own: u64) -> u64 {
         let made = meter::live_bytes().wrapping_sub(self.memory_base).max(0) as u64;
         let used = made.saturating_add(own).saturating_add(self.slot_bytes);
-        if used > self.limits.max_memory {
-            return Err(memory_fault(used, self.limits.max_memory));
-        }
-        Ok(())
+        self.limits.max_memory.saturating_sub(used)
+    }
+
+    /// Sets the count of [`slots_grown`](Meter::slots_grown) right.
+    pub(super) fn set_slot_bytes(&mut self, bytes: u64) {
+        self.slot_bytes = bytes;
+    }
+
+    /// The fault of using all memory.
+    #[cold]
+    pub(super) fn memory_fault(&self) -> Fault {
+        let limit = self.limits.max_memory;
+        let message = format!("the program uses more than its {limit} bytes");
+        Fault::new(Code::OutOfMemory, message)
     }
 
     /// Counts bytes that are about to be printed.
@@ -300,10 +311,4 @@ impl Meter {
         self.printed = printed;
         Ok(())
     }
-}
-
-#[cold]
-fn memory_fault(used: u64, limit: u64) -> Fault {
-    let message = format!("the program uses {used} bytes, its limit is {limit}");
-    Fault::new(Code::OutOfMemory, message)
 }

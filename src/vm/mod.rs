@@ -5,9 +5,11 @@
 //! not here but in [`value`](crate::value), what reaches the outside goes through a
 //! [`Host`].
 
+mod door;
 mod index;
 pub mod limits;
 mod reference;
+mod state;
 pub mod trap;
 
 pub use limits::{InterruptHandle, Limits};
@@ -15,9 +17,9 @@ pub use trap::{CallSite, Trap};
 
 use crate::chunk::Chunk;
 use crate::host::{Guarded, Host, Policy};
-use crate::value::{Excess, Value, Work};
+use crate::value::Value;
 use index::Index;
-use limits::{Meter, WORK_PER_FUEL};
+use limits::Meter;
 use reference::Machine;
 use trap::Step;
 
@@ -255,43 +257,5 @@ impl VM {
         let flushed = self.flush();
         // A trap says more than the error of writing what was printed before it.
         ended.and(flushed).map_err(|fault| Trap::at(fault, self))
-    }
-
-    /// Pays `units` of fuel.
-    #[inline(always)]
-    fn charge(&mut self, units: u64) -> Step {
-        if self.meter.pay(units) {
-            return Ok(());
-        }
-        self.refill(units)
-    }
-
-    #[cold]
-    fn refill(&mut self, units: u64) -> Step {
-        self.meter.refill(units)?;
-        self.check_memory()
-    }
-
-    /// Does bulk work within what the fuel can pay, pays for it, and looks at the memory.
-    #[inline]
-    fn bulk<R>(
-        &mut self,
-        act: impl FnOnce(&mut VM, &mut Work) -> Result<R, Excess>,
-    ) -> Step<R> {
-        let mut work = self.meter.work();
-        match act(self, &mut work) {
-            Ok(result) => {
-                self.charge(work.done / WORK_PER_FUEL)?;
-                self.check_memory()?;
-                Ok(result)
-            }
-            Err(excess) => Err(self.meter.fault_of(excess)),
-        }
-    }
-
-    fn check_memory(&self) -> Step {
-        let stack = self.stack.capacity() * size_of::<Value>();
-        let frames = self.frames.capacity() * size_of::<Frame>();
-        self.meter.check_memory((stack + frames) as u64)
     }
 }

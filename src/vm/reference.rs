@@ -18,6 +18,7 @@ mod shell;
 mod stack;
 mod variables;
 
+use super::door::needs_host;
 use super::limits::Outer;
 use super::trap::{Fault, Step};
 use super::{Frame, SCOPE, VM};
@@ -46,6 +47,8 @@ pub(super) struct Machine<'a> {
     /// The ops that jumps may go to; those of the innermost block, if it is a block that runs.
     region: Region,
     outer: Outer,
+    /// Room for what an op prints.
+    text: Vec<u8>,
 }
 
 /// Ops from `start` up to, not including, `end`, which jumps may go to as well.
@@ -92,6 +95,7 @@ impl<'a> Machine<'a> {
             fences: Vec::new(),
             region: Region::WHOLE,
             outer: vm.meter.begin_run(),
+            text: Vec::new(),
             vm,
         })
     }
@@ -118,13 +122,14 @@ impl<'a> Machine<'a> {
             let at = ip;
             let op = match self.vm.chunk.ops.get(at) {
                 Some(op) if at < self.region.end => op,
-                _ => match check!(at, self.leave_region(at)) {
-                    Some(next) => {
-                        ip = next;
-                        continue;
+                _ => {
+                    self.vm.ip = at;
+                    match self.leave_region(at)? {
+                        Some(next) => ip = next,
+                        None => break,
                     }
-                    None => break,
-                },
+                    continue;
+                }
             };
             ip = at + 1;
             let stack = &mut self.vm.stack;
@@ -342,7 +347,7 @@ impl<'a> Machine<'a> {
                 | Op::TrapCheck
                 | Op::ExpandParam(_) => {
                     let name = op.info().name;
-                    check!(at, Err(shell::needs_host(name)));
+                    check!(at, Err(needs_host(name)));
                 }
             }
         }

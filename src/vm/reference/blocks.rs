@@ -97,8 +97,11 @@ impl MergeSort {
             let (rest, rest_right) = items.split_at_mut(middle);
             self.merged
                 .extend(rest[self.left..].iter_mut().map(std::mem::take));
-            self.merged
-                .extend(rest_right[self.right - middle..].iter_mut().map(std::mem::take));
+            self.merged.extend(
+                rest_right[self.right - middle..]
+                    .iter_mut()
+                    .map(std::mem::take),
+            );
             self.start = end;
             if end == len {
                 self.items = std::mem::take(&mut self.merged);
@@ -170,7 +173,10 @@ impl BlockRun {
 /// Control left a block in another way than by its end.
 #[cold]
 pub(super) fn leaves_block() -> Fault {
-    Fault::new(Code::BlockFailed, "control leaves a block but not by its end")
+    Fault::new(
+        Code::BlockFailed,
+        "control leaves a block but not by its end",
+    )
 }
 
 impl Machine<'_> {
@@ -275,6 +281,8 @@ impl Machine<'_> {
         stack.truncate(run.height);
         run.height = stack.len();
         run.take(result);
+        // Should it end here, then in the op that runs the block.
+        self.vm.ip = run.resume.saturating_sub(1);
         if run.push_next(stack) {
             let start = run.region.start;
             self.vm.charge(1)?;

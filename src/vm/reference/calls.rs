@@ -6,6 +6,7 @@
 
 use super::super::trap::{Fault, Step};
 use super::super::{Frame, SCOPE};
+use super::shell::status_of;
 use super::{Fence, FenceKind, Machine, Region, blocks};
 use crate::value::Value;
 
@@ -97,10 +98,9 @@ impl Machine<'_> {
             self.vm.push(value);
             return Ok(None);
         };
-        self.vm.push(match value {
-            value if !was_command => value,
-            status @ Value::Status(_) => status,
-            other => Value::Status(other.to_int() as i32),
+        self.vm.push(match was_command {
+            true => Value::Status(status_of(&value)),
+            false => value,
         });
         Ok(Some(return_ip))
     }
@@ -165,8 +165,10 @@ impl Machine<'_> {
         let now = self.vm.frames.len();
         self.vm.meter.frames_changed(before, now);
         self.floor = self.floor.min(now);
-        while self.fences.last().is_some_and(|fence| fence.frames > now) {
-            self.fences.pop();
+        while let Some(fence) = self.fences.pop_if(|fence| fence.frames > now) {
+            if let FenceKind::Block(_) = fence.kind {
+                self.vm.meter.leave_call();
+            }
         }
         self.region = self.innermost_region();
     }

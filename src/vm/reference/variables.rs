@@ -42,7 +42,9 @@ impl Machine<'_> {
         let before = frame.slots.capacity();
         frame.slots.resize(place + 1, Value::Undef);
         let grown = frame.slots.capacity() - before;
-        self.vm.meter.slots_grown((grown * size_of::<Value>()) as u64);
+        self.vm
+            .meter
+            .slots_grown((grown * size_of::<Value>()) as u64);
         self.vm.check_memory()
     }
 
