@@ -2,5 +2,6 @@
 //! damaged files, each made from a seed, so that a failure is found again by its seed.
 
 pub mod mutate;
+pub mod outcome;
 pub mod program;
 pub mod vectors;
