@@ -1,4 +1,5 @@
 //! fusevm: a language-agnostic bytecode VM with a safe, versioned file format.
+pub mod asm;
 pub mod chunk;
 pub mod code;
 pub mod op;
