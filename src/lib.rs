@@ -2,6 +2,7 @@
 pub mod asm;
 pub mod chunk;
 pub mod code;
+pub mod host;
 pub mod op;
 pub mod value;
 
