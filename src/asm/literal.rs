@@ -309,6 +309,7 @@ fn write_char(out: &mut String, c: char) {
         '\x1b' => out.push_str("\\e"),
         '\\' | '"' => out.extend(['\\', c]),
         ' '..='~' => out.push(c),
+        _ if c.is_ascii() => push(out, format_args!("\\x{:02x}", c as u32)),
         // What can't be seen, or turns the direction of what follows, is escaped as Rust does.
         _ => out.extend(c.escape_debug()),
     }

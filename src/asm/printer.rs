@@ -328,6 +328,9 @@ impl Printer<'_> {
             }
             while let Some((_, end)) = self.chunk.block_ranges.get(block).filter(|(s, _)| *s == ip)
             {
+                if open_blocks.is_empty() {
+                    self.blank_line();
+                }
                 self.indent(open_blocks.len());
                 push(&mut self.out, format_args!(".block B{block}\n"));
                 open_blocks.push(*end);

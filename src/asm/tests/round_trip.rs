@@ -1,6 +1,6 @@
-//! Does what is printed assemble to the same, does each error have its place, and is no text harmful?
+//! Does what is printed assemble to the same, and is no text harmful?
 
-use super::*;
+use super::super::*;
 use crate::chunk::{Effect, Import, ImportKind, Signature, Touches};
 use crate::op::{INFO, Op, OpInfo, Operand, OperandKind};
 use crate::value::{Map, Value};
