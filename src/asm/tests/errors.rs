@@ -59,7 +59,7 @@ fn each_code_has_its_text_and_place() {
     );
     one(
         Code::BadEscape,
-        "\n  load_const \"\\u{1234567}\"\n              ^^^^^^^^^^",
+        "\n  load_const \"\\u{1234567}\"\n              ^^^^^^^^^^^",
     );
     one(
         Code::BadNumber,

@@ -2,6 +2,7 @@
 
 mod ci;
 mod r#gen;
+mod vectors;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ struct Arguments {
 enum Chore {
     /// Check formatting, lints, generated files and documentation, and run all tests.
     Ci,
-    /// Write the generated files: chapters of the specification.
+    /// Write the generated files: chapters of the specification, and its vectors.
     Gen {
         /// Write nothing; fail if a file is stale.
         #[arg(long)]
