@@ -2,6 +2,7 @@
 
 use super::super::*;
 use crate::chunk::ChunkBuilder;
+use crate::format::limits::CONSTANT_NESTING;
 use crate::op::Op;
 use crate::value::Value;
 use std::time::{Duration, Instant};
@@ -118,9 +119,12 @@ fn values_that_have_no_text_are_refused() {
     };
     let chunk = String::new();
     let reference = |value| Value::reference(value);
-    print_value(nested(MAX_NESTING, &reference)).expect("as deep as may be");
+    print_value(nested(CONSTANT_NESTING, &reference)).expect("as deep as may be");
     let too_deep = Err(PrintError::TooDeep { chunk, index: 0 });
-    assert_eq!(print_value(nested(MAX_NESTING + 1, &reference)), too_deep);
+    assert_eq!(
+        print_value(nested(CONSTANT_NESTING + 1, &reference)),
+        too_deep
+    );
     assert_eq!(print_value(nested(100_000, &reference)), too_deep);
     let pair = |value: Value| Value::array(vec![value.clone(), value]);
     let bomb = literal::write(&mut String::new(), &nested(60, &pair), 1 << 20);
