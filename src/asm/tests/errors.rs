@@ -80,7 +80,7 @@ fn each_code_has_its_text_and_place() {
     );
     one(Code::MissingOperand, "\n.sub\n    ^");
     one(Code::ExtraOperand, "\n  dup 1 2\n      ^^^");
-    one(Code::ExtraOperand, "\n.end 1\n     ^\n");
+    one(Code::ExtraOperand, "\n.source a b\n          ^");
     one(Code::WrongOperand, "\n  load_int x\n           ^");
     one(Code::WrongOperand, "\n  get_slot 65536\n           ^^^^^");
     one(Code::WrongOperand, "\n  load_float 2\n             ^");
