@@ -1,6 +1,7 @@
 //! Chores of the repository, run as `cargo run --release -p xtask -- CHORE`.
 
 mod ci;
+mod figures;
 mod r#gen;
 mod vectors;
 
@@ -18,6 +19,8 @@ struct Arguments {
 enum Chore {
     /// Check formatting, lints, generated files and documentation, and run all tests.
     Ci,
+    /// Sweep over what a seed makes, and print the figures.
+    Figures(figures::Arguments),
     /// Write the generated files: chapters of the specification, and its vectors.
     Gen {
         /// Write nothing; fail if a file is stale.
@@ -29,6 +32,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Ci => ci::run(&root()),
+        Chore::Figures(arguments) => figures::run(&arguments),
         Chore::Gen { check } => r#gen::run(&root(), check),
     }
 }
