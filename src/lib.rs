@@ -58,6 +58,7 @@
 //! [`Limits`](vm::Limits), what it may do by a [`Policy`](host::Policy), and it ends in a
 //! [`Trap`](vm::Trap) that says why and where.
 
+pub mod asm;
 pub mod chunk;
 pub mod code;
 pub mod format;
