@@ -1,9 +1,255 @@
 //! The values of the VM and what ops mean on them.
+//!
+//! Here is no I/O and no knowledge of frames or code.
 
-/// Placeholder until the room is furnished.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+mod array;
+pub mod convert;
+mod hash;
+pub mod meter;
+mod reference;
+pub mod serial;
+mod str;
+mod walk;
+mod work;
+
+pub use self::str::Str;
+pub use array::Array;
+pub use hash::{Hash, Iter, Map};
+pub use reference::Ref;
+pub use work::{ELEMENT_BYTES, ENTRY_BYTES, Excess, Work};
+
+use convert::Form;
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// The most that the string form of an array may take where no budget is given: a unit for each
+/// element visited and each byte. Past it the form is `(array)`.
+pub const MAX_UNBUDGETED_FORM: u64 = 1 << 28;
+
+/// A value: scalars inline, all else behind one counted pointer, copied on write.
+#[derive(Clone, Default)]
+#[repr(u8)]
 pub enum Value {
+    /// A 64-bit signed integer.
+    Int(i64) = 0,
+    /// A 64-bit float.
+    Float(f64) = 1,
     /// No value.
     #[default]
-    Undef,
+    Undef = 2,
+    /// A truth value.
+    Bool(bool) = 4,
+    /// The status of a command: 0 is success, and true.
+    Status(i32) = 6,
+    /// A builtin, by its number.
+    NativeFn(u16) = 8,
+    /// A byte string.
+    Str(Str) = 0x80,
+    /// A list of values.
+    Array(Array) = 0x82,
+    /// A table from byte strings to values, in order of insertion.
+    Hash(Hash) = 0x84,
+    /// A reference to another value.
+    Ref(Ref) = 0x86,
+}
+
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<Value>();
+    assert!(size_of::<Value>() == 16);
+};
+
+impl Value {
+    /// An integer.
+    pub fn int(n: i64) -> Value {
+        Value::Int(n)
+    }
+
+    /// A float.
+    pub fn float(f: f64) -> Value {
+        Value::Float(f)
+    }
+
+    /// A string from text.
+    pub fn str(text: impl Into<String>) -> Value {
+        Value::Str(Str::from(text.into()))
+    }
+
+    /// A string from bytes, UTF-8 or not.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Value {
+        Value::Str(Str::from(bytes.into()))
+    }
+
+    /// A truth value.
+    pub fn bool(b: bool) -> Value {
+        Value::Bool(b)
+    }
+
+    /// A list.
+    pub fn array(items: Vec<Value>) -> Value {
+        Value::Array(Array::from(items))
+    }
+
+    /// A table with its keys in ascending order, as a `HashMap` has none of its own.
+    pub fn hash(entries: HashMap<String, Value>) -> Value {
+        let mut entries: Vec<_> = entries.into_iter().collect();
+        entries.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Value::map(entries.into_iter().collect())
+    }
+
+    /// A table.
+    pub fn map(map: Map) -> Value {
+        Value::Hash(Hash::from(map))
+    }
+
+    /// The status of a command.
+    pub fn status(code: i32) -> Value {
+        Value::Status(code)
+    }
+
+    /// A reference to `value`.
+    pub fn reference(value: Value) -> Value {
+        Value::Ref(Ref::new(value))
+    }
+
+    /// The number of the value's kind, as in the enum's declaration.
+    #[inline]
+    pub fn tag(&self) -> u8 {
+        match self {
+            Value::Int(_) => 0,
+            Value::Float(_) => 1,
+            Value::Undef => 2,
+            Value::Bool(_) => 4,
+            Value::Status(_) => 6,
+            Value::NativeFn(_) => 8,
+            Value::Str(_) => 0x80,
+            Value::Array(_) => 0x82,
+            Value::Hash(_) => 0x84,
+            Value::Ref(_) => 0x86,
+        }
+    }
+
+    /// Truth: false are Undef, `false`, the zeros, the strings `""` and `"0"`, the empty array and
+    /// hash, and a status other than 0. All else is true, NaN included.
+    #[inline]
+    pub fn is_truthy(&self) -> bool {
+        match self {
+            Value::Bool(b) => *b,
+            Value::Int(n) => *n != 0,
+            Value::Float(f) => *f != 0.0,
+            Value::Undef => false,
+            Value::Str(s) => !matches!(s.as_bytes(), b"" | b"0"),
+            Value::Array(a) => !a.is_empty(),
+            Value::Hash(h) => !h.is_empty(),
+            Value::Status(code) => *code == 0,
+            Value::Ref(_) | Value::NativeFn(_) => true,
+        }
+    }
+
+    /// As an integer: a float saturates (NaN is 0), a string by [`convert::parse_int`], a status its
+    /// code, an array its length, `true` 1, all else 0.
+    #[inline]
+    pub fn to_int(&self) -> i64 {
+        match self {
+            Value::Int(n) => *n,
+            Value::Float(f) => *f as i64,
+            Value::Bool(b) => i64::from(*b),
+            Value::Str(s) => convert::parse_int(s.as_bytes()),
+            Value::Status(code) => i64::from(*code),
+            Value::Array(a) => a.len() as i64,
+            Value::Undef | Value::Hash(_) | Value::Ref(_) | Value::NativeFn(_) => 0,
+        }
+    }
+
+    /// As a float: a string by [`convert::parse_float`], a status its code, `true` 1.0, all else,
+    /// arrays included, 0.0.
+    #[inline]
+    pub fn to_float(&self) -> f64 {
+        match self {
+            Value::Float(f) => *f,
+            Value::Int(n) => *n as f64,
+            Value::Bool(b) => f64::from(u8::from(*b)),
+            Value::Str(s) => convert::parse_float(s.as_bytes()),
+            Value::Status(code) => f64::from(*code),
+            Value::Undef
+            | Value::Array(_)
+            | Value::Hash(_)
+            | Value::Ref(_)
+            | Value::NativeFn(_) => 0.0,
+        }
+    }
+
+    /// The string form as text, lossy where it is no UTF-8; see [`MAX_UNBUDGETED_FORM`].
+    pub fn to_str(&self) -> String {
+        self.as_str_cow().into_owned()
+    }
+
+    /// The string form as text, borrowed where possible; see [`Value::to_str`].
+    pub fn as_str_cow(&self) -> Cow<'_, str> {
+        match self {
+            Value::Str(s) => Cow::Borrowed(s.as_str()),
+            other => match other.to_bytes_cow() {
+                Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+                Cow::Owned(bytes) => Cow::Owned(
+                    String::from_utf8(bytes)
+                        .unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()),
+                ),
+            },
+        }
+    }
+
+    /// The bytes of a string; `None` for any other kind.
+    #[inline]
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Value::Str(s) => Some(s.as_bytes()),
+            _ => None,
+        }
+    }
+
+    /// The string form as bytes, borrowed where possible; see [`MAX_UNBUDGETED_FORM`].
+    pub fn to_bytes_cow(&self) -> Cow<'_, [u8]> {
+        let mut work = Work::new(MAX_UNBUDGETED_FORM, MAX_UNBUDGETED_FORM);
+        match Form::of(self, &mut work) {
+            Ok(form) => form.into_cow(),
+            Err(_) => Cow::Borrowed(b"(array)"),
+        }
+    }
+
+    /// Bytes of a string, elements of a collection, bytes of any other kind's string form.
+    pub fn len(&self) -> usize {
+        match self {
+            Value::Str(s) => s.len(),
+            Value::Array(a) => a.len(),
+            Value::Hash(h) => h.len(),
+            other => Form::of_scalar(other).map_or(0, |form| form.as_bytes().len()),
+        }
+    }
+
+    /// Whether [`Value::len`] is 0.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl PartialEq for Value {
+    /// Same kind and same contents. NaN differs from itself, the two zeros are equal, and the order
+    /// of a hash's entries doesn't matter. Nests may be of any depth and sharing.
+    fn eq(&self, other: &Value) -> bool {
+        walk::equal(self, other)
+    }
+}
+
+impl std::hash::Hash for Value {
+    /// Agrees with `==`. Of large nests only the beginning is hashed.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        walk::hash_into(self, state);
+    }
+}
+
+impl std::fmt::Debug for Value {
+    /// As derived, but cut short with `…` where the nest is deep or large.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        walk::debug(self, f)
+    }
 }

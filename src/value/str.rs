@@ -1,0 +1,233 @@
+//! `Str`: the byte string behind a `Value`.
+//!
+//! Counted, copied on write. The bytes need not be UTF-8; `as_str` gives text in every case.
+
+use super::meter::Charge;
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+/// What a string costs beside its bytes: the counts, the buffer's own fields.
+const OVERHEAD: usize = size_of::<StrBuf>() + 16;
+
+/// A counted byte string.
+///
+/// Derefs to `str` (see [`Str::as_str`]) so that code that treats it as text compiles; length,
+/// emptiness, order, equality and hash are those of the bytes.
+#[derive(Clone)]
+pub struct Str(Arc<StrBuf>);
+
+struct StrBuf {
+    bytes: Vec<u8>,
+    /// The text to show where the bytes are no UTF-8, made when first asked for.
+    lossy: OnceLock<Box<Lossy>>,
+    charge: Charge,
+}
+
+struct Lossy {
+    text: Box<str>,
+    _charge: Charge,
+}
+
+impl StrBuf {
+    fn new(bytes: Vec<u8>) -> StrBuf {
+        let charge = Charge::new(OVERHEAD + bytes.capacity());
+        StrBuf {
+            bytes,
+            lossy: OnceLock::new(),
+            charge,
+        }
+    }
+}
+
+impl Str {
+    /// The bytes.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+
+    /// Number of bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.0.bytes.len()
+    }
+
+    /// Whether there are no bytes.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.0.bytes.is_empty()
+    }
+
+    /// The bytes as text. Where they are no UTF-8 this is a lossy copy with U+FFFD in the place of
+    /// what can't be read, kept beside the bytes so that it is made once.
+    pub fn as_str(&self) -> &str {
+        match std::str::from_utf8(&self.0.bytes) {
+            Ok(text) => text,
+            Err(_) => {
+                let lossy = self.0.lossy.get_or_init(|| {
+                    let text: Box<str> = String::from_utf8_lossy(&self.0.bytes).into();
+                    let _charge = Charge::new(text.len());
+                    Box::new(Lossy { text, _charge })
+                });
+                &lossy.text
+            }
+        }
+    }
+
+    /// The bytes as text, if they are UTF-8.
+    pub fn to_utf8(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0.bytes).ok()
+    }
+
+    /// Appends `bytes`: in place if this is the only owner, else to a copy.
+    pub fn push_bytes(&mut self, bytes: &[u8]) {
+        match Arc::get_mut(&mut self.0) {
+            Some(buf) => {
+                buf.lossy.take();
+                buf.bytes.extend_from_slice(bytes);
+                buf.charge.set(OVERHEAD + buf.bytes.capacity());
+            }
+            None => {
+                let mut copy = Vec::with_capacity(self.len() + bytes.len());
+                copy.extend_from_slice(self.as_bytes());
+                copy.extend_from_slice(bytes);
+                *self = Str::from(copy);
+            }
+        }
+    }
+
+    /// Whether both are the same allocation.
+    #[inline]
+    pub fn ptr_eq(a: &Str, b: &Str) -> bool {
+        Arc::ptr_eq(&a.0, &b.0)
+    }
+}
+
+impl Default for Str {
+    fn default() -> Str {
+        Str::from(Vec::new())
+    }
+}
+
+impl From<Vec<u8>> for Str {
+    fn from(bytes: Vec<u8>) -> Str {
+        Str(Arc::new(StrBuf::new(bytes)))
+    }
+}
+
+impl From<String> for Str {
+    fn from(text: String) -> Str {
+        Str::from(text.into_bytes())
+    }
+}
+
+impl From<&str> for Str {
+    fn from(text: &str) -> Str {
+        Str::from(text.as_bytes().to_vec())
+    }
+}
+
+impl From<&String> for Str {
+    fn from(text: &String) -> Str {
+        Str::from(text.as_str())
+    }
+}
+
+impl From<&[u8]> for Str {
+    fn from(bytes: &[u8]) -> Str {
+        Str::from(bytes.to_vec())
+    }
+}
+
+impl From<Cow<'_, [u8]>> for Str {
+    fn from(bytes: Cow<'_, [u8]>) -> Str {
+        Str::from(bytes.into_owned())
+    }
+}
+
+impl From<Cow<'_, str>> for Str {
+    fn from(text: Cow<'_, str>) -> Str {
+        Str::from(text.into_owned())
+    }
+}
+
+impl Deref for Str {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<[u8]> for Str {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Borrow<[u8]> for Str {
+    fn borrow(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl PartialEq for Str {
+    #[inline]
+    fn eq(&self, other: &Str) -> bool {
+        Str::ptr_eq(self, other) || self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Str {}
+
+impl PartialEq<str> for Str {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Str {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialOrd for Str {
+    #[inline]
+    fn partial_cmp(&self, other: &Str) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Str {
+    #[inline]
+    fn cmp(&self, other: &Str) -> std::cmp::Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Str {
+    /// The hash of the bytes as a slice, which `Borrow<[u8]>` asks for.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl fmt::Display for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for Str {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.to_utf8() {
+            Some(text) => write!(f, "{text:?}"),
+            None => write!(f, "b\"{}\"", self.as_bytes().escape_ascii()),
+        }
+    }
+}
