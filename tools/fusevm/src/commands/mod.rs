@@ -1,0 +1,14 @@
+//! The commands, a module each: its arguments, and what it does with them.
+
+pub(crate) mod asm;
+pub(crate) mod build;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod dis;
+pub(crate) mod explain;
+pub(crate) mod import;
+pub(crate) mod info;
+pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod run;
+pub(crate) mod spec;
