@@ -99,6 +99,7 @@ codes! {
     314 MisplacedDirective "the directive doesn't belong here" "see the text form's chapter in the specification";
     315 TableFull "a table of the chunk is full" "constants and names are limited to 65,536 each";
     316 TextTooLarge "the text exceeds a limit" "split the module";
+    317 UnclosedBlock "a block without its end" "close it with `.endblock`";
 
     // E04xx: traps of a running program.
     401 OutOfFuel "the program used up its fuel" "raise `--fuel`, or look for a loop without end";

@@ -1,6 +1,8 @@
 //! fusevm: a language-agnostic bytecode VM with a safe, versioned file format.
+pub mod asm;
 pub mod chunk;
 pub mod code;
+pub mod host;
 pub mod op;
 pub mod value;
 

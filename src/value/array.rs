@@ -7,6 +7,7 @@
 use super::Value;
 use super::meter::Charge;
 use super::walk;
+use super::work::{Excess, Work};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
@@ -142,6 +143,19 @@ impl Array {
     /// Grows with clones of `value`, or shortens, to `len` elements. The caller has checked `len`.
     pub fn resize(&mut self, len: usize, value: Value) {
         Arc::make_mut(&mut self.0).with_vec(|items| items.resize(len, value));
+    }
+
+    /// Appends `count` times Undef, a count that the budget has let pass.
+    pub(super) fn fill_undef(&mut self, count: u64, work: &Work) -> Result<(), Excess> {
+        if count == 0 {
+            return Ok(());
+        }
+        let buf = Arc::make_mut(&mut self.0);
+        work.reserve(&mut buf.items, count)?;
+        buf.items
+            .resize(buf.items.len() + count as usize, Value::Undef);
+        buf.measure();
+        Ok(())
     }
 
     /// Keeps the first `len` elements.

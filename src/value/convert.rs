@@ -1,7 +1,9 @@
 //! Conversions: truth, integers, floats and string forms.
 
+use super::walk::Descent;
 use super::work::{Excess, Work};
 use super::{Array, Value};
+use std::borrow::Cow;
 
 /// The longest text that can be a number; a longer one reads as zero.
 ///
@@ -42,8 +44,8 @@ enum Repr<'a> {
     Made(Vec<u8>),
 }
 
-/// Fits every Int, Status and NativeFn.
-const SHORT: usize = 22;
+/// Fits every Int and Status.
+const SHORT: usize = 20;
 
 impl<'a> Form<'a> {
     /// The string form of `value`. Costs nothing, but for an array one unit for each element
@@ -68,15 +70,15 @@ impl<'a> Form<'a> {
     pub fn of_scalar(value: &'a Value) -> Option<Form<'a>> {
         Some(Form(match value {
             Value::Str(s) => Repr::Borrowed(s.as_bytes()),
-            Value::Int(n) => short(format_args!("{n}")),
+            Value::Int(n) => decimal(*n),
             Value::Undef => Repr::Borrowed(b""),
             Value::Bool(b) => Repr::Borrowed(if *b { b"1" } else { b"" }),
             // Rust's Display never uses an exponent: up to some 330 bytes.
             Value::Float(f) => Repr::Made(f.to_string().into_bytes()),
-            Value::Status(code) => short(format_args!("{code}")),
+            Value::Status(code) => decimal(i64::from(*code)),
             Value::Hash(_) => Repr::Borrowed(b"(hash)"),
             Value::Ref(_) => Repr::Borrowed(b"(ref)"),
-            Value::NativeFn(id) => short(format_args!("(builtin:{id})")),
+            Value::NativeFn(id) => Repr::Made(format!("(builtin:{id})").into_bytes()),
             Value::Array(_) => return None,
         }))
     }
@@ -92,7 +94,7 @@ impl<'a> Form<'a> {
     }
 
     /// The bytes, as a vector where they were made.
-    pub fn into_cow(self) -> std::borrow::Cow<'a, [u8]> {
+    pub fn into_cow(self) -> Cow<'a, [u8]> {
         match self.0 {
             Repr::Borrowed(bytes) => bytes.into(),
             Repr::Short(bytes, len) => bytes[..usize::from(len)].to_vec().into(),
@@ -101,45 +103,47 @@ impl<'a> Form<'a> {
     }
 }
 
-fn short<'a>(text: std::fmt::Arguments<'_>) -> Repr<'a> {
-    use std::io::Write;
+#[inline]
+fn decimal<'a>(n: i64) -> Repr<'a> {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(n).as_bytes();
     let mut bytes = [0; SHORT];
-    let mut rest = &mut bytes[..];
-    rest.write_fmt(text)
-        .expect("every integer fits the short form");
-    let len = SHORT - rest.len();
-    Repr::Short(bytes, len as u8)
+    bytes[..digits.len()].copy_from_slice(digits);
+    Repr::Short(bytes, digits.len() as u8)
 }
 
-/// Appends an array's elements joined by one space, nested arrays likewise.
+/// Appends the string form of `value`. Costs one unit for each byte, and for an array one for each
+/// element visited, nested ones included. `out` as a whole is held to the size of one value.
+///
+/// # Errors
+/// [`Excess`] when `out` would be too large or the work runs out; `out` then holds a part.
+pub fn append_form(value: &Value, out: &mut Vec<u8>, work: &mut Work) -> Result<(), Excess> {
+    match value {
+        Value::Array(array) => join(array, out, work),
+        scalar => match Form::of_scalar(scalar) {
+            Some(form) => append(form.as_bytes(), out, work),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Appends an array's elements joined by one space, nested arrays likewise. `out` as a whole is
+/// held to the size of one value.
 fn join(array: &Array, out: &mut Vec<u8>, work: &mut Work) -> Result<(), Excess> {
-    let mut levels = vec![array.iter()];
-    let mut first = vec![true];
-    while let (Some(items), Some(is_first)) = (levels.last_mut(), first.last_mut()) {
-        let Some(item) = items.next() else {
-            levels.pop();
-            first.pop();
-            continue;
-        };
+    for (place, item) in Descent::into(array) {
         work.charge(1)?;
-        if !std::mem::replace(is_first, false) {
-            append(out, b" ", work)?;
+        if place > 0 {
+            append(b" ", out, work)?;
         }
-        match Form::of_scalar(item) {
-            Some(form) => append(out, form.as_bytes(), work)?,
-            None => {
-                if let Value::Array(nested) = item {
-                    levels.push(nested.iter());
-                    first.push(true);
-                }
-            }
+        if let Some(form) = Form::of_scalar(item) {
+            append(form.as_bytes(), out, work)?;
         }
     }
     Ok(())
 }
 
-fn append(out: &mut Vec<u8>, bytes: &[u8], work: &mut Work) -> Result<(), Excess> {
-    work.fits((out.len() + bytes.len()) as u64)?;
+fn append(bytes: &[u8], out: &mut Vec<u8>, work: &mut Work) -> Result<(), Excess> {
+    work.fits(out.len() as u64 + bytes.len() as u64)?;
     work.charge(bytes.len() as u64)?;
     out.extend_from_slice(bytes);
     Ok(())

@@ -169,6 +169,15 @@ impl<'a> IntoIterator for &'a Map {
     }
 }
 
+impl IntoIterator for Map {
+    type Item = (Str, Value);
+    type IntoIter = indexmap::map::IntoIter<Str, Value>;
+
+    fn into_iter(mut self) -> Self::IntoIter {
+        std::mem::take(&mut self.entries).into_iter()
+    }
+}
+
 /// A counted [`Map`], copied on write.
 #[derive(Clone, Default)]
 pub struct Hash(Arc<Map>);
@@ -221,5 +230,15 @@ impl<'a> IntoIterator for &'a Hash {
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
+    }
+}
+
+impl IntoIterator for Hash {
+    type Item = (Str, Value);
+    type IntoIter = indexmap::map::IntoIter<Str, Value>;
+
+    /// Moves the entries out if this is the only owner, else clones them.
+    fn into_iter(self) -> Self::IntoIter {
+        Arc::unwrap_or_clone(self.0).into_iter()
     }
 }

@@ -1,6 +1,6 @@
 //! The count of heap bytes that values of this thread hold.
 //!
-//! Every heap buffer of a value owns a [`Charge`]: what it added to the count, given back when the
+//! Every heap buffer of a value owns a `Charge`: what it added to the count, given back when the
 //! buffer is dropped. The count is an estimate of the allocator's view (capacities plus fixed
 //! overheads) and a bound for the VM's memory limit; it never shapes a result.
 //!

@@ -1,14 +1,49 @@
 //! The values of the VM and what ops mean on them.
 //!
-//! Here is no I/O and no knowledge of frames or code.
+//! [`Value`] is 16 bytes, `Send + Sync`: scalars inline, all else behind one counted pointer that is
+//! copied on write. What an op means is a plain function in [`number`], [`compare`], [`string`] or
+//! [`collection`], which the interpreters, the JIT's helpers and constant folding call. Here is no
+//! I/O and no knowledge of frames or code.
+//!
+//! # What ops cost
+//!
+//! Bulk work is counted in units, a byte or an element each, and drawn from a [`Work`] budget. What
+//! an op costs follows from its operands' values alone, never from who shares a buffer or how large
+//! its capacity is. (So the copy that a write to a shared buffer makes is not counted.) Sizes are
+//! checked before work is drawn.
+//!
+//! *Taking* the string form of a value is free, but for an array: one unit for each element
+//! visited, those of nested arrays included, and one for each byte of the form. *Writing* the
+//! string form costs one unit for each byte, and for an array also one for each element visited.
+//!
+//! | Op | Units |
+//! |---|---|
+//! | `Concat` | taking both forms, and the bytes of the right one |
+//! | `StringRepeat` | taking the form, and the bytes of the result |
+//! | `StrEq` `StrNe` `StrLt` `StrGt` `StrLe` `StrGe` `StrCmp` | taking both forms, and the bytes of the shorter one |
+//! | `ArraySet` `SlotArraySet` | each Undef that fills the gap before the index |
+//! | `MakeArray` `Range` `RangeStep` `HashKeys` `HashValues` | each element of the result |
+//! | `HashGet` `HashSet` `HashDelete` `HashExists` | taking the key's form, and its bytes; nothing where the variable holds no hash |
+//! | `MakeHash` | each pair, and for each key that has a value what `HashSet` costs |
+//! | `SortDefault` | writing the forms of the elements that are no strings; then the number of elements plus the bytes of all forms, times the binary digits of the number of elements |
+//! | the words of `Exec` | each value visited, those of nested arrays included, and each byte of the words |
+//! | `Print` `PrintLn` | writing the forms |
+//! | all other ops on values | nothing |
+//!
+//! The size of a single value, held to [`Work::max_value`], is the bytes of a string, 16 for each
+//! element of an array, 48 for each entry of a hash; what elements refer to doesn't count.
 
 mod array;
+pub mod collection;
+pub mod compare;
 pub mod convert;
 mod hash;
 pub mod meter;
+pub mod number;
 mod reference;
 pub mod serial;
 mod str;
+pub mod string;
 mod walk;
 mod work;
 
@@ -24,7 +59,7 @@ use std::collections::HashMap;
 
 /// The most that the string form of an array may take where no budget is given: a unit for each
 /// element visited and each byte. Past it the form is `(array)`.
-pub const MAX_UNBUDGETED_FORM: u64 = 1 << 28;
+pub const MAX_UNBUDGETED_FORM: u64 = 1 << 26;
 
 /// A value: scalars inline, all else behind one counted pointer, copied on write.
 #[derive(Clone, Default)]
@@ -253,3 +288,27 @@ impl std::fmt::Debug for Value {
         walk::debug(self, f)
     }
 }
+
+/// Equality and `Debug` of what a value holds are those of the value that holds it.
+macro_rules! like_the_value {
+    ($($held:ident)*) => {
+        $(
+            impl PartialEq for $held {
+                fn eq(&self, other: &$held) -> bool {
+                    Value::$held(self.clone()) == Value::$held(other.clone())
+                }
+            }
+
+            impl std::fmt::Debug for $held {
+                fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    Value::$held(self.clone()).fmt(f)
+                }
+            }
+        )*
+    };
+}
+
+like_the_value! { Array Hash Ref }
+
+#[cfg(test)]
+mod tests;

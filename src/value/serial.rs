@@ -15,8 +15,8 @@ use std::marker::PhantomData;
 /// The deepest nest that is written or read.
 pub const MAX_DEPTH: u32 = 128;
 
-/// The most that one outermost value writes: a unit for each value and each byte of a string.
-pub const MAX_WRITTEN: u64 = 1 << 30;
+/// The most that one outermost value writes, in bytes: 16 for each value, and those of strings.
+pub const MAX_WRITTEN: u64 = 1 << 28;
 
 /// The most elements that room is made for before they are read.
 const MAX_RESERVED: usize = 256;
@@ -49,9 +49,12 @@ impl Drop for Level {
     }
 }
 
-/// Counts what is written below the outermost value.
-fn count_written<E: ser::Error>(units: usize) -> Result<(), E> {
-    let written = WRITTEN.get().saturating_add(units as u64);
+/// Counts what is written within the outermost value.
+fn count_written<E: ser::Error>(bytes: usize) -> Result<(), E> {
+    if DEPTH.get() == 0 {
+        return Ok(());
+    }
+    let written = WRITTEN.get().saturating_add(bytes as u64);
     WRITTEN.set(written);
     if written > MAX_WRITTEN {
         return Err(E::custom("the value is too large to be written"));
@@ -62,7 +65,7 @@ fn count_written<E: ser::Error>(units: usize) -> Result<(), E> {
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let _level = Level::enter(ser::Error::custom)?;
-        count_written(1)?;
+        count_written(size_of::<Value>())?;
         match self {
             Value::Undef => to.serialize_unit_variant("Value", 0, "Undef"),
             Value::Bool(b) => to.serialize_newtype_variant("Value", 1, "Bool", b),

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hasher;
+use std::iter::Enumerate;
 
 /// How many nodes `Hash` looks at. Values that are equal are equal in these.
 const HASHED_NODES: usize = 256;
@@ -16,6 +17,9 @@ const HASHED_NODES: usize = 256;
 /// How many levels and nodes `Debug` shows before it writes `…`.
 const SHOWN_DEPTH: usize = 16;
 const SHOWN_NODES: usize = 1024;
+
+/// How many bytes of a string `Debug` shows before it writes `…`.
+const SHOWN_BYTES: usize = 4096;
 
 /// Whether the value's buffer holds other values.
 #[inline]
@@ -75,6 +79,40 @@ fn bury_all(mut pending: Vec<Value>) {
     }
 }
 
+/// The elements of an array with those of the arrays among them, depth first: each with its place
+/// in its own array, a nested array before its elements.
+pub(super) struct Descent<'a> {
+    levels: Vec<Enumerate<std::slice::Iter<'a, Value>>>,
+}
+
+impl<'a> Descent<'a> {
+    pub(super) fn into(array: &'a [Value]) -> Descent<'a> {
+        Descent {
+            levels: vec![array.iter().enumerate()],
+        }
+    }
+}
+
+impl<'a> Iterator for Descent<'a> {
+    type Item = (usize, &'a Value);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            match self.levels.last_mut()?.next() {
+                None => {
+                    self.levels.pop();
+                }
+                Some((place, item)) => {
+                    if let Value::Array(nested) = item {
+                        self.levels.push(nested.iter().enumerate());
+                    }
+                    return Some((place, item));
+                }
+            }
+        }
+    }
+}
+
 /// What comparing two values without looking into them says.
 enum Shallow<'a> {
     Known(bool),
@@ -104,6 +142,9 @@ fn compare_shallow<'a>(a: &'a Value, b: &'a Value) -> Shallow<'a> {
 /// A pair of buffers that was seen before is not looked into again: it was equal, or the answer is
 /// already "no".
 pub(super) fn equal(a: &Value, b: &Value) -> bool {
+    if let Shallow::Known(answer) = compare_shallow(a, b) {
+        return answer;
+    }
     let mut seen: HashSet<(usize, usize)> = HashSet::new();
     let mut pending = vec![(a, b)];
     while let Some((a, b)) = pending.pop() {
@@ -189,7 +230,11 @@ fn write_debug(
         Value::Float(x) => write!(f, "Float({x:?})"),
         Value::Status(code) => write!(f, "Status({code})"),
         Value::NativeFn(id) => write!(f, "NativeFn({id})"),
-        Value::Str(s) => write!(f, "Str({s:?})"),
+        Value::Str(s) => {
+            f.write_str("Str(")?;
+            write_debug_str(s, f)?;
+            f.write_str(")")
+        }
         Value::Array(array) => {
             f.write_str("Array([")?;
             for (i, item) in array.iter().enumerate() {
@@ -210,7 +255,8 @@ fn write_debug(
                     f.write_str("…")?;
                     break;
                 }
-                write!(f, "{key:?}: ")?;
+                write_debug_str(key, f)?;
+                f.write_str(": ")?;
                 write_debug(item, depth - 1, left, f)?;
             }
             f.write_str("})")
@@ -221,4 +267,12 @@ fn write_debug(
             f.write_str(")")
         }
     }
+}
+
+fn write_debug_str(s: &Str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if s.len() <= SHOWN_BYTES {
+        return write!(f, "{s:?}");
+    }
+    let start = s.as_bytes()[..SHOWN_BYTES].escape_ascii();
+    write!(f, "b\"{start}\"…")
 }

@@ -71,6 +71,22 @@ impl Work {
         Ok(())
     }
 
+    /// Makes room for `len` more elements, a count that [`Work::fits`] has let pass.
+    ///
+    /// # Errors
+    /// [`Excess::ValueTooLarge`] when the allocator has no such room, as can be where the limit is
+    /// higher than the machine's memory.
+    pub(super) fn reserve<T>(&self, items: &mut Vec<T>, len: u64) -> Result<(), Excess> {
+        let reserved = usize::try_from(len).is_ok_and(|len| items.try_reserve(len).is_ok());
+        if !reserved {
+            return Err(Excess::ValueTooLarge {
+                wanted: len.saturating_mul(size_of::<T>() as u64),
+                limit: self.max_value,
+            });
+        }
+        Ok(())
+    }
+
     /// Checks that an array of `len` elements may exist.
     ///
     /// # Errors

@@ -50,7 +50,11 @@ fn read_library(path: &Path) -> anyhow::Result<Vec<Function>> {
         .into_iter()
         .map(|(name, chunk)| {
             let bincode = bincode::serialize(&chunk)?;
-            Ok(Function { name, chunk, bincode })
+            Ok(Function {
+                name,
+                chunk,
+                bincode,
+            })
         })
         .collect()
 }
@@ -82,12 +86,19 @@ fn opening(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
         large_ns.push(b);
         ratios.push(b / a);
     }
-    ensure!(Module::open(large)?.chunk_count() > 0, "the large module is empty");
+    ensure!(
+        Module::open(large)?.chunk_count() > 0,
+        "the large module is empty"
+    );
     let bytes = std::fs::metadata(small)?.len();
     Ok(vec![
         Row::new("module size", bytes as f64, "bytes"),
         Row::new("open and close", median(small_ns) / 1e3, "us"),
-        Row::new(format!("open and close, {COPIES} times larger"), median(large_ns) / 1e3, "us"),
+        Row::new(
+            format!("open and close, {COPIES} times larger"),
+            median(large_ns) / 1e3,
+            "us",
+        ),
         Row::new("larger / smaller", median(ratios), "x"),
     ])
 }
@@ -108,12 +119,19 @@ fn first_use(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
     let mut costs = Costs::default();
     for function in functions {
         let name = function.name.as_str();
-        ensure!(module.chunk(name)?.to_chunk()?.ops == function.chunk.ops, "{name} differs");
+        ensure!(
+            module.chunk(name)?.to_chunk()?.ops == function.chunk.ops,
+            "{name} differs"
+        );
         let rounds = |work: &mut dyn FnMut()| median((0..5).map(|_| time(8, &mut *work)).collect());
         let load = rounds(&mut || drop(module.chunk(name)));
         let hashed = rounds(&mut || drop(module.chunk(name).map(|chunk| chunk.hash())));
         let whole = rounds(&mut || {
-            drop(module.chunk(name).map(|chunk| (chunk.hash(), chunk.to_chunk())));
+            drop(
+                module
+                    .chunk(name)
+                    .map(|chunk| (chunk.hash(), chunk.to_chunk())),
+            );
         });
         let bincode = rounds(&mut || {
             drop(bincode::deserialize::<fusevm_0_9::Chunk>(&function.bincode));
@@ -126,12 +144,32 @@ fn first_use(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
         costs.ratio_with_constants.push(bincode / whole);
     }
     Ok(vec![
-        Row::new("first use: find, copy, verify", median(costs.load) / 1e3, "us"),
-        Row::new("first use: find, copy, hash, verify", median(costs.load_and_hash) / 1e3, "us"),
-        Row::new("first use, every constant a value", median(costs.with_constants) / 1e3, "us"),
-        Row::new("bincode 1, the same function", median(costs.bincode) / 1e3, "us"),
+        Row::new(
+            "first use: find, copy, verify",
+            median(costs.load) / 1e3,
+            "us",
+        ),
+        Row::new(
+            "first use: find, copy, hash, verify",
+            median(costs.load_and_hash) / 1e3,
+            "us",
+        ),
+        Row::new(
+            "first use, every constant a value",
+            median(costs.with_constants) / 1e3,
+            "us",
+        ),
+        Row::new(
+            "bincode 1, the same function",
+            median(costs.bincode) / 1e3,
+            "us",
+        ),
         Row::new("bincode / first use", median(costs.ratio), "x"),
-        Row::new("bincode / with constants", median(costs.ratio_with_constants), "x"),
+        Row::new(
+            "bincode / with constants",
+            median(costs.ratio_with_constants),
+            "x",
+        ),
     ])
 }
 

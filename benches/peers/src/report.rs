@@ -15,13 +15,21 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn new(figure: impl Into<String>, value: f64, unit: &'static str) -> Row {
-        Row { figure: figure.into(), value, unit }
+        Row {
+            figure: figure.into(),
+            value,
+            unit,
+        }
     }
 }
 
 /// Prints the rows to standard output.
 pub(crate) fn print(rows: &[Row], json: bool) -> anyhow::Result<()> {
-    let width = rows.iter().map(|row| row.figure.chars().count()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|row| row.figure.chars().count())
+        .max()
+        .unwrap_or(0);
     for row in rows {
         if json {
             println!("{}", serde_json::to_string(row)?);

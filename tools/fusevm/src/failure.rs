@@ -36,27 +36,46 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// A failure with the message that `Report::new` makes.
-    pub(crate) fn new(status: u8, code: Code, message: impl fmt::Display) -> Failure {
+    /// A failure that the command line tells in its own words: where, if that is a place, and what
+    /// exactly is wrong.
+    pub(crate) fn new(
+        status: u8,
+        code: Code,
+        place: Option<&dyn fmt::Display>,
+        detail: impl fmt::Display,
+    ) -> Failure {
+        let place = place.map_or_else(String::new, |place| format!("\n  --> {place}"));
+        let (title, help) = (code.title(), code.help());
+        let text = format!("error[{code}]: {title}{place}\n  {detail}\n  help: {help}");
         Failure::Reported {
             status,
-            report: Report::new(code, message),
+            report: Report { text },
+        }
+    }
+
+    /// A failure that an error of the library tells.
+    pub(crate) fn of(status: u8, error: &impl std::error::Error) -> Failure {
+        Failure::Reported {
+            status,
+            report: Report {
+                text: error.to_string(),
+            },
         }
     }
 
     /// The output can't be written.
-    pub(crate) fn cant_write(place: impl fmt::Display, error: &io::Error) -> Failure {
-        let message = format!("{place}: {error}");
-        Failure::new(status::FAILED, Code::CantWrite, message)
+    pub(crate) fn cant_write(place: &dyn fmt::Display, error: &io::Error) -> Failure {
+        Failure::new(status::FAILED, Code::CantWrite, Some(place), error)
     }
 
     /// The command line asks for something that can't be.
-    pub(crate) fn usage(message: impl fmt::Display) -> Failure {
-        Failure::new(status::USAGE, Code::BadUsage, message)
+    pub(crate) fn usage(detail: impl fmt::Display) -> Failure {
+        Failure::new(status::USAGE, Code::BadUsage, None, detail)
     }
 }
 
-/// What is printed of an error: its code, what is wrong and where, and what to do about it.
+/// What is printed of an error: its code, what is wrong and where, and what to do about it, in the
+/// form in which the library displays its errors.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Report {
     /// The lines, without a newline at the end.
@@ -64,12 +83,6 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A report of a message, which begins with the place; the help line is the code's.
-    pub(crate) fn new(code: Code, message: impl fmt::Display) -> Report {
-        let text = format!("error[{code}]: {message}\n  help: {}", code.help());
-        Report { text }
-    }
-
     /// Prints it on standard error, coloured on a terminal.
     pub(crate) fn print(&self) {
         let mut stream = anstream::stderr().lock();
@@ -77,21 +90,25 @@ impl Report {
         let _ = writeln!(stream, "{}", self.painted());
     }
 
-    /// The text with the escape codes that paint the words `error[…]` and `help` at line beginnings.
+    /// The text with the escape codes that paint `error[…]`, `trap[…]`, arrows and `help:`.
     fn painted(&self) -> String {
-        let error = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-        let help = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
+        let severe = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let aside = Style::new().fg_color(Some(AnsiColor::Cyan.into()));
         let mut painted = String::new();
         for (number, line) in self.text.split('\n').enumerate() {
             let gap = if number == 0 { "" } else { "\n" };
             let body = line.trim_start();
             let indent = &line[..line.len() - body.len()];
-            let (style, word) = match body.split_once(':') {
-                Some((word, _)) if word.starts_with("error[") => (error, word),
-                Some((word @ "help", _)) => (help, word),
-                _ => (Style::new(), ""),
+            let (style, length) = match body.find(':') {
+                Some(colon) if body.starts_with("error[") || body.starts_with("trap[") => {
+                    (severe, colon)
+                }
+                _ if body.starts_with("-->") => (aside, "-->".len()),
+                _ if body.starts_with("help:") => (aside, "help".len()),
+                _ if body.starts_with("= help:") => (aside, "= help".len()),
+                _ => (Style::new(), 0),
             };
-            let rest = &body[word.len()..];
+            let (word, rest) = body.split_at(length);
             // Writing to a string doesn't fail.
             let _ = write!(painted, "{gap}{indent}{style}{word}{style:#}{rest}");
         }
@@ -104,12 +121,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_has_code_message_and_help() {
-        let report = Report::new(Code::OutOfFuel, "a.fvbc: chunk `main`, op 3");
-        let text = "error[E0401]: a.fvbc: chunk `main`, op 3\n  help: raise `--fuel`, or look for a loop without end";
+    fn a_report_has_code_place_detail_and_help() {
+        let failure = Failure::new(1, Code::CantWrite, Some(&"a/b"), "no space");
+        let Failure::Reported { report, status: 1 } = failure else {
+            panic!("{failure:?}");
+        };
+        let text = "error[E0602]: the output can't be written\n  --> a/b\n  no space\n  \
+                    help: check the folder, its permissions and the space left";
         assert_eq!(report.text, text);
         let painted = report.painted();
-        assert!(painted.starts_with("\u{1b}[1m\u{1b}[31merror[E0401]\u{1b}[0m: a.fvbc"));
+        assert!(painted.starts_with("\u{1b}[1m\u{1b}[31merror[E0602]\u{1b}[0m: the output"));
         assert_eq!(anstream::adapter::strip_str(&painted).to_string(), text);
     }
 }

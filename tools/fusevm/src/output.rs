@@ -65,7 +65,7 @@ impl Target {
         match self {
             Target::Stdout => print_bytes(bytes),
             Target::File(path) => replace(path, bytes)
-                .map_err(|error| Failure::cant_write(path.display(), &error)),
+                .map_err(|error| Failure::cant_write(&path.display(), &error)),
         }
     }
 }
@@ -159,7 +159,7 @@ pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
     let done = write(&mut out).and_then(|()| out.flush());
     done.map_err(|error| match error.kind() {
         io::ErrorKind::BrokenPipe => Failure::ReaderGone,
-        _ => Failure::cant_write("standard output", &error),
+        _ => Failure::cant_write(&"standard output", &error),
     })
 }
 

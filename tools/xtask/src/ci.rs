@@ -10,10 +10,30 @@ const FEATURE_SETS: [&str; 4] = ["", "host", "jit", "host,jit"];
 pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     cargo(root, &["fmt", "--all", "--check"])?;
     crate::r#gen::run(root, true)?;
-    cargo(root, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    cargo(
+        root,
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ],
+    )?;
     for features in FEATURE_SETS {
-        let library = ["-p", "fusevm", "--no-default-features", "--features", features];
-        let clippy = [&["clippy"], &library[..], &["--all-targets", "--", "-D", "warnings"]];
+        let library = [
+            "-p",
+            "fusevm",
+            "--no-default-features",
+            "--features",
+            features,
+        ];
+        let clippy = [
+            &["clippy"],
+            &library[..],
+            &["--all-targets", "--", "-D", "warnings"],
+        ];
         cargo(root, &clippy.concat())?;
         cargo(root, &[&["test"], &library[..]].concat())?;
     }
