@@ -5,6 +5,7 @@ pub mod code;
 pub mod host;
 pub mod op;
 pub mod value;
+pub mod verify;
 
 pub use chunk::{Chunk, ChunkBuilder};
 pub use op::Op;
