@@ -30,6 +30,8 @@ pub(crate) enum Failure {
     Reported {
         /// One of [`status`].
         status: u8,
+        /// The error's row of the table.
+        code: Code,
         /// What is printed.
         report: Report,
     },
@@ -49,17 +51,17 @@ impl Failure {
         let text = format!("error[{code}]: {title}{place}\n  {detail}\n  help: {help}");
         Failure::Reported {
             status,
+            code,
             report: Report { text },
         }
     }
 
     /// A failure that an error of the library tells.
-    pub(crate) fn of(status: u8, error: &impl std::error::Error) -> Failure {
+    pub(crate) fn of(status: u8, code: Code, error: &impl std::error::Error) -> Failure {
         Failure::Reported {
             status,
-            report: Report {
-                text: error.to_string(),
-            },
+            code,
+            report: Report::of(error),
         }
     }
 
@@ -83,6 +85,13 @@ pub(crate) struct Report {
 }
 
 impl Report {
+    /// The report of an error of the library.
+    pub(crate) fn of(error: &impl std::error::Error) -> Report {
+        Report {
+            text: error.to_string(),
+        }
+    }
+
     /// Prints it on standard error, coloured on a terminal.
     pub(crate) fn print(&self) {
         let mut stream = anstream::stderr().lock();
@@ -116,6 +125,13 @@ impl Report {
     }
 }
 
+/// The lines without colours.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +139,7 @@ mod tests {
     #[test]
     fn a_report_has_code_place_detail_and_help() {
         let failure = Failure::new(1, Code::CantWrite, Some(&"a/b"), "no space");
-        let Failure::Reported { report, status: 1 } = failure else {
+        let Failure::Reported { report, .. } = failure else {
             panic!("{failure:?}");
         };
         let text = "error[E0602]: the output can't be written\n  --> a/b\n  no space\n  \

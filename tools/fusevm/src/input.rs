@@ -1,12 +1,13 @@
 //! The files that commands read: modules, assembly text, and plain bytes; `-` is standard input.
 
 use crate::failure::{Failure, status};
+use crate::output;
 use fusevm::asm::{self, Assembly};
 use fusevm::code::Code;
-use fusevm::format::{LoadError, Module, ModuleWriter};
+use fusevm::format::{LoadError, LoadedChunk, Module, ModuleWriter, Record, WriteError};
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 /// What a module file begins with; what does begin so is never text.
@@ -53,13 +54,23 @@ pub(crate) fn open(path: &Path) -> Result<Module, Failure> {
     open_text(&read(path, asm::MAX_TEXT as u64)?, path)
 }
 
+/// Makes a module of assembly text, in memory.
 fn open_text(text: &[u8], path: &Path) -> Result<Module, Failure> {
     let assembly = assemble_text(text, path, status::CANT_LOAD)?;
-    let mut writer = ModuleWriter::new();
-    add_all(&mut writer, &assembly, path, status::CANT_LOAD)?;
-    let written = writer.finish();
-    let bytes = written.map_err(|error| Failure::of(status::CANT_LOAD, &error))?;
+    let written = write(&assembly);
+    let bytes = written.map_err(|error| Failure::of(status::CANT_LOAD, error.code(), &error))?;
     Module::from_bytes(bytes).map_err(|error| cant_load(&error))
+}
+
+fn write(assembly: &Assembly) -> Result<Vec<u8>, WriteError> {
+    let mut writer = ModuleWriter::new(Cursor::new(Vec::new()))?;
+    for (key, value) in &assembly.metadata {
+        writer.metadata(key, value.as_slice());
+    }
+    for (entry, chunk) in &assembly.chunks {
+        writer.add(entry, chunk)?;
+    }
+    Ok(writer.finish()?.into_inner())
 }
 
 /// Reads an assembly text.
@@ -73,24 +84,40 @@ pub(crate) fn assemble(path: &Path, status: u8) -> Result<Assembly, Failure> {
 
 fn assemble_text(text: &[u8], path: &Path, status: u8) -> Result<Assembly, Failure> {
     let text = without_interpreter_line(text);
-    asm::assemble(text, &place(path)).map_err(|errors| Failure::of(status, &errors))
+    asm::assemble(text, &place(path)).map_err(|errors| {
+        let code = errors.first().code;
+        Failure::of(status, code, &errors)
+    })
 }
 
-/// Adds all chunks of a text to a module.
+/// The chunk that `NAME` or `SPACE::NAME` names. A chunk of the default name space with all of that
+/// as its name goes first.
 ///
 /// # Errors
-/// The format has no place for one of them, or the module has it already.
-pub(crate) fn add_all(
-    writer: &mut ModuleWriter,
-    assembly: &Assembly,
-    path: &Path,
-    status: u8,
-) -> Result<(), Failure> {
-    for (entry, chunk) in &assembly.chunks {
-        let added = writer.add(entry, chunk);
-        added.map_err(|error| Failure::of(status, &error).noting(&place(path)))?;
-    }
-    Ok(())
+/// There is none, or it can't be loaded.
+pub(crate) fn chunk(module: &Module, name: &str) -> Result<LoadedChunk, Failure> {
+    let found = match module.chunk(name) {
+        Err(error) if error.code() == Code::NoSuchChunk => match name.split_once("::") {
+            Some((space, name)) => module.find(space, name).and_then(|chunk| chunk.ok_or(error)),
+            None => Err(error),
+        },
+        found => found,
+    };
+    found.map_err(|error| cant_load(&error))
+}
+
+/// All chunks of a module, loaded one after the other, in the module's order.
+///
+/// # Errors
+/// The index can't be read; or, within, a chunk can't be loaded.
+pub(crate) fn chunks(
+    module: &Module,
+) -> Result<impl Iterator<Item = Result<LoadedChunk, Failure>> + use<>, Failure> {
+    let records = module.records().map_err(|error| cant_load(&error))?;
+    Ok(records.map(|record| {
+        let chunk = record.and_then(Record::load);
+        chunk.map_err(|error| cant_load(&error))
+    }))
 }
 
 /// The failure to load a module; one that isn't there has a status of its own.
@@ -99,7 +126,7 @@ pub(crate) fn cant_load(error: &LoadError) -> Failure {
         Code::NoSuchChunk => status::NOT_FOUND,
         _ => status::CANT_LOAD,
     };
-    Failure::of(status, error)
+    Failure::of(status, error.code(), error)
 }
 
 /// Whether a file that begins so is assembly text. A script for another interpreter isn't.

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod failure;
 mod input;
+mod needs;
 mod output;
 mod progress;
 mod units;
@@ -31,7 +32,7 @@ fn main() -> ExitCode {
 fn finish(failure: Failure) -> ExitCode {
     match failure {
         Failure::ReaderGone => ExitCode::from(failure::status::OK),
-        Failure::Reported { status, report } => {
+        Failure::Reported { status, report, .. } => {
             report.print();
             ExitCode::from(status)
         }

@@ -1,12 +1,16 @@
-//! Where results go: standard output, or a file that appears whole or not at all.
+//! Where results go: text to standard output, modules to a file that appears whole or not at all.
 
-use crate::failure::Failure;
-use std::ffi::OsString;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use crate::failure::{Failure, status};
+use fusevm::Chunk;
+use fusevm::code::Code;
+use fusevm::format::{Entry, Metadata, ModuleWriter, NewFile, WriteError};
+use std::convert::Infallible;
+use std::fs;
+use std::io::{self, BufWriter, Cursor, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::{fs, str::FromStr};
+use std::str::FromStr;
 
-/// The argument of `-o`.
+/// The argument of `-o`, a module to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Target {
     /// `-`, standard output.
@@ -15,8 +19,8 @@ pub(crate) enum Target {
     File(PathBuf),
 }
 
-impl From<OsString> for Target {
-    fn from(argument: OsString) -> Target {
+impl From<std::ffi::OsString> for Target {
+    fn from(argument: std::ffi::OsString) -> Target {
         if argument == "-" {
             Target::Stdout
         } else {
@@ -26,91 +30,114 @@ impl From<OsString> for Target {
 }
 
 impl FromStr for Target {
-    type Err = std::convert::Infallible;
+    type Err = Infallible;
 
-    fn from_str(argument: &str) -> Result<Target, Self::Err> {
-        Ok(Target::from(OsString::from(argument)))
+    fn from_str(argument: &str) -> Result<Target, Infallible> {
+        Ok(Target::from(std::ffi::OsString::from(argument)))
     }
 }
 
-/// Whether what is written is for programs or for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Bytes, which a terminal is spared.
-    Binary,
-    /// Text.
-    Text,
+/// A module on its way to its target.
+pub(crate) struct Output {
+    writer: Writer,
+    target: Target,
+    /// The exit status when the module is at fault, not the file system.
+    status: u8,
 }
 
-impl Target {
-    /// Refuses a terminal for binary output, before any work is done for it.
+enum Writer {
+    /// A regular file, which the module replaces at the very end.
+    File(ModuleWriter<NewFile>),
+    /// Standard output, or something else that can only be written from front to back.
+    Memory(ModuleWriter<Cursor<Vec<u8>>>),
+}
+
+impl Output {
+    /// Begins a module. `status` is what the command ends with if chunks can't be written to one.
     ///
     /// # Errors
-    /// Wrong usage.
-    pub(crate) fn check(&self, kind: Kind) -> Result<(), Failure> {
-        if *self == Target::Stdout && kind == Kind::Binary && io::stdout().is_terminal() {
+    /// The target is a terminal, or can't be written.
+    pub(crate) fn begin(target: Target, status: u8) -> Result<Output, Failure> {
+        if target == Target::Stdout && io::stdout().is_terminal() {
             return Err(Failure::usage(
-                "`-o -` would write a binary file to the terminal: name a file, or redirect standard output",
+                "`-o -` would write a binary file to the terminal: name a file, or redirect the output",
             ));
         }
-        Ok(())
+        let writer = match &target {
+            Target::File(path) if !is_special(path) => ModuleWriter::create(path).map(Writer::File),
+            Target::File(_) | Target::Stdout => {
+                ModuleWriter::new(Cursor::new(Vec::new())).map(Writer::Memory)
+            }
+        };
+        let writer = writer.map_err(|error| Failure::of(status::FAILED, error.code(), &error))?;
+        Ok(Output {
+            writer,
+            target,
+            status,
+        })
     }
 
-    /// Writes the bytes. A file that was there is replaced at the very end and by a rename, so that
-    /// readers see the old file or the new one.
+    /// Adds a chunk.
     ///
     /// # Errors
-    /// The output can't be written; an existing file is as it was.
-    pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
-        match self {
-            Target::Stdout => print_bytes(bytes),
-            Target::File(path) => replace(path, bytes)
-                .map_err(|error| Failure::cant_write(&path.display(), &error)),
+    /// The format has no place for it, or the module has one of the name already.
+    pub(crate) fn add(&mut self, entry: &Entry, chunk: &Chunk) -> Result<(), Failure> {
+        let added = match &mut self.writer {
+            Writer::File(writer) => writer.add(entry, chunk),
+            Writer::Memory(writer) => writer.add(entry, chunk),
+        };
+        match added {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.failure(&error)),
         }
     }
+
+    /// Sets the module's metadata.
+    pub(crate) fn set_metadata(&mut self, metadata: Metadata) {
+        for (key, value) in metadata {
+            match &mut self.writer {
+                Writer::File(writer) => writer.metadata(key, value),
+                Writer::Memory(writer) => writer.metadata(key, value),
+            }
+        }
+    }
+
+    /// Completes the module and publishes it.
+    ///
+    /// # Errors
+    /// The target can't be written; a file that was there is as it was.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let status = self.status;
+        let failure = |error: &WriteError| write_failure(error, status);
+        match self.writer {
+            Writer::File(writer) => writer.publish().map(drop).map_err(|e| failure(&e)),
+            Writer::Memory(writer) => {
+                let bytes = writer.finish().map_err(|e| failure(&e))?.into_inner();
+                match self.target {
+                    Target::Stdout => print_bytes(&bytes),
+                    Target::File(path) => fs::write(&path, bytes)
+                        .map_err(|error| Failure::cant_write(&path.display(), &error)),
+                }
+            }
+        }
+    }
+
+    fn failure(&self, error: &WriteError) -> Failure {
+        write_failure(error, self.status)
+    }
 }
 
-/// Writes a file by a temporary one in the same folder and a rename. Something that is there and no
-/// regular file, such as `/dev/null` or a pipe, is written to instead.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A symbolic link stays one: what it points at is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let permissions = match fs::metadata(&path) {
-        Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(old) if !old.is_file() => return fs::write(&path, bytes),
-        Ok(old) => Some(old.permissions()),
-        Err(_) => None,
-    };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut file = temporary_file(folder, permissions)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(&path).map_err(|failed| failed.error)?;
-    Ok(())
+/// The failure to write a module; `status` is for what is not the file system's fault.
+fn write_failure(error: &WriteError, status: u8) -> Failure {
+    match error.code() {
+        Code::CantWrite => Failure::of(status::FAILED, error.code(), error),
+        code => Failure::of(status, code, error),
+    }
 }
 
-/// A temporary file that takes over the permissions of the file that it will replace, or has those
-/// that any new file has.
-fn temporary_file(
-    folder: &Path,
-    permissions: Option<fs::Permissions>,
-) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fusevm-").suffix(".tmp");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The process's umask is applied to it.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let file = builder.tempfile_in(folder)?;
-    if let Some(permissions) = permissions {
-        file.as_file().set_permissions(permissions)?;
-    }
-    Ok(file)
+/// Whether there is something that no file can replace, such as `/dev/null` or a pipe.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// Writes bytes to standard output.
@@ -140,6 +167,16 @@ pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     })
 }
 
+/// Lets `write` write to a buffered standard output and flushes it.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let done = write(&mut out).and_then(|()| out.flush());
+    done.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::ReaderGone,
+        _ => Failure::cant_write(&"standard output", &error),
+    })
+}
+
 /// The bytes in hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -150,17 +187,26 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Lets `write` write to a buffered standard output and flushes it.
-///
-/// # Errors
-/// As for [`print_bytes`].
-pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    let done = write(&mut out).and_then(|()| out.flush());
-    done.map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::ReaderGone,
-        _ => Failure::cant_write(&"standard output", &error),
-    })
+/// Text from a file as it may stand on a terminal and in a line: control characters escaped.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// A chunk's name, behind that of its name space if it has one.
+pub(crate) fn full_name(space: &str, name: &str) -> String {
+    if space.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{space}::{name}")
+    }
 }
 
 #[cfg(test)]
@@ -168,37 +214,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole() {
+    fn a_module_replaces_a_file_when_it_is_finished() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.fvbc");
-        let target = Target::File(path.clone());
-        target.write(b"one").unwrap();
-        target.write(b"two").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"two");
+        fs::write(&path, "old").unwrap();
+        let output = Output::begin(Target::File(path.clone()), 1).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        drop(output);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        let output = Output::begin(Target::File(path.clone()), 1).unwrap();
+        output.finish().unwrap();
+        assert!(fs::read(&path).unwrap().starts_with(b"\x89FVBC"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
-    fn a_folder_is_not_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = Target::File(folder.path().to_owned());
-        assert!(target.write(b"x").is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    fn what_is_no_file_is_written_to() {
+        let output = Output::begin(Target::File("/dev/null".into()), 1).unwrap();
+        assert!(matches!(output.writer, Writer::Memory(_)));
+        output.finish().unwrap();
     }
 
-    #[cfg(unix)]
     #[test]
-    fn links_and_permissions_stay() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
-        fs::write(&file, "old").unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
-        symlink(&file, &link).unwrap();
-        Target::File(link.clone()).write(b"new").unwrap();
-        assert_eq!(fs::read(&file).unwrap(), b"new");
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        let mode = fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o640);
+    fn control_characters_are_escaped() {
+        assert_eq!(shown("a\u{1b}[31m\nü"), "a\\u{1b}[31m\\nü");
     }
 }

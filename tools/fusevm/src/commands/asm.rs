@@ -2,8 +2,7 @@
 
 use crate::failure::{Failure, status};
 use crate::input;
-use crate::output::{Kind, Target};
-use fusevm::format::ModuleWriter;
+use crate::output::{Output, Target};
 use std::path::PathBuf;
 
 /// Turn assembly text into a module
@@ -23,13 +22,12 @@ pub(crate) struct Args {
 /// # Errors
 /// The text can't be read or has errors, or the module can't be written.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
-    args.output.check(Kind::Binary)?;
+    let mut output = Output::begin(args.output, status::CHECK_FAILED)?;
     let assembly = input::assemble(&args.file, status::CHECK_FAILED)?;
-    let mut writer = ModuleWriter::new();
-    input::add_all(&mut writer, &assembly, &args.file, status::CHECK_FAILED)?;
-    writer.set_metadata(assembly.metadata);
-    let written = writer.finish();
-    let bytes = written.map_err(|error| Failure::of(status::CHECK_FAILED, &error))?;
-    args.output.write(&bytes)?;
+    for (entry, chunk) in &assembly.chunks {
+        output.add(entry, chunk)?;
+    }
+    output.set_metadata(assembly.metadata);
+    output.finish()?;
     Ok(status::OK)
 }

@@ -2,10 +2,10 @@
 
 use crate::failure::{Failure, status};
 use crate::input;
-use crate::output::{Kind, Target};
+use crate::output::{Output, Target};
 use fusevm::asm::Assembly;
 use fusevm::code::Code;
-use fusevm::format::{Metadata, ModuleWriter};
+use fusevm::format::Metadata;
 use std::collections::btree_map::Entry as Place;
 use std::path::{Path, PathBuf};
 
@@ -37,24 +37,23 @@ pub(crate) struct Args {
 /// # Errors
 /// A source can't be read or has errors, or the module can't be written.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
-    args.output.check(Kind::Binary)?;
+    let mut output = Output::begin(args.output, status::CHECK_FAILED)?;
     let mut metadata = Metadata::new();
-    let mut writer = ModuleWriter::new();
     for path in &args.sources {
         let mut assembly = input::assemble(path, status::CHECK_FAILED)?;
         if args.strip {
             strip(&mut assembly);
         }
         add_metadata(&mut metadata, &assembly, path)?;
-        input::add_all(&mut writer, &assembly, path, status::CHECK_FAILED)?;
+        for (entry, chunk) in &assembly.chunks {
+            output.add(entry, chunk)?;
+        }
     }
     if let Some(name) = args.name {
         metadata.insert(NAME_KEY.to_owned(), name.into_bytes());
     }
-    writer.set_metadata(metadata);
-    let written = writer.finish();
-    let bytes = written.map_err(|error| Failure::of(status::CHECK_FAILED, &error))?;
-    args.output.write(&bytes)?;
+    output.set_metadata(metadata);
+    output.finish()?;
     Ok(status::OK)
 }
 

@@ -2,12 +2,12 @@
 
 use crate::failure::{Failure, status};
 use crate::input;
-use crate::output::{Kind, Target};
+use crate::output::{Output, Target};
 use crate::progress::Progress;
 use bincode::Options;
 use fusevm::Chunk;
 use fusevm::code::Code;
-use fusevm::format::{Entry, ModuleWriter, WriteError};
+use fusevm::format::Entry;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -38,98 +38,72 @@ pub(crate) struct Args {
 /// # Errors
 /// The blob can't be read or is none, or the module can't be written.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
-    args.output.check(Kind::Binary)?;
-    let place = input::place(&args.blob);
     let blob = input::read(&args.blob, MAX_BLOB)?;
-    let writer = match decode(&blob, decode_list) {
-        Ok(writer) => writer,
-        Err(Refusal::Write(error)) => return Err(Failure::of(status::CANT_LOAD, &error)),
-        Err(Refusal::Decode(as_list)) => match decode(&blob, decode_lone_chunk) {
-            Ok(writer) => writer,
-            Err(Refusal::Write(error)) => return Err(Failure::of(status::CANT_LOAD, &error)),
-            Err(Refusal::Decode(as_chunk)) => {
-                let detail = format!("as a list: {as_list}\n  as one Chunk: {as_chunk}");
-                let code = Code::BadImportBlob;
-                return Err(Failure::new(status::CANT_LOAD, code, Some(&place), detail));
+    let forms: [Form; 2] = [read_list, read_lone_chunk];
+    let mut refusals = Vec::new();
+    for form in forms {
+        let mut import = Import {
+            whole: &blob,
+            rest: &blob,
+            output: Output::begin(args.output.clone(), status::CANT_LOAD)?,
+            strip: args.strip,
+        };
+        match form(&mut import).and_then(|()| import.end()) {
+            Ok(()) => {
+                import.output.finish()?;
+                return Ok(status::OK);
             }
-        },
-    };
-    let bytes = writer
-        .finish()
-        .map_err(|error| Failure::of(status::CANT_LOAD, &error))?;
-    args.output.write(&bytes)?;
-    Ok(status::OK)
+            Err(Refusal::Write(failure)) => return Err(failure),
+            Err(Refusal::Decode(reason)) => refusals.push(reason),
+        }
+    }
+    let place = input::place(&args.blob);
+    let detail = format!(
+        "as a list of (name, Chunk): {}\n  as one Chunk: {}",
+        refusals[0], refusals[1]
+    );
+    let (status, code) = (status::CANT_LOAD, Code::BadImportBlob);
+    Err(Failure::new(status, code, Some(&place), detail))
 }
 
 /// Why a blob doesn't become a module.
 enum Refusal {
-    /// The bytes are no value of the type.
-    Decode(BadBytes),
-    /// The format has no place for it.
-    Write(WriteError),
+    /// The bytes are of another form; says where and why.
+    Decode(String),
+    /// The module can't be written.
+    Write(Failure),
 }
 
-/// What is wrong with the bytes, and where.
-struct BadBytes {
-    byte: usize,
-    reason: String,
-}
+/// Reads a blob of one of the two forms.
+type Form = fn(&mut Import<'_>) -> Result<(), Refusal>;
 
-impl fmt::Display for BadBytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "byte {}: {}", self.byte, self.reason)
-    }
-}
-
-impl From<WriteError> for Refusal {
-    fn from(error: WriteError) -> Refusal {
-        Refusal::Write(error)
-    }
-}
-
-/// Decodes a whole blob in one of its two forms.
-fn decode(
-    blob: &[u8],
-    form: fn(&mut Blob<'_>, &mut ModuleWriter) -> Result<(), Refusal>,
-) -> Result<ModuleWriter, Refusal> {
-    let mut writer = ModuleWriter::new();
-    let mut blob = Blob {
-        whole: blob,
-        rest: blob,
-    };
-    form(&mut blob, &mut writer)?;
-    match blob.rest.len() {
-        0 => Ok(writer),
-        left => Err(blob.refusal(format!("{left} bytes are left behind its end"))),
-    }
-}
-
-fn decode_list(blob: &mut Blob<'_>, writer: &mut ModuleWriter) -> Result<(), Refusal> {
-    let count: u64 = blob.next()?;
-    let progress = Progress::new("importing", blob.whole.len() as u64);
-    // The count is only believed as far as chunks follow.
+fn read_list(import: &mut Import<'_>) -> Result<(), Refusal> {
+    let count: u64 = import.next()?;
+    let progress = Progress::new("importing", import.whole.len() as u64);
+    // The count is believed only as far as chunks follow.
     for _ in 0..count {
-        let (name, chunk): (String, Chunk) = blob.next()?;
-        writer.add(&Entry::new(name, chunk))?;
-        progress.set((blob.whole.len() - blob.rest.len()) as u64);
+        let (name, chunk) = import.next()?;
+        import.add(name, chunk)?;
+        progress.set(import.position());
     }
     Ok(())
 }
 
-fn decode_lone_chunk(blob: &mut Blob<'_>, writer: &mut ModuleWriter) -> Result<(), Refusal> {
-    let chunk: Chunk = blob.next()?;
-    writer.add(&Entry::new(LONE_CHUNK, chunk))?;
-    Ok(())
+fn read_lone_chunk(import: &mut Import<'_>) -> Result<(), Refusal> {
+    let chunk = import.next()?;
+    import.add(LONE_CHUNK.to_owned(), chunk)
 }
 
-/// A blob that is read value by value.
-struct Blob<'a> {
+/// A blob that is read value by value, and the module that it becomes.
+struct Import<'a> {
     whole: &'a [u8],
     /// What is not read yet.
     rest: &'a [u8],
+    output: Output,
+    strip: bool,
 }
 
-impl Blob<'_> {
+impl Import<'_> {
     /// The next value.
     fn next<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, Refusal> {
         // With the limit a length that the blob claims sizes no memory beyond a small multiple of
@@ -138,14 +112,32 @@ impl Blob<'_> {
             .with_fixint_encoding()
             .with_limit(self.rest.len() as u64);
         let value = options.deserialize_from(&mut self.rest);
-        value.map_err(|error| self.refusal(error.to_string()))
+        value.map_err(|error| self.refusal(&error))
+    }
+
+    fn add(&mut self, name: String, mut chunk: Chunk) -> Result<(), Refusal> {
+        if self.strip {
+            chunk.lines.clear();
+            chunk.source.clear();
+        }
+        let added = self.output.add(&Entry::named(name), &chunk);
+        added.map_err(Refusal::Write)
+    }
+
+    /// Refuses what is left.
+    fn end(&self) -> Result<(), Refusal> {
+        match self.rest.len() {
+            0 => Ok(()),
+            left => Err(self.refusal(&format_args!("{left} bytes are left behind its end"))),
+        }
+    }
+
+    fn position(&self) -> u64 {
+        (self.whole.len() - self.rest.len()) as u64
     }
 
     /// The refusal of what stands at the present place.
-    fn refusal(&self, reason: String) -> Refusal {
-        Refusal::Decode(BadBytes {
-            byte: self.whole.len() - self.rest.len(),
-            reason,
-        })
+    fn refusal(&self, reason: &dyn fmt::Display) -> Refusal {
+        Refusal::Decode(format!("{reason}, at byte {}", self.position()))
     }
 }
