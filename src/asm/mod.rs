@@ -27,29 +27,8 @@ use std::collections::BTreeMap;
 /// The longest text that is read or written, in bytes.
 pub const MAX_TEXT: usize = 1 << 30;
 
-/// What a module says of a chunk besides the chunk itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entry {
-    /// Name space.
-    pub space: String,
-    /// Name.
-    pub name: String,
-    /// Key.
-    pub key: Vec<u8>,
-    /// Link.
-    pub link: Option<Link>,
-}
-
-/// Which text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Link {
-    /// Hash
-    pub hash: [u8; 32],
-    /// mtime
-    pub mtime: i64,
-    /// size
-    pub size: u64,
-}
+use crate::format::Entry;
+pub use crate::format::SourceLink as Link;
 
 /// A module as its text describes it.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,6 @@
 //! The files that commands read: modules, assembly text, and plain bytes; `-` is standard input.
 
 use crate::failure::{Failure, status};
-use crate::output;
 use fusevm::asm::{self, Assembly};
 use fusevm::code::Code;
 use fusevm::format::{LoadError, LoadedChunk, Module, ModuleWriter, Record, WriteError};
@@ -43,11 +42,13 @@ pub(crate) fn open(path: &Path) -> Result<Module, Failure> {
         return if is_text(&bytes) {
             open_text(&bytes, path)
         } else {
-            Module::from_bytes(bytes).map_err(|error| cant_load(&error))
+            Module::from_named_bytes(bytes, &*place(path)).map_err(|error| cant_load(&error))
         };
     }
     let sniffed = sniff(path).map_err(|error| unreadable(path, &error))?;
-    let named_as_module = path.extension().is_some_and(|extension| extension == "fvbc");
+    let named_as_module = path
+        .extension()
+        .is_some_and(|extension| extension == "fvbc");
     if named_as_module || !is_text(&sniffed) {
         return Module::open(path).map_err(|error| cant_load(&error));
     }
@@ -59,7 +60,7 @@ fn open_text(text: &[u8], path: &Path) -> Result<Module, Failure> {
     let assembly = assemble_text(text, path, status::CANT_LOAD)?;
     let written = write(&assembly);
     let bytes = written.map_err(|error| Failure::of(status::CANT_LOAD, error.code(), &error))?;
-    Module::from_bytes(bytes).map_err(|error| cant_load(&error))
+    Module::from_named_bytes(bytes, &*place(path)).map_err(|error| cant_load(&error))
 }
 
 fn write(assembly: &Assembly) -> Result<Vec<u8>, WriteError> {
@@ -98,7 +99,9 @@ fn assemble_text(text: &[u8], path: &Path, status: u8) -> Result<Assembly, Failu
 pub(crate) fn chunk(module: &Module, name: &str) -> Result<LoadedChunk, Failure> {
     let found = match module.chunk(name) {
         Err(error) if error.code() == Code::NoSuchChunk => match name.split_once("::") {
-            Some((space, name)) => module.find(space, name).and_then(|chunk| chunk.ok_or(error)),
+            Some((space, name)) => module
+                .find(space, name)
+                .and_then(|chunk| chunk.ok_or(error)),
             None => Err(error),
         },
         found => found,
@@ -135,7 +138,7 @@ fn is_text(beginning: &[u8]) -> bool {
     if let Some(line) = sniffed.strip_prefix(b"#!") {
         return names_fusevm(line);
     }
-    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let is_control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r');
     sniffed.first() != Some(&MODULE_MARK) && !sniffed.iter().any(is_control)
 }
 
@@ -213,10 +216,20 @@ mod tests {
 
     #[test]
     fn text_is_told_from_other_files() {
-        for text in ["", "load_int 1\n", "; ü\r\n\tpop", "#!/usr/bin/env -S fusevm run\n"] {
+        for text in [
+            "",
+            "load_int 1\n",
+            "; ü\r\n\tpop",
+            "#!/usr/bin/env -S fusevm run\n",
+        ] {
             assert!(is_text(text.as_bytes()), "{text:?}");
         }
-        let others: [&[u8]; 4] = [b"\x89FVBC", b"\x7fELF", b"#!/bin/sh\necho fusevm\n", b"a\0b"];
+        let others: [&[u8]; 4] = [
+            b"\x89FVBC",
+            b"\x7fELF",
+            b"#!/bin/sh\necho fusevm\n",
+            b"a\0b",
+        ];
         for bytes in others {
             assert!(!is_text(bytes), "{bytes:?}");
         }

@@ -110,7 +110,7 @@ impl Output {
         let status = self.status;
         let failure = |error: &WriteError| write_failure(error, status);
         match self.writer {
-            Writer::File(writer) => writer.publish().map(drop).map_err(|e| failure(&e)),
+            Writer::File(writer) => writer.finish().map(drop).map_err(|e| failure(&e)),
             Writer::Memory(writer) => {
                 let bytes = writer.finish().map_err(|e| failure(&e))?.into_inner();
                 match self.target {
@@ -198,6 +198,12 @@ pub(crate) fn shown(text: &str) -> String {
         }
     }
     shown
+}
+
+/// A number and what it counts, such as `1 chunk` and `2 chunks`.
+pub(crate) fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// A chunk's name, behind that of its name space if it has one.

@@ -4,30 +4,27 @@ use parse_size::{ByteSuffix, Config};
 use std::time::Duration;
 
 /// A size in bytes: `4096`, `64k`, `512M`, `2G`; the suffixes are powers of 1,024.
-pub(crate) fn size(text: &str) -> Result<u64, String> {
-    number(Config::new().with_binary(), text)
+pub(crate) fn size(text: &str) -> Result<u64, &'static str> {
+    let config = Config::new().with_binary();
+    let size = config.parse_size(text);
+    size.map_err(|_| "a size is a number of bytes, such as 4096, 64k, 512M or 2G")
 }
 
 /// A count: `1000`, `10k`, `5M`, `2G`; the suffixes are powers of 1,000.
-pub(crate) fn count(text: &str) -> Result<u64, String> {
-    number(
-        Config::new()
-            .with_decimal()
-            .with_byte_suffix(ByteSuffix::Deny),
-        text,
-    )
-}
-
-fn number(config: Config, text: &str) -> Result<u64, String> {
-    config.parse_size(text).map_err(|error| error.to_string())
+pub(crate) fn count(text: &str) -> Result<u64, &'static str> {
+    let config = Config::new()
+        .with_decimal()
+        .with_byte_suffix(ByteSuffix::Deny);
+    let count = config.parse_size(text);
+    count.map_err(|_| "a count is a number, such as 1000, 10k or 5M")
 }
 
 /// A duration: `500ms`, `2s`, `1m 30s`; a bare number is in seconds.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<u64>() {
+pub(crate) fn duration(text: &str) -> Result<Duration, &'static str> {
+    if let Ok(seconds) = text.parse() {
         return Ok(Duration::from_secs(seconds));
     }
-    humantime::parse_duration(text).map_err(|error| error.to_string())
+    humantime::parse_duration(text).map_err(|_| "a time has a unit, such as 500ms, 2s or 1m 30s")
 }
 
 #[cfg(test)]

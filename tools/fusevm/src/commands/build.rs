@@ -77,7 +77,12 @@ fn add_metadata(all: &mut Metadata, assembly: &Assembly, path: &Path) -> Result<
             Place::Occupied(_) => {
                 let detail = format!("another source gives the metadata `{key}` another value");
                 let (status, code) = (status::CHECK_FAILED, Code::DuplicateSymbol);
-                return Err(Failure::new(status, code, Some(&input::place(path)), detail));
+                return Err(Failure::new(
+                    status,
+                    code,
+                    Some(&input::place(path)),
+                    detail,
+                ));
             }
         }
     }

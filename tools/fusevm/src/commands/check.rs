@@ -112,7 +112,11 @@ impl Verdict {
             ..Problem::default()
         };
         Verdict {
-            status: if readable { status::CHECK_FAILED } else { status },
+            status: if readable {
+                status::CHECK_FAILED
+            } else {
+                status
+            },
             reports: vec![report],
             file,
             errors: vec![problem],
@@ -126,17 +130,15 @@ impl Verdict {
         let mut text = match (self.ok, self.errors.len()) {
             (true, _) => format!("{file}: ok"),
             (false, 0) => format!("{file}: failed, not strict"),
-            (false, 1) => format!("{file}: failed, 1 error"),
+            (false, 1) => format!("{file}: failed"),
             (false, count) => format!("{file}: failed, {count} errors"),
         };
         if self.errors.is_empty() {
-            let (chunks, ops) = (self.chunks, self.ops);
+            let chunks = output::counted(self.chunks, "chunk");
+            let ops = output::counted(self.ops, "op");
             let (strict, loose) = (self.strict, self.loose);
             // Writing to a string doesn't fail.
-            let _ = write!(
-                text,
-                ", {chunks} chunks, {ops} ops, {strict} strict, {loose} loose"
-            );
+            let _ = write!(text, ", {chunks}, {ops}, {strict} strict, {loose} loose");
         }
         text.push('\n');
         let shown = if all { usize::MAX } else { SHOWN_LOOSE };
@@ -144,7 +146,12 @@ impl Verdict {
             let name = output::shown(&output::full_name(&chunk.space, &chunk.name));
             let _ = writeln!(text, "  loose: {name}: {}", output::shown(&chunk.reason));
         }
-        if let Some(more) = self.loose_chunks.len().checked_sub(shown).filter(|n| *n > 0) {
+        if let Some(more) = self
+            .loose_chunks
+            .len()
+            .checked_sub(shown)
+            .filter(|n| *n > 0)
+        {
             let _ = writeln!(text, "  and {more} more loose chunks: `--all` shows them");
         }
         text

@@ -39,7 +39,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         output::print_text(&text(&chunk, &args)?)?;
         return Ok(status::OK);
     }
-    let metadata = module.metadata().map_err(|error| input::cant_load(&error))?;
+    let metadata = module
+        .metadata()
+        .map_err(|error| input::cant_load(&error))?;
     let mut separator = "";
     if !metadata.is_empty() {
         output::print_text(&asm::print_metadata(&metadata))?;

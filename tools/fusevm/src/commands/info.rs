@@ -65,7 +65,9 @@ struct Info {
 impl Info {
     fn of(module: &Module, file: String) -> Result<Info, Failure> {
         let (major, minor) = module.format_version();
-        let metadata = module.metadata().map_err(|error| input::cant_load(&error))?;
+        let metadata = module
+            .metadata()
+            .map_err(|error| input::cant_load(&error))?;
         let as_text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
         Ok(Info {
             file,
@@ -123,10 +125,10 @@ struct Contents {
 /// How many different handlers and functions the chunks import.
 #[derive(Default, Serialize)]
 struct Imports {
-    builtins: usize,
-    extensions: usize,
-    wide_extensions: usize,
-    functions: usize,
+    builtins: u64,
+    extensions: u64,
+    wide_extensions: u64,
+    functions: u64,
 }
 
 /// Where the bytes of a module go.
@@ -152,7 +154,9 @@ impl Contents {
             } else {
                 contents.loose += 1;
             }
-            contents.needs.extend(needs::of(&chunk).iter().map(|need| need.word()));
+            contents
+                .needs
+                .extend(needs::of(&chunk).iter().map(|need| need.word()));
             add_imports(&chunk, &mut imports);
             code.clear();
             chunk.ops().iter().for_each(|op| op.encode(&mut code));
@@ -172,17 +176,13 @@ impl Contents {
         line("strict", &self.strict.to_string());
         line("loose", &self.loose.to_string());
         let needs: Vec<&str> = self.needs.iter().copied().collect();
-        let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") };
+        let needs = if needs.is_empty() {
+            "nothing".to_owned()
+        } else {
+            needs.join(", ")
+        };
         line("needs", &needs);
-        let Imports {
-            builtins,
-            extensions,
-            wide_extensions,
-            functions,
-        } = &self.imports;
-        let handlers = format!("{builtins} builtins, {functions} functions");
-        let ops = format!("{extensions} extension ops, {wide_extensions} wide ones");
-        line("imports", &format!("{handlers}, {ops}"));
+        line("imports", &self.imports.text());
         let BytesByPart {
             code,
             tables,
@@ -194,7 +194,24 @@ impl Contents {
 }
 
 impl Imports {
-    fn of_kind(&mut self, kind: ImportKind) -> &mut usize {
+    fn text(&self) -> String {
+        let counts = [
+            (self.builtins, "builtin"),
+            (self.extensions, "extension op"),
+            (self.wide_extensions, "wide extension op"),
+            (self.functions, "function"),
+        ];
+        let some = counts.into_iter().filter(|(count, _)| *count > 0);
+        let some: Vec<String> = some
+            .map(|(count, what)| output::counted(count, what))
+            .collect();
+        if some.is_empty() {
+            return "nothing".to_owned();
+        }
+        some.join(", ")
+    }
+
+    fn of_kind(&mut self, kind: ImportKind) -> &mut u64 {
         match kind {
             ImportKind::Builtin => &mut self.builtins,
             ImportKind::Extension => &mut self.extensions,

@@ -5,7 +5,7 @@ use crate::input;
 use crate::needs;
 use crate::output;
 use crate::units;
-use clap::ValueEnum;
+use clap::{Args as _, ValueEnum};
 use fusevm::code::Code;
 use fusevm::format::{LoadedChunk, Module};
 use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
@@ -13,7 +13,7 @@ use fusevm::value::{Work, convert};
 use fusevm::vm::{Limits, Trap};
 use fusevm::{VM, Value};
 use serde::Serialize;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -27,8 +27,9 @@ const ARGUMENTS: &str = "ARGV";
 
 /// Run a program
 ///
-/// FILE is a .fvbc module, known by its first bytes, or assembly text; `-` is standard input. What
-/// stands behind FILE goes to the program, as the array ARGV if its chunk has a global of that name.
+/// FILE is a .fvbc module, known by its first bytes, or assembly text; `-` is standard input. Options
+/// stand before it: what stands behind it goes to the program, as the array ARGV if its chunk has a
+/// global of that name.
 ///
 /// The exit status is the program's: that of the Status it ends with, else the one it set last, else
 /// 0. It is 125 if a trap stopped the program, 126 if it can't be loaded or the policy denies what it
@@ -50,8 +51,6 @@ pub(crate) struct Args {
     /// Allow a capability in spite of --deny
     #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
     allow: Vec<Needs>,
-    #[command(flatten)]
-    limits: LimitArgs,
     /// Print the string form of the result, and a newline, behind what the program prints
     #[arg(long)]
     print_result: bool,
@@ -59,6 +58,8 @@ pub(crate) struct Args {
     #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "text")]
     stats: Option<StatsForm>,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 /// What a program may use up. Sizes take k, M, G for powers of 1,024, counts for those of 1,000.
@@ -143,7 +144,12 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     if let Err(denied) = policy.check(needs) {
         let place = place_of(Path::new(file), &chunk);
         let (status, code) = (status::CANT_LOAD, denied.code());
-        return Err(Failure::new(status, code, Some(&place), denied));
+        return Err(Failure::new(
+            status,
+            code,
+            Some(&place),
+            format!("it needs {}", denied.denied),
+        ));
     }
     let mut host = UnixHost::new();
     // A program that starts nothing shares its input with nobody.
@@ -157,7 +163,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         limits.fuel.get_or_insert(u64::MAX);
     }
     vm.set_limits(limits);
-    set_arguments(&mut vm, arguments);
+    set_arguments(&mut vm, arguments)?;
     match args.engine {
         // The reference interpreter is all there is to choose from.
         Engine::Auto | Engine::Reference => {}
@@ -167,7 +173,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let stats = Stats {
         load: loaded - begun,
         run: loaded.elapsed(),
-        fuel: limits.fuel.zip(vm.fuel_left()).map(|(all, left)| all - left),
+        fuel: limits
+            .fuel
+            .zip(vm.fuel_left())
+            .map(|(all, left)| all - left),
         trap: outcome.as_ref().err().map(Trap::code),
     };
     if let Some(form) = args.stats {
@@ -201,7 +210,12 @@ fn entry(module: &Module, file: &Path, name: Option<&str>) -> Result<LoadedChunk
                 _ => format!("none of its {count} chunks is called `{ENTRY}`: name one by --entry"),
             };
             let (status, code) = (status::NOT_FOUND, Code::NoSuchChunk);
-            Err(Failure::new(status, code, Some(&input::place(file)), detail))
+            Err(Failure::new(
+                status,
+                code,
+                Some(&input::place(file)),
+                detail,
+            ))
         }
     }
 }
@@ -220,13 +234,35 @@ fn policy(args: &Args) -> Policy {
 }
 
 /// Hands the arguments over, if the chunk names the global.
-fn set_arguments(vm: &mut VM, arguments: &[OsString]) {
+///
+/// # Errors
+/// It doesn't, and an argument is an option of ours that stands in the wrong place.
+fn set_arguments(vm: &mut VM, arguments: &[OsString]) -> Result<(), Failure> {
     let named = vm.chunk.names.iter().position(|name| name == ARGUMENTS);
-    let Some(global) = named.and_then(|index| vm.globals.get_mut(index)) else {
-        return;
-    };
-    let values = arguments.iter().map(|argument| Value::bytes(argument.as_bytes()));
-    *global = Value::array(values.collect());
+    if let Some(global) = named.and_then(|index| vm.globals.get_mut(index)) {
+        let values = arguments
+            .iter()
+            .map(|argument| Value::bytes(argument.as_bytes()));
+        *global = Value::array(values.collect());
+        return Ok(());
+    }
+    match arguments.iter().find_map(|argument| own_option(argument)) {
+        None => Ok(()),
+        Some(option) => Err(Failure::usage(format!(
+            "{option} stands behind FILE and so goes to the program, which takes no arguments: \
+             write it before FILE"
+        ))),
+    }
+}
+
+/// The option of `run` that an argument spells.
+fn own_option(argument: &OsStr) -> Option<String> {
+    let name = argument.to_str()?.strip_prefix("--")?.split('=').next()?;
+    let command = Args::augment_args(clap::Command::new("run"));
+    let mut options = command.get_arguments().filter_map(clap::Arg::get_long);
+    options
+        .find(|option| *option == name)
+        .map(|option| format!("--{option}"))
 }
 
 /// The program's exit status, of which the system keeps the low eight bits.
