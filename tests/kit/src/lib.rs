@@ -2,5 +2,31 @@
 //! damaged files, each made from a seed, so that a failure is found again by its seed.
 
 pub mod mutate;
+pub mod outcome;
 pub mod program;
+pub mod smoke;
 pub mod vectors;
+
+use fusevm::{
+    Chunk,
+    format::{Entry, ModuleWriter},
+};
+
+/// The bytes of a module with these chunks and a little metadata.
+///
+/// # Panics
+/// If the chunks can't be written, as when two have the same name.
+pub fn module_of<'a>(chunks: impl IntoIterator<Item = (&'a str, &'a Chunk)>) -> Vec<u8> {
+    let out = std::io::Cursor::new(Vec::new());
+    let mut writer = ModuleWriter::new(out).expect("memory takes everything");
+    writer.metadata("title", "made for a test");
+    for (name, chunk) in chunks {
+        writer
+            .add(&Entry::named(name), chunk)
+            .expect("the chunk can be written");
+    }
+    writer
+        .finish()
+        .expect("memory takes everything")
+        .into_inner()
+}

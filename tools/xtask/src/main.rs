@@ -1,7 +1,9 @@
 //! Chores of the repository, run as `cargo run --release -p xtask -- CHORE`.
 
 mod ci;
+mod figures;
 mod r#gen;
+mod vectors;
 
 use clap::{Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -17,7 +19,9 @@ struct Arguments {
 enum Chore {
     /// Check formatting, lints, generated files and documentation, and run all tests.
     Ci,
-    /// Write the generated files: chapters of the specification.
+    /// Sweep over what a seed makes, and print the figures.
+    Figures(figures::Arguments),
+    /// Write the generated files: chapters of the specification, and its vectors.
     Gen {
         /// Write nothing; fail if a file is stale.
         #[arg(long)]
@@ -28,6 +32,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Ci => ci::run(&root()),
+        Chore::Figures(arguments) => figures::run(&arguments),
         Chore::Gen { check } => r#gen::run(&root(), check),
     }
 }

@@ -1,0 +1,156 @@
+//! `figures`: sweeps with a seed, and the figures that they give.
+//!
+//! A sweep splits its count over the cores. Each item has a seed of its own, derived from the sweep's,
+//! so a failure is found again with `--seed SEED --only ITEM`.
+
+mod mutants;
+
+use anyhow::{bail, ensure};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// An item that takes longer than this counts as a hang.
+const HANG: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Damage this many module files, each as it is and with its seals and hashes made right again.
+    #[arg(long, value_name = "COUNT")]
+    mutants: Option<u64>,
+    /// The seed of the sweep.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Do this one item of the sweep alone.
+    #[arg(long, value_name = "ITEM")]
+    only: Option<u64>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Some(count) = arguments.mutants else {
+        bail!("name a sweep, such as --mutants 1000");
+    };
+    let sweep = Sweep {
+        count,
+        seed: arguments.seed,
+        only: arguments.only,
+    };
+    mutants::run(&sweep)
+}
+
+/// How many items, and from which seed.
+struct Sweep {
+    count: u64,
+    seed: u64,
+    only: Option<u64>,
+}
+
+/// What went wrong in a sweep, and how long its slowest item took.
+#[derive(Default)]
+struct Tally {
+    panics: u64,
+    hangs: u64,
+    failures: u64,
+    slowest: Duration,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.panics += other.panics;
+        self.hangs += other.hangs;
+        self.failures += other.failures;
+        self.slowest = self.slowest.max(other.slowest);
+    }
+
+    /// Prints the tally; an error if anything went wrong.
+    fn report(&self) -> anyhow::Result<()> {
+        println!("  panics               {}", self.panics);
+        println!("  hangs over {HANG:?}      {}", self.hangs);
+        println!("  wrong                {}", self.failures);
+        println!(
+            "  slowest item         {:.1} ms",
+            self.slowest.as_secs_f64() * 1e3
+        );
+        println!("  peak memory          {} MiB", peak_memory_mib());
+        ensure!(
+            self.panics + self.hangs + self.failures == 0,
+            "the sweep found errors"
+        );
+        Ok(())
+    }
+}
+
+impl Sweep {
+    /// Does every item on all cores: `item` gets the item's random numbers and may say what is wrong.
+    /// `name` stands in messages.
+    fn each(
+        &self,
+        name: &str,
+        item: impl Fn(&mut fastrand::Rng) -> Result<(), String> + Sync,
+    ) -> Tally {
+        if let Some(only) = self.only {
+            return self.items(name, &AtomicU64::new(only), only + 1, &item);
+        }
+        let next = AtomicU64::new(0);
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let mut tally = Tally::default();
+        thread::scope(|scope| {
+            let work = || self.items(name, &next, self.count, &item);
+            let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
+            for worker in workers {
+                tally.add(worker.join().expect("panics of items are caught"));
+            }
+        });
+        tally
+    }
+
+    fn items(
+        &self,
+        name: &str,
+        next: &AtomicU64,
+        end: u64,
+        item: &(impl Fn(&mut fastrand::Rng) -> Result<(), String> + Sync),
+    ) -> Tally {
+        let mut tally = Tally::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= end {
+                return tally;
+            }
+            let began = Instant::now();
+            let mut rng = fastrand::Rng::with_seed(self.seed.wrapping_shl(32) ^ number);
+            let outcome = catch_unwind(AssertUnwindSafe(|| item(&mut rng)));
+            let took = began.elapsed();
+            let wrong = match outcome {
+                Ok(Ok(())) if took < HANG => None,
+                Ok(Ok(())) => {
+                    tally.hangs += 1;
+                    Some(format!("took {took:?}"))
+                }
+                Ok(Err(message)) => {
+                    tally.failures += 1;
+                    Some(message)
+                }
+                Err(_) => {
+                    tally.panics += 1;
+                    Some("panicked".to_owned())
+                }
+            };
+            if let Some(wrong) = wrong {
+                eprintln!("{name}, --seed {} --only {number}: {wrong}", self.seed);
+            }
+            tally.slowest = tally.slowest.max(took);
+        }
+    }
+}
+
+/// The most memory that this process had, as the system says; 0 where it doesn't.
+fn peak_memory_mib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.unwrap_or(0) / 1024
+}
