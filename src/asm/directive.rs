@@ -5,9 +5,11 @@ use super::error::{Complaint, Span};
 use super::lexer::{TokenKind, quote};
 use super::parser::Parser;
 use super::tables::{LineOf, Place, Tables};
-use super::{Link, literal, words};
+use super::{literal, words};
 use crate::chunk::{Effect, Import, ImportKind, Touches};
 use crate::code::Code;
+use crate::format::SourceLink;
+use crate::format::limits::NAME_BYTES;
 
 type Reader = for<'t> fn(&mut Parser<'t>, Span, &mut Cursor<'_, 't>) -> Result<(), Complaint>;
 
@@ -32,9 +34,6 @@ const DIRECTIVES: &[(&str, &str, Reader)] = &[
 
 const IMPORT_SYNTAX: &str =
     ".import KIND [NUMBER] [NAME] [space NAME] [pops COUNT pushes COUNT] [touches WHAT...]";
-
-/// The longest name space, chunk name, key or source name, in bytes.
-const MAX_NAME: usize = 65_535;
 
 /// Reads a directive and its operands.
 pub(super) fn read<'t>(
@@ -72,9 +71,9 @@ fn misplaced(span: Span, message: &str) -> Complaint {
 /// Checks the length of a name that stands in a field of 16 bits.
 fn short<T: AsRef<[u8]>>((name, span): (T, Span)) -> Result<T, Complaint> {
     match name.as_ref().len() {
-        0..=MAX_NAME => Ok(name),
+        0..=NAME_BYTES => Ok(name),
         length => {
-            let message = format!("{length} bytes are too long, the limit is {MAX_NAME}");
+            let message = format!("{length} bytes are too long, the limit is {NAME_BYTES}");
             Err(Complaint::new(Code::TextTooLarge, span, message))
         }
     }
@@ -149,7 +148,7 @@ fn link(parser: &mut Parser<'_>, span: Span, cursor: &mut Cursor<'_, '_>) -> Res
     let mtime = cursor.int(i128::from(i64::MIN)..=i128::from(i64::MAX), "nanoseconds")?;
     keyword(cursor, "size")?;
     let size = cursor.int(0..=i128::from(u64::MAX), "a size")?;
-    let link = Link {
+    let link = SourceLink {
         hash: *hash.as_bytes(),
         mtime: mtime as i64,
         size: size as u64,

@@ -229,18 +229,14 @@ impl Scanner<'_> {
         self.at += 1;
         self.skip(|b| b.is_ascii_hexdigit());
         let digits = &self.line[digits_at..self.at];
+        let closed = self.peek() == Some(b'}');
+        self.at += usize::from(closed);
         let number = match digits.len() {
-            1..=6 => u32::from_str_radix(digits, 16).ok(),
+            1..=6 if closed => u32::from_str_radix(digits, 16).ok(),
             _ => None,
         };
         let c = number.and_then(char::from_u32);
-        match (self.peek(), c) {
-            (Some(b'}'), Some(c)) => {
-                self.at += 1;
-                Ok(c)
-            }
-            _ => Err(self.bad_escape(start)),
-        }
+        c.ok_or_else(|| self.bad_escape(start))
     }
 
     /// The number behind `#` or `@`.

@@ -4,11 +4,9 @@ use super::cursor::Cursor;
 use super::error::{Complaint, Span};
 use super::lexer::{Token, TokenKind, continues_word, starts_word};
 use crate::code::Code;
+use crate::format::limits::CONSTANT_NESTING;
 use crate::value::{Map, Str, Value};
 use std::fmt::Write as _;
-
-/// How many arrays, hashes and references may be open within each other.
-pub const MAX_NESTING: usize = 64;
 
 /// The bits of the NaN that is written without its bits.
 const PLAIN_NAN: u64 = 0x7ff8_0000_0000_0000;
@@ -47,7 +45,7 @@ pub(super) fn parse(cursor: &mut Cursor<'_, '_>) -> Result<Value, Complaint> {
         };
         let mut value = match opened {
             None => scalar(cursor, token)?,
-            Some(_) if open.len() == MAX_NESTING => return Err(too_deep(token.span)),
+            Some(_) if open.len() == CONSTANT_NESTING => return Err(too_deep(token.span)),
             Some(Open::Array(_)) if cursor.take_punct(b']') => Value::array(Vec::new()),
             Some(Open::Hash(..)) if cursor.take_punct(b'}') => Value::map(Map::new()),
             Some(Open::Hash(entries, _)) => {
@@ -77,7 +75,7 @@ pub(super) fn parse(cursor: &mut Cursor<'_, '_>) -> Result<Value, Complaint> {
 }
 
 fn too_deep(span: Span) -> Complaint {
-    let message = format!("the constant is nested deeper than {MAX_NESTING}");
+    let message = format!("the constant is nested deeper than {CONSTANT_NESTING}");
     Complaint::new(Code::TextTooLarge, span, message)
 }
 
@@ -195,7 +193,7 @@ pub(super) fn float(cursor: &mut Cursor<'_, '_>, token: &Token) -> Result<Option
 /// Why a value has no text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Unwritable {
-    /// It is nested deeper than [`MAX_NESTING`].
+    /// It is nested deeper than [`CONSTANT_NESTING`].
     TooDeep,
     /// Its text would be longer than the limit given.
     TooLong,
@@ -218,7 +216,9 @@ pub(super) fn write(out: &mut String, value: &Value, limit: usize) -> Result<(),
         }
         if let Some(value) = next.take() {
             match value {
-                Value::Array(_) | Value::Hash(_) | Value::Ref(_) if open.len() == MAX_NESTING => {
+                Value::Array(_) | Value::Hash(_) | Value::Ref(_)
+                    if open.len() == CONSTANT_NESTING =>
+                {
                     return Err(Unwritable::TooDeep);
                 }
                 Value::Array(items) => {
@@ -309,6 +309,7 @@ fn write_char(out: &mut String, c: char) {
         '\x1b' => out.push_str("\\e"),
         '\\' | '"' => out.extend(['\\', c]),
         ' '..='~' => out.push(c),
+        _ if c.is_ascii() => push(out, format_args!("\\x{:02x}", c as u32)),
         // What can't be seen, or turns the direction of what follows, is escaped as Rust does.
         _ => out.extend(c.escape_debug()),
     }

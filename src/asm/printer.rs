@@ -3,9 +3,11 @@
 use super::lexer::quote;
 use super::literal::{self, Unwritable, push, write_name, write_string};
 use super::plan::Plan;
-use super::{Entry, MAX_NESTING, MAX_TEXT, words};
+use super::{MAX_TEXT, words};
 use crate::chunk::{Chunk, Effect, Import, ImportKind, Touches};
 use crate::code::Code;
+use crate::format::limits::CONSTANT_NESTING;
+use crate::format::{Entry, Metadata};
 use crate::op::{Op, OpInfo, Operand, OperandInfo};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -33,7 +35,7 @@ pub struct Style<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PrintError {
     /// A constant is nested deeper than the text form and the file format allow.
-    #[error("constant {index} of chunk `{chunk}` is nested deeper than {MAX_NESTING}")]
+    #[error("constant {index} of chunk `{chunk}` is nested deeper than {CONSTANT_NESTING}")]
     TooDeep {
         /// The chunk's name.
         chunk: String,
@@ -60,7 +62,7 @@ impl PrintError {
 /// # Errors
 /// If a chunk can't be printed.
 pub fn print<'a>(
-    metadata: &BTreeMap<String, Vec<u8>>,
+    metadata: &Metadata,
     chunks: impl IntoIterator<Item = (&'a Entry, &'a Chunk)>,
 ) -> Result<String, PrintError> {
     let mut out = print_metadata(metadata);
@@ -77,7 +79,7 @@ pub fn print<'a>(
 }
 
 /// Prints the metadata of a module, which stands before its chunks.
-pub fn print_metadata(metadata: &BTreeMap<String, Vec<u8>>) -> String {
+pub fn print_metadata(metadata: &Metadata) -> String {
     let mut out = String::new();
     for (key, value) in metadata {
         out.push_str(".meta ");
@@ -328,6 +330,9 @@ impl Printer<'_> {
             }
             while let Some((_, end)) = self.chunk.block_ranges.get(block).filter(|(s, _)| *s == ip)
             {
+                if open_blocks.is_empty() {
+                    self.blank_line();
+                }
                 self.indent(open_blocks.len());
                 push(&mut self.out, format_args!(".block B{block}\n"));
                 open_blocks.push(*end);

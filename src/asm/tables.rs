@@ -2,19 +2,15 @@
 
 use super::cursor::Cursor;
 use super::error::{Complaint, Span};
+use super::literal;
 use super::parser::{Read, target};
-use super::{Entry, Link, literal};
 use crate::chunk::{Chunk, ChunkBuilder, Import, ImportKind, Signature};
 use crate::code::Code;
+use crate::format::limits::{OPS, TABLE_ROWS};
+use crate::format::{Entry, SourceLink};
 use crate::op::{Op, Operand};
 use crate::value::Value;
 use std::collections::HashMap;
-
-/// The most constants, names, blocks, subs and imports of a chunk.
-const MAX_ENTRIES: usize = 1 << 16;
-
-/// The most ops of a chunk.
-const MAX_OPS: usize = 1 << 24;
 
 /// What a reference is to; it may be defined behind it.
 pub(super) enum Symbol<'t> {
@@ -81,7 +77,7 @@ impl<T> Interned<T> {
 
 fn next_index(len: usize, what: &str, span: Span) -> Result<u16, Complaint> {
     let full = || {
-        let message = format!("more than {MAX_ENTRIES} {what} in a chunk");
+        let message = format!("more than {TABLE_ROWS} {what} in a chunk");
         Complaint::new(Code::TableFull, span, message)
     };
     u16::try_from(len).map_err(|_| full())
@@ -98,7 +94,7 @@ pub(super) struct Tables<'t> {
     name: String,
     pub(super) space: Option<String>,
     pub(super) key: Option<Vec<u8>>,
-    pub(super) link: Option<Link>,
+    pub(super) link: Option<SourceLink>,
     pub(super) source: Option<String>,
     pub(super) line: LineOf,
     ops: Vec<Op>,
@@ -157,8 +153,8 @@ impl<'t> Tables<'t> {
         text_line: u32,
         span: Span,
     ) -> Result<(), Complaint> {
-        if self.ops.len() == MAX_OPS {
-            let message = format!("more than {MAX_OPS} ops in a chunk");
+        if self.ops.len() == OPS {
+            let message = format!("more than {OPS} ops in a chunk");
             return Err(Complaint::new(Code::TextTooLarge, span, message));
         }
         self.ops.push(op);

@@ -1,7 +1,8 @@
-//! Does what is printed assemble to the same, does each error have its place, and is no text harmful?
+//! Does what is printed assemble to the same, and is no text harmful?
 
-use super::*;
+use super::super::*;
 use crate::chunk::{Effect, Import, ImportKind, Signature, Touches};
+use crate::format::SourceLink;
 use crate::op::{INFO, Op, OpInfo, Operand, OperandKind};
 use crate::value::{Map, Value};
 use proptest::prelude::*;
@@ -48,7 +49,7 @@ fn stored(chunk: &Chunk) -> Stored {
 
 /// Prints, assembles and compares; gives the text.
 fn round_trip(entry: &Entry, chunk: &Chunk) -> String {
-    let text = print(&BTreeMap::new(), [(entry, chunk)]).expect("it can be printed");
+    let text = print(&Metadata::new(), [(entry, chunk)]).expect("it can be printed");
     let back = assemble(&text, "printed").unwrap_or_else(|errors| panic!("{errors}\n\n{text}"));
     assert_eq!(back.chunks.len(), 1, "{text}");
     let (entry_back, chunk_back) = &back.chunks[0];
@@ -222,7 +223,8 @@ mod generate {
 
     pub(super) fn entry() -> impl Strategy<Value = Entry> {
         let link = any::<Option<([u8; 32], i64, u64)>>();
-        let link = link.prop_map(|link| link.map(|(hash, mtime, size)| Link { hash, mtime, size }));
+        let link =
+            link.prop_map(|link| link.map(|(hash, mtime, size)| SourceLink { hash, mtime, size }));
         (name(), name(), any::<Vec<u8>>(), link).prop_map(|(space, name, key, link)| Entry {
             space,
             name,
