@@ -5,47 +5,49 @@
 use super::{
     CodeView, Verifier,
     error::{Full, Reports},
-    shape::{Arity, NONE, SubShape},
-    step::{Class, Step, target},
+    shape::{Arity, NONE},
+    step::{Class, ROWS, target},
 };
 use crate::{code::Code, op::Op};
 
-/// Finds the arities, and gives each call of a sub its effect.
+/// Finds the argument counts and the arities of the subs that the chunk calls.
 pub(super) fn check(
     verifier: &mut Verifier,
     view: &CodeView<'_>,
     reports: &mut Reports,
 ) -> Result<(), Full> {
-    let shape = &mut verifier.shape;
-    shape.subs.clear();
-    for (row, sub) in verifier.subs.iter().enumerate() {
-        shape.subs.push(SubShape {
-            argc: sub.argc.unwrap_or(0),
-            returns: Arity::Never,
-            region: row + 1,
-        });
-    }
-    if verifier.calls.is_empty() {
+    if view.subs.is_empty() || !verifier.find_calls(view) {
         return Ok(());
     }
-    shape.scope_of_op.clear();
-    shape.scope_of_op.resize(view.ops.len(), NONE);
-    for row in 0..view.subs.len() {
-        if verifier.subs[row].called {
+    // The next stage's field holds here the sub that reached the op.
+    let owners = &mut verifier.shape.scope_of_op;
+    owners.clear();
+    owners.resize(view.ops.len(), NONE);
+    for (row, sub) in view.subs.iter().enumerate() {
+        if let Some(first) = verifier.first_calls[row] {
+            verifier.shape.subs[row].argc = sub.argc.unwrap_or(first);
             find_arity(verifier, view, reports, row)?;
         }
     }
-    for i in 0..verifier.calls.len() {
-        let at = verifier.calls[i] as usize;
-        if let Op::Call(name, argc) = view.ops[at]
-            && let Some(row) = verifier.sub_of(name)
-            && argc == verifier.shape.subs[row].argc
-        {
-            let returns = verifier.shape.subs[row].returns;
-            verifier.steps[at] = Step::effect(u16::from(argc), u8::from(returns == Arity::Value));
-        }
-    }
     Ok(())
+}
+
+impl Verifier {
+    /// Notes the first call of each sub, in the order of the code; whether there is one.
+    fn find_calls(&mut self, view: &CodeView<'_>) -> bool {
+        self.first_calls.clear();
+        self.first_calls.resize(view.subs.len(), None);
+        let mut found = false;
+        for op in view.ops {
+            if let Op::Call(name, argc) = *op
+                && let Some(row) = self.sub_of(name)
+            {
+                self.first_calls[row].get_or_insert(argc);
+                found = true;
+            }
+        }
+        found
+    }
 }
 
 /// Follows a sub's paths from its entry, without heights, and notes how it returns.
@@ -55,9 +57,9 @@ fn find_arity(
     reports: &mut Reports,
     row: usize,
 ) -> Result<(), Full> {
-    // The field is the next stage's; until then it holds the sub that reached the op.
     let owners = &mut verifier.shape.scope_of_op;
     let mut is_new = |reports: &mut Reports, from: usize, to: usize| -> Result<bool, Full> {
+        // The end, where the run ends.
         let Some(owner) = owners.get_mut(to) else {
             return Ok(false);
         };
@@ -79,11 +81,11 @@ fn find_arity(
     while let Some(at) = verifier.work.pop() {
         let mut at = at as usize;
         loop {
-            let step = verifier.steps[at];
+            let step = ROWS[usize::from(view.ops[at].opcode())].step;
             match step.class() {
                 Class::Return => {
                     let returns = &mut verifier.shape.subs[row].returns;
-                    if !join_arity(returns, arity_of(step.pops)) {
+                    if !join_arity(returns, arity_of(step.pops())) {
                         reports.at(Code::ReturnMismatch, view.ops, at, two_arities(row))?;
                     }
                     break;
@@ -109,7 +111,7 @@ fn find_arity(
 }
 
 /// What a return that takes `pops` values leaves for the caller.
-pub(super) fn arity_of(pops: u16) -> Arity {
+pub(super) fn arity_of(pops: u32) -> Arity {
     if pops == 0 { Arity::None } else { Arity::Value }
 }
 

@@ -4,14 +4,18 @@ use super::{
     CodeView, MAX_HEIGHT, Verifier,
     arity::{arity_of, join_arity, two_arities},
     error::{Full, Reports},
+    operands,
     shape::{Arity, NONE, NeedSet, Region, RegionKind, Scope},
-    step::{Class, target},
+    step::{Class, ROWS, Step, number, target},
 };
 use crate::{
     chunk::{Effect, ImportKind},
     code::Code,
     op::Op,
 };
+
+/// Marks the scope noted for an op that a jump has reached and no path gone through.
+const PENDING: u32 = 1 << 31;
 
 /// What an op expects of the block that it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +172,11 @@ impl Walk<'_, '_> {
         self.verifier.work.clear();
         self.go(by, entry, state)?;
         while let Some(at) = self.verifier.work.pop() {
-            self.path(at as usize)?;
+            let scope = &mut self.verifier.shape.scope_of_op[at as usize];
+            if *scope & PENDING != 0 {
+                *scope &= !PENDING;
+                self.path(at as usize)?;
+            }
         }
         self.verifier.shape.regions[region].height = self.height;
         Ok(())
@@ -184,32 +192,38 @@ impl Walk<'_, '_> {
                 format!("op {to} is outside of the block")
             });
         }
-        if self.arrive(from, to, state)? {
+        let shape = &mut self.verifier.shape;
+        let scope = shape.scope_of_op[to];
+        if scope == NONE {
+            shape.scope_of_op[to] = state.scope | PENDING;
+            shape.heights[to] = state.height as u16;
             self.verifier.work.push(to as u32);
+        } else if scope & !PENDING != state.scope || u32::from(shape.heights[to]) != state.height {
+            self.report_join(from, to, state)?;
         }
         Ok(())
     }
 
-    /// Whether `to` is new; else its state must be the same.
+    /// Goes on to the next op `to`: whether it is yet to be looked at.
     #[inline]
-    fn arrive(&mut self, from: usize, to: usize, state: State) -> Result<bool, Full> {
+    fn go_on(&mut self, from: usize, to: usize, state: State) -> Result<bool, Full> {
         let shape = &mut self.verifier.shape;
         let scope = shape.scope_of_op[to];
         if scope == NONE {
-            shape.scope_of_op[to] = state.scope;
             shape.heights[to] = state.height as u16;
-            return Ok(true);
-        }
-        if scope != state.scope || u32::from(shape.heights[to]) != state.height {
+        } else if scope & !PENDING != state.scope || u32::from(shape.heights[to]) != state.height {
             self.report_join(from, to, state)?;
+            return Ok(false);
         }
-        Ok(false)
+        shape.scope_of_op[to] = state.scope;
+        Ok(scope & PENDING != 0)
     }
 
     #[cold]
     fn report_join(&mut self, from: usize, to: usize, state: State) -> Result<(), Full> {
         let shape = &self.verifier.shape;
-        let there = shape.scopes[shape.scope_of_op[to] as usize];
+        let scope = shape.scope_of_op[to] & !PENDING;
+        let there = shape.scopes[scope as usize];
         let here = shape.scopes[state.scope as usize];
         let height = shape.heights[to];
         if there.region != here.region {
@@ -217,7 +231,7 @@ impl Walk<'_, '_> {
             let detail = format!("op {to} belongs to {}", name_of(other));
             return self.report(Code::CrossesRegion, from, || detail);
         }
-        if shape.scope_of_op[to] != state.scope {
+        if scope != state.scope {
             let detail = format!("op {to} is reached in another scope");
             return self.report(Code::ScopeMismatch, from, || detail);
         }
@@ -256,26 +270,34 @@ impl Walk<'_, '_> {
         let mut base = shape.scopes[state.scope as usize].base;
         let mut slots = 0;
         loop {
-            let step = self.verifier.steps[at];
-            slots = step.slots.max(slots);
+            at = self.glide(at, &mut state, base, &mut slots);
+            let step = match self.verifier.step(self.view, at) {
+                Ok(step) => step,
+                Err(code) => {
+                    let detail = operands::detail(code, self.view, at);
+                    self.report(code, at, || detail)?;
+                    break;
+                }
+            };
+            slots = step.slots().max(slots);
             self.needs |= step.needs();
-            let plain = step.is_plain();
-            if !plain && matches!(step.class(), Class::Refused | Class::CallSub) {
+            let plain = step.is(Class::Plain);
+            if step.is(Class::Refused) {
                 self.report_refused(at)?;
                 break;
             }
-            let pops = u32::from(step.pops);
+            let pops = step.pops();
             if state.height - base < pops {
                 self.report_underflow(at, pops, state.height - base)?;
                 break;
             }
-            state.height = state.height - pops + u32::from(step.pushes);
+            state.height = state.height - pops + step.pushes();
             if state.height > self.height && !self.raise(at, state.height)? {
                 break;
             }
             if !plain {
                 let scope = state.scope;
-                if !self.act(at, &mut state)? {
+                if !self.act(at, step, &mut state)? {
                     break;
                 }
                 if state.scope != scope {
@@ -288,13 +310,50 @@ impl Walk<'_, '_> {
                 self.leave(at, state)?;
                 break;
             }
-            if !self.arrive(at, at + 1, state)? {
+            if !self.go_on(at, at + 1, state)? {
                 break;
             }
             at += 1;
         }
         self.note_slots(state.scope, slots);
         Ok(())
+    }
+
+    /// Follows a path through plain ops, as long as each leads to one that is new: the common case of
+    /// [`path`](Self::path). Gives the op that it comes to, whose state is noted.
+    #[inline]
+    fn glide(&mut self, mut at: usize, state: &mut State, base: u32, slots: &mut u32) -> usize {
+        let (verifier, end) = (&mut *self.verifier, self.end);
+        let ops = &self.view.ops[..end];
+        let limits = verifier.limits;
+        let scopes = &mut verifier.shape.scope_of_op[..end];
+        let heights = &mut verifier.shape.heights[..end];
+        let State { mut height, scope } = *state;
+        let (mut highest, mut most, mut needs) = (self.height, *slots, self.needs);
+        while at + 1 < end {
+            let row = &ROWS[usize::from(ops[at].opcode())];
+            let number = number(&ops[at]);
+            let step = row.step_with(number);
+            let next = height.wrapping_sub(step.pops()).wrapping_add(step.pushes());
+            let ordinary = (number < limits[row.number as usize])
+                & step.is(Class::Plain)
+                & (height - base >= step.pops())
+                & (next <= MAX_HEIGHT)
+                & (scopes[at + 1] == NONE);
+            if !ordinary {
+                break;
+            }
+            height = next;
+            highest = highest.max(height);
+            most = most.max(step.slots());
+            needs |= step.needs();
+            at += 1;
+            scopes[at] = scope;
+            heights[at] = height as u16;
+        }
+        state.height = height;
+        (self.height, *slots, self.needs) = (highest, most, needs);
+        at
     }
 
     /// Notes that a scope's ops name so many slots.
@@ -316,9 +375,8 @@ impl Walk<'_, '_> {
     }
 
     /// What an op does that is not plain, its values being taken; false if the path ends with it.
-    fn act(&mut self, at: usize, state: &mut State) -> Result<bool, Full> {
+    fn act(&mut self, at: usize, step: Step, state: &mut State) -> Result<bool, Full> {
         let op = &self.view.ops[at];
-        let step = self.verifier.steps[at];
         match step.class() {
             Class::Jump => {
                 self.go(at, target(op), *state)?;
@@ -329,16 +387,14 @@ impl Walk<'_, '_> {
                 Ok(true)
             }
             Class::Return => {
-                self.end_call(at, arity_of(step.pops))?;
+                self.end_call(at, arity_of(step.pops()))?;
                 Ok(false)
             }
             Class::Scope if matches!(op, Op::PushFrame) => self.open_scope(at, state),
             Class::Scope => self.close_scope(at, state),
             Class::Block => self.use_block(at),
             // Plain ops have no act, the others don't get here.
-            Class::Plain | Class::Computed | Class::Declared | Class::CallSub | Class::Refused => {
-                Ok(true)
-            }
+            Class::Plain | Class::Computed | Class::Declared | Class::Refused => Ok(true),
         }
     }
 

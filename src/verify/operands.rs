@@ -1,12 +1,10 @@
-//! The second stage (4.3): each op by itself, in the order of the code, reachable or not.
-//!
-//! It leaves a [`Step`] for each op, and for each sub the argument count of its first call.
+//! The second stage (4.3): each op by itself, reachable or not.
 
 use super::{
     CodeView, Verifier,
     error::{Full, Reports},
-    shape::NONE,
-    step::{Class, Ranges, STEPS, Step, check_operands},
+    shape::{Arity, NONE},
+    step::{Class, ROWS, Ranges, Step, check_operands, number},
 };
 use crate::{
     chunk::{Effect, ImportKind, Touches},
@@ -14,84 +12,68 @@ use crate::{
     op::Op,
 };
 
-/// What the code says about a sub.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SubCalls {
-    /// Its argument count: declared, or that of the first call.
-    pub(super) argc: Option<u8>,
-    /// Whether an op of the chunk calls it.
-    pub(super) called: bool,
-}
-
-/// Checks the operands of every op.
+/// Checks the operands of every op, in the order of the code.
 pub(super) fn check(
     verifier: &mut Verifier,
     view: &CodeView<'_>,
     reports: &mut Reports,
 ) -> Result<(), Full> {
-    let ranges = Ranges {
-        ops: view.ops.len(),
-        constants: view.constants,
-        names: view.names,
-        blocks: view.blocks.len(),
-    };
-    verifier.index_subs(view);
-    verifier.steps.clear();
-    verifier.steps.reserve(view.ops.len());
-    for (at, op) in view.ops.iter().enumerate() {
-        let mut step = STEPS[usize::from(op.opcode())];
-        match step.class() {
-            Class::Computed => step = Step::compute(op),
-            Class::Declared => match verifier.declared(view, at, op) {
-                Some(declared) => step = declared,
-                None => reports.at(Code::BadImport, view.ops, at, not_imported(op))?,
-            },
-            _ => {}
+    for at in 0..view.ops.len() {
+        if let Err(code) = verifier.step(view, at) {
+            reports.at(code, view.ops, at, detail(code, view, at))?;
         }
-        match check_operands(op, &ranges) {
-            Ok(slots) => step.slots = slots,
-            Err(code) => reports.at(code, view.ops, at, out_of_range(code, op, &ranges))?,
-        }
-        verifier.steps.push(step);
     }
     Ok(())
 }
 
+/// Whether the operands of the ops are right that no path leads to.
+pub(super) fn unreachable_ops_are_right(verifier: &Verifier, view: &CodeView<'_>) -> bool {
+    let scopes = verifier.shape.scope_of_op.iter().enumerate();
+    let mut unreachable = scopes.filter(|(_, scope)| **scope == NONE);
+    unreachable.all(|(at, _)| verifier.step(view, at).is_ok())
+}
+
 impl Verifier {
-    /// Fills the tables of subs by name and of argument counts.
-    fn index_subs(&mut self, view: &CodeView<'_>) {
-        self.calls.clear();
-        self.sub_of_name.clear();
-        self.subs.clear();
-        self.subs.extend(view.subs.iter().map(|sub| SubCalls {
-            argc: sub.argc,
-            called: false,
-        }));
-        if view.subs.is_empty() {
-            return;
+    /// The step of an op; of a call of a sub once the subs' shapes are known.
+    ///
+    /// # Errors
+    /// The code for the first operand that is wrong, or for a call of what is not imported.
+    #[inline]
+    pub(super) fn step(&self, view: &CodeView<'_>, at: usize) -> Result<Step, Code> {
+        let op = &view.ops[at];
+        let row = &ROWS[usize::from(op.opcode())];
+        let number = number(op);
+        if number < self.limits[row.number as usize] {
+            return Ok(row.step_with(number));
         }
-        self.sub_of_name.resize(view.names, NONE);
-        // Of two subs of a name the first counts.
-        for (row, sub) in view.subs.iter().enumerate().rev() {
-            self.sub_of_name[usize::from(sub.name)] = row as u32;
-        }
+        self.uncommon_step(view, op)
     }
 
-    /// The sub of the chunk that a call of this name goes to.
-    pub(super) fn sub_of(&self, name: u16) -> Option<usize> {
-        let row = *self.sub_of_name.get(usize::from(name))?;
-        (row != NONE).then_some(row as usize)
+    /// The step of an op that has several operands, or a declared effect, or is wrong.
+    #[inline(never)]
+    fn uncommon_step(&self, view: &CodeView<'_>, op: &Op) -> Result<Step, Code> {
+        let ranges = Ranges {
+            ops: view.ops.len(),
+            constants: view.constants,
+            names: view.names,
+            blocks: view.blocks.len(),
+        };
+        let slots = check_operands(op, &ranges)?;
+        let step = ROWS[usize::from(op.opcode())].step;
+        let step = match step.class() {
+            Class::Computed => Step::compute(op),
+            Class::Declared => self.declared(view, op).ok_or(Code::BadImport)?,
+            _ => step,
+        };
+        Ok(step.with_slots(slots))
     }
 
-    /// The step of an op whose effect the table of subs or imports declares; `None` if it doesn't.
-    fn declared(&mut self, view: &CodeView<'_>, at: usize, op: &Op) -> Option<Step> {
+    /// The step of an op whose effect the table of subs or imports declares, if it does.
+    fn declared(&self, view: &CodeView<'_>, op: &Op) -> Option<Step> {
         let (kind, id, count) = match *op {
             Op::Call(name, argc) => {
                 if let Some(row) = self.sub_of(name) {
-                    self.calls.push(at as u32);
-                    self.subs[row].called = true;
-                    self.subs[row].argc.get_or_insert(argc);
-                    return Some(Step::effect(0, 0).with_class(Class::CallSub));
+                    return Some(self.call(row, argc));
                 }
                 (ImportKind::Function, name, argc)
             }
@@ -104,25 +86,40 @@ impl Verifier {
         let step = match import.effect {
             Effect::Arguments { pushes } => Step::effect(u16::from(count), pushes),
             Effect::Fixed { pops, pushes } => Step::effect(u16::from(pops), pushes),
-            Effect::Unknown => Step::effect(0, 0).with_class(Class::Refused),
+            Effect::Unknown => Step::REFUSED,
         };
         if import.touches.contains(Touches::FRAMES) {
-            return Some(step.with_class(Class::Refused));
+            return Some(Step::REFUSED);
         }
         Some(step)
     }
+
+    /// The step of a call of a sub of the chunk.
+    fn call(&self, row: usize, argc: u8) -> Step {
+        let sub = self.shape.subs[row];
+        if argc != sub.argc {
+            return Step::REFUSED;
+        }
+        Step::effect(u16::from(argc), u8::from(sub.returns == Arity::Value))
+    }
+
+    /// The sub of the chunk that a call of this name goes to.
+    pub(super) fn sub_of(&self, name: u16) -> Option<usize> {
+        let row = *self.sub_of_name.get(usize::from(name))?;
+        (row != NONE).then_some(row as usize)
+    }
 }
 
-fn out_of_range(code: Code, op: &Op, ranges: &Ranges) -> String {
+/// The detail of an error of operands.
+#[cold]
+pub(super) fn detail(code: Code, view: &CodeView<'_>, at: usize) -> String {
+    let op = &view.ops[at];
     let (what, size) = match code {
-        Code::BadConstant => ("constants", ranges.constants),
-        Code::BadName => ("names", ranges.names),
-        Code::BadBlock => ("blocks", ranges.blocks),
-        _ => ("ops", ranges.ops),
+        Code::BadConstant => ("constants", view.constants),
+        Code::BadName => ("names", view.names),
+        Code::BadBlock => ("blocks", view.blocks.len()),
+        Code::BadTarget => ("ops", view.ops.len()),
+        _ => return format!("{op:?} has no row in the import table"),
     };
     format!("{op:?} in a chunk with {size} {what}")
-}
-
-fn not_imported(op: &Op) -> String {
-    format!("{op:?} has no row in the import table")
 }

@@ -3,22 +3,60 @@
 use super::{
     CodeView, MAX_OPS, MAX_TABLE, Verifier,
     error::{Full, Reports},
+    shape::{Arity, NONE, SubShape},
+    step::Number,
 };
 use crate::{
     chunk::{Effect, ImportKind},
     code::Code,
 };
 
-/// Checks sizes, subs, blocks and imports, in this order.
+/// Checks sizes, subs, blocks and imports, in this order, and prepares for the other stages.
 pub(super) fn check(
-    _: &mut Verifier,
+    verifier: &mut Verifier,
     view: &CodeView<'_>,
     reports: &mut Reports,
 ) -> Result<(), Full> {
     check_sizes(view, reports)?;
     check_subs(view, reports)?;
     check_blocks(view, reports)?;
-    check_imports(view, reports)
+    check_imports(view, reports)?;
+    if reports.errors.is_empty() {
+        verifier.set_limits(view);
+        verifier.index_subs(view);
+    }
+    Ok(())
+}
+
+impl Verifier {
+    fn set_limits(&mut self, view: &CodeView<'_>) {
+        self.limits = [usize::MAX; Number::COUNT];
+        self.limits[Number::Const as usize] = view.constants;
+        self.limits[Number::Name as usize] = view.names;
+        self.limits[Number::Block as usize] = view.blocks.len();
+        self.limits[Number::Target as usize] = view.ops.len() + 1;
+        // Nothing is below, so that such an op is looked at more closely.
+        self.limits[Number::Several as usize] = 0;
+    }
+
+    fn index_subs(&mut self, view: &CodeView<'_>) {
+        let subs = &mut self.shape.subs;
+        subs.clear();
+        subs.extend(view.subs.iter().enumerate().map(|(row, sub)| SubShape {
+            argc: sub.argc.unwrap_or(0),
+            returns: Arity::Never,
+            region: row + 1,
+        }));
+        self.sub_of_name.clear();
+        if view.subs.is_empty() {
+            return;
+        }
+        self.sub_of_name.resize(view.names, NONE);
+        // Of two subs of a name the first counts.
+        for (row, sub) in view.subs.iter().enumerate().rev() {
+            self.sub_of_name[usize::from(sub.name)] = row as u32;
+        }
+    }
 }
 
 fn check_sizes(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
