@@ -1,5 +1,6 @@
 //! Why a command failed: what it prints on standard error, and the exit status that scripts see.
 
+use crate::output;
 use anstyle::{AnsiColor, Style};
 use fusevm::code::Code;
 use std::fmt::{self, Write as _};
@@ -46,7 +47,9 @@ impl Failure {
         place: Option<&dyn fmt::Display>,
         detail: impl fmt::Display,
     ) -> Failure {
-        let place = place.map_or_else(String::new, |place| format!("\n  --> {place}"));
+        let place = place.map_or_else(String::new, |place| {
+            format!("\n  --> {}", output::shown(&place.to_string()))
+        });
         let (title, help) = (code.title(), code.help());
         let text = format!("error[{code}]: {title}{place}\n  {detail}\n  help: {help}");
         Failure::Reported {

@@ -65,12 +65,7 @@ fn open_text(text: &[u8], path: &Path) -> Result<Module, Failure> {
 
 fn write(assembly: &Assembly) -> Result<Vec<u8>, WriteError> {
     let mut writer = ModuleWriter::new(Cursor::new(Vec::new()))?;
-    for (key, value) in &assembly.metadata {
-        writer.metadata(key, value.as_slice());
-    }
-    for (entry, chunk) in &assembly.chunks {
-        writer.add(entry, chunk)?;
-    }
+    assembly.write(&mut writer)?;
     Ok(writer.finish()?.into_inner())
 }
 

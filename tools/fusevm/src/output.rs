@@ -2,8 +2,9 @@
 
 use crate::failure::{Failure, status};
 use fusevm::Chunk;
+use fusevm::asm::Assembly;
 use fusevm::code::Code;
-use fusevm::format::{Entry, Metadata, ModuleWriter, NewFile, WriteError};
+use fusevm::format::{Entry, ModuleWriter, NewFile, WriteError};
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, BufWriter, Cursor, IsTerminal, Write};
@@ -86,19 +87,26 @@ impl Output {
             Writer::File(writer) => writer.add(entry, chunk),
             Writer::Memory(writer) => writer.add(entry, chunk),
         };
-        match added {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.failure(&error)),
-        }
+        added.map(drop).map_err(|error| self.failure(&error))
     }
 
-    /// Sets the module's metadata.
-    pub(crate) fn set_metadata(&mut self, metadata: Metadata) {
-        for (key, value) in metadata {
-            match &mut self.writer {
-                Writer::File(writer) => writer.metadata(key, value),
-                Writer::Memory(writer) => writer.metadata(key, value),
-            }
+    /// Adds the metadata and all chunks of a text.
+    ///
+    /// # Errors
+    /// As for [`add`](Self::add).
+    pub(crate) fn add_all(&mut self, assembly: &Assembly) -> Result<(), Failure> {
+        let written = match &mut self.writer {
+            Writer::File(writer) => assembly.write(writer),
+            Writer::Memory(writer) => assembly.write(writer),
+        };
+        written.map_err(|error| self.failure(&error))
+    }
+
+    /// Sets a key of the module's metadata.
+    pub(crate) fn metadata(&mut self, key: &str, value: &str) {
+        match &mut self.writer {
+            Writer::File(writer) => writer.metadata(key, value),
+            Writer::Memory(writer) => writer.metadata(key, value),
         }
     }
 
@@ -108,17 +116,16 @@ impl Output {
     /// The target can't be written; a file that was there is as it was.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let status = self.status;
-        let failure = |error: &WriteError| write_failure(error, status);
-        match self.writer {
-            Writer::File(writer) => writer.finish().map(drop).map_err(|e| failure(&e)),
-            Writer::Memory(writer) => {
-                let bytes = writer.finish().map_err(|e| failure(&e))?.into_inner();
-                match self.target {
-                    Target::Stdout => print_bytes(&bytes),
-                    Target::File(path) => fs::write(&path, bytes)
-                        .map_err(|error| Failure::cant_write(&path.display(), &error)),
-                }
-            }
+        let failure = |error: WriteError| write_failure(&error, status);
+        let memory = match self.writer {
+            Writer::File(writer) => return writer.finish().map(drop).map_err(failure),
+            Writer::Memory(writer) => writer.finish().map_err(failure)?,
+        };
+        let bytes = memory.into_inner();
+        match self.target {
+            Target::Stdout => print_bytes(&bytes),
+            Target::File(path) => fs::write(&path, bytes)
+                .map_err(|error| Failure::cant_write(&path.display(), &error)),
         }
     }
 

@@ -24,10 +24,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut output = Output::begin(args.output, status::CHECK_FAILED)?;
     let assembly = input::assemble(&args.file, status::CHECK_FAILED)?;
-    for (entry, chunk) in &assembly.chunks {
-        output.add(entry, chunk)?;
-    }
-    output.set_metadata(assembly.metadata);
+    output.add_all(&assembly)?;
     output.finish()?;
     Ok(status::OK)
 }

@@ -2,7 +2,7 @@
 
 use crate::failure::{Failure, status};
 use crate::input;
-use crate::output::{Output, Target};
+use crate::output::{self, Output, Target};
 use fusevm::asm::Assembly;
 use fusevm::code::Code;
 use fusevm::format::Metadata;
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// The module to write; `-` for standard output
     #[arg(short, long, value_name = "OUT")]
     output: Target,
-    /// Leave out source lines and what tells of the sources
+    /// Leave out the names and lines of sources
     #[arg(long)]
     strip: bool,
     /// Name the module, in its metadata
@@ -42,32 +42,23 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     for path in &args.sources {
         let mut assembly = input::assemble(path, status::CHECK_FAILED)?;
         if args.strip {
-            strip(&mut assembly);
+            for (entry, chunk) in &mut assembly.chunks {
+                entry.link = None;
+                super::strip(chunk);
+            }
         }
-        add_metadata(&mut metadata, &assembly, path)?;
-        for (entry, chunk) in &assembly.chunks {
-            output.add(entry, chunk)?;
-        }
+        merge_metadata(&mut metadata, &assembly, path)?;
+        output.add_all(&assembly)?;
     }
     if let Some(name) = args.name {
-        metadata.insert(NAME_KEY.to_owned(), name.into_bytes());
+        output.metadata(NAME_KEY, &name);
     }
-    output.set_metadata(metadata);
     output.finish()?;
     Ok(status::OK)
 }
 
-/// Drops what a chunk's meaning doesn't depend on: source names, lines and links.
-fn strip(assembly: &mut Assembly) {
-    for (entry, chunk) in &mut assembly.chunks {
-        entry.link = None;
-        chunk.lines.clear();
-        chunk.source.clear();
-    }
-}
-
-/// Adds a source's metadata to the module's.
-fn add_metadata(all: &mut Metadata, assembly: &Assembly, path: &Path) -> Result<(), Failure> {
+/// Adds a source's metadata to that of the sources before it, which must not contradict.
+fn merge_metadata(all: &mut Metadata, assembly: &Assembly, path: &Path) -> Result<(), Failure> {
     for (key, value) in &assembly.metadata {
         match all.entry(key.clone()) {
             Place::Vacant(place) => {
@@ -75,14 +66,11 @@ fn add_metadata(all: &mut Metadata, assembly: &Assembly, path: &Path) -> Result<
             }
             Place::Occupied(place) if place.get() == value => {}
             Place::Occupied(_) => {
+                let key = output::shown(key);
                 let detail = format!("another source gives the metadata `{key}` another value");
                 let (status, code) = (status::CHECK_FAILED, Code::DuplicateSymbol);
-                return Err(Failure::new(
-                    status,
-                    code,
-                    Some(&input::place(path)),
-                    detail,
-                ));
+                let place = input::place(path);
+                return Err(Failure::new(status, code, Some(&place), detail));
             }
         }
     }

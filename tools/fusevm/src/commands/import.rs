@@ -28,7 +28,7 @@ pub(crate) struct Args {
     /// The module to write; `-` for standard output
     #[arg(short, long, value_name = "OUT")]
     output: Target,
-    /// Leave out source lines
+    /// Leave out the names and lines of sources
     #[arg(long)]
     strip: bool,
 }
@@ -39,9 +39,13 @@ pub(crate) struct Args {
 /// The blob can't be read or is none, or the module can't be written.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let blob = input::read(&args.blob, MAX_BLOB)?;
-    let forms: [Form; 2] = [read_list, read_lone_chunk];
-    let mut refusals = Vec::new();
-    for form in forms {
+    let forms: [(&str, Form); 2] = [
+        ("a list of (name, Chunk)", read_list),
+        ("one Chunk", read_lone_chunk),
+    ];
+    let mut reasons = Vec::new();
+    let mut unwritable = None;
+    for (name, form) in forms {
         let mut import = Import {
             whole: &blob,
             rest: &blob,
@@ -53,17 +57,16 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
                 import.output.finish()?;
                 return Ok(status::OK);
             }
-            Err(Refusal::Write(failure)) => return Err(failure),
-            Err(Refusal::Decode(reason)) => refusals.push(reason),
+            // A lone chunk may begin as a list whose chunks no module can hold.
+            Err(Refusal::Write(failure)) => unwritable = unwritable.or(Some(failure)),
+            Err(Refusal::Decode(reason)) => reasons.push(format!("as {name}: {reason}")),
         }
     }
-    let place = input::place(&args.blob);
-    let detail = format!(
-        "as a list of (name, Chunk): {}\n  as one Chunk: {}",
-        refusals[0], refusals[1]
-    );
-    let (status, code) = (status::CANT_LOAD, Code::BadImportBlob);
-    Err(Failure::new(status, code, Some(&place), detail))
+    Err(unwritable.unwrap_or_else(|| {
+        let place = input::place(&args.blob);
+        let (status, code) = (status::CANT_LOAD, Code::BadImportBlob);
+        Failure::new(status, code, Some(&place), reasons.join("\n  "))
+    }))
 }
 
 /// Why a blob doesn't become a module.
@@ -117,8 +120,7 @@ impl Import<'_> {
 
     fn add(&mut self, name: String, mut chunk: Chunk) -> Result<(), Refusal> {
         if self.strip {
-            chunk.lines.clear();
-            chunk.source.clear();
+            super::strip(&mut chunk);
         }
         let added = self.output.add(&Entry::named(name), &chunk);
         added.map_err(Refusal::Write)

@@ -120,3 +120,16 @@ fn a_chunk_that_no_module_can_hold_is_refused() {
     outcome.assert_refused(126, "E0117");
     assert_eq!(place.names(), ["blob"]);
 }
+
+#[test]
+fn a_lone_chunk_that_begins_like_a_list_is_still_one() {
+    // Of zeros alone: as a list it holds the same chunk again and again.
+    let mut b = ChunkBuilder::new();
+    for _ in 0..100 {
+        b.emit(Op::Nop, 0);
+    }
+    let place = Place::new().with("blob", bincode::serialize(&b.build()).unwrap());
+    place.ok(&["import", "blob", "-o", "m.fvbc"]);
+    let listed = String::from_utf8(place.ok(&["list", "m.fvbc"])).unwrap();
+    assert!(listed.contains(" 100 strict "), "{listed}");
+}

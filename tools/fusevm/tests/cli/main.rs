@@ -56,6 +56,7 @@ impl Place {
     fn command<A: AsRef<OsStr>>(&self, args: &[A]) -> Command {
         let mut command = Command::new(fusevm());
         command.current_dir(self.0.path()).args(args);
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
         command
     }
 

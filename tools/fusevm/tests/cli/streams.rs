@@ -148,3 +148,16 @@ fn a_full_disk_is_told() {
     assert_eq!(output.status.code(), Some(125));
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("error[E0602]: "));
 }
+
+#[test]
+fn colours_are_for_terminals_or_who_asks() {
+    let place = Place::new();
+    let mut plain = place.command(&["run", "missing"]);
+    assert!(!plain.output().unwrap().stderr.contains(&0x1b));
+    let mut asked = place.command(&["run", "missing"]);
+    let output = asked.env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert!(output.stderr.contains(&0x1b));
+    let mut declined = place.command(&["run", "missing"]);
+    let output = declined.env("NO_COLOR", "1").output().unwrap();
+    assert!(!output.stderr.contains(&0x1b));
+}
