@@ -1,4 +1,5 @@
-//! Do the programs in `tests/programs` do what their first comments say, from text and from bytes?
+//! Do the programs in `tests/programs` do what their first comments say, from text and from bytes,
+//! and do modules survive the way to text and back?
 //!
 //! The comments before the first other line of a program are its outcome, one fact on a line:
 //!
@@ -140,17 +141,40 @@ fn programs_do_what_they_say() {
     }
 }
 
+/// Disassembles a canonical module and holds what its text assembles to against it.
+fn there_and_back(name: &str, bytes: Vec<u8>) {
+    let module = Module::from_bytes(bytes.clone()).expect("a readable module");
+    let text = Assembly::of_module(&module)
+        .expect("readable chunks")
+        .print();
+    let text = text.expect("a file's chunks have texts");
+    let again = assemble(&text, name).unwrap_or_else(|errors| panic!("{errors}\n\n{text}"));
+    assert!(bytes_of(&again) == bytes, "{name}:\n{text}");
+    assert_eq!(again.print().expect("as before"), text, "{name}");
+}
+
 #[test]
 fn programs_disassemble_to_a_text_of_the_same_bytes() {
     for program in programs() {
-        let name = &program.name;
-        let bytes = bytes_of(&assembled(&program));
-        let module = Module::from_bytes(bytes.clone()).expect("what was written");
-        let text = Assembly::of_module(&module).expect("readable").print();
-        let text = text.expect("a file's chunks have texts");
-        let again = assemble(&text, name).unwrap_or_else(|errors| panic!("{errors}\n\n{text}"));
-        assert!(bytes_of(&again) == bytes, "{name}:\n{text}");
-        let printed_again = again.print().expect("as before");
-        assert_eq!(printed_again, text, "{name}");
+        there_and_back(&program.name, bytes_of(&assembled(&program)));
     }
+}
+
+#[test]
+fn vectors_disassemble_to_a_text_of_the_same_bytes() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("format-spec/vectors/valid");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder of vectors") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "fvbc") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).expect("a readable vector");
+        let module = Module::from_bytes(bytes.clone()).expect("a valid vector");
+        // Other producers and other orders are valid, but not what our writer writes.
+        let canonical = bytes_of(&Assembly::of_module(&module).expect("readable chunks"));
+        there_and_back(&path.display().to_string(), canonical);
+        count += 1;
+    }
+    assert!(count >= 129, "a vector for each op");
 }

@@ -9,7 +9,8 @@ use crate::code::Code;
 use crate::format::limits::CONSTANT_NESTING;
 use crate::format::{Entry, Metadata};
 use crate::op::{Op, OpInfo, Operand, OperandInfo};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::verify::Shape;
+use std::collections::{BTreeMap, HashMap};
 
 /// A name or constant with a longer text is written once; further mentions go by its index.
 const LONG: usize = 60;
@@ -27,8 +28,8 @@ pub struct Style<'a> {
     pub offsets: bool,
     /// The bytes of each op in a file.
     pub bytes: bool,
-    /// The stack height before each op, `None` where the op is unreachable.
-    pub heights: Option<&'a [Option<u32>]>,
+    /// The stack height before each op, from the verified chunk's shape.
+    pub heights: Option<&'a Shape>,
 }
 
 /// Why a chunk can't be printed. No chunk from a file gives this, but one built in memory may.
@@ -185,24 +186,18 @@ fn first_indices(texts: &[String]) -> HashMap<&str, usize> {
 fn declared_imports(chunk: &Chunk) -> BTreeMap<(ImportKind, u16, &str), &Import> {
     let mut declared = BTreeMap::new();
     for import in &chunk.imports {
-        let key = match import.kind {
-            ImportKind::Function => (import.kind, 0, import.name.as_str()),
-            ImportKind::Builtin | ImportKind::Extension | ImportKind::ExtensionWide => {
-                (import.kind, import.id, "")
-            }
-        };
-        declared.entry(key).or_insert(import);
+        declared.entry(import.called_as()).or_insert(import);
     }
-    let subs: HashSet<u16> = chunk.sub_entries.iter().map(|(name, _)| *name).collect();
-    let called = chunk.ops.iter().filter_map(|op| match *op {
-        Op::Call(name, _) if subs.contains(&name) => None,
-        _ => chunk.imported_by(op),
-    });
-    let called: HashSet<(ImportKind, u16, &str)> = called.collect();
-    declared.retain(|key, import| {
-        let default = Import::undeclared(key.0, key.1, key.2);
-        !called.contains(key) || **import != default
-    });
+    for (kind, id) in chunk.called_imports() {
+        let (id, name) = match kind {
+            ImportKind::Function => (0, chunk.names[usize::from(id)].as_str()),
+            ImportKind::Builtin | ImportKind::Extension | ImportKind::ExtensionWide => (id, ""),
+        };
+        let default = Import::undeclared(kind, id, name);
+        if declared.get(&(kind, id, name)) == Some(&&default) {
+            declared.remove(&(kind, id, name));
+        }
+    }
     declared
 }
 
@@ -421,8 +416,8 @@ impl Printer<'_> {
             let bytes: Vec<String> = bytes.map(|byte| format!("{byte:02x}")).collect();
             notes.push(bytes.join(" "));
         }
-        if let Some(heights) = self.style.heights {
-            notes.push(match heights.get(ip).copied().flatten() {
+        if let Some(shape) = self.style.heights {
+            notes.push(match shape.height_at(ip) {
                 Some(height) => format!("height {height}"),
                 None => "unreachable".to_owned(),
             });

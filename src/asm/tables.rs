@@ -335,12 +335,8 @@ impl<'t> Tables<'t> {
     pub(super) fn add_import(&mut self, import: Import, span: Span) -> Result<(), Complaint> {
         next_index(self.imports.len(), "imports", span)?;
         let name = import.name.clone();
-        let key = match import.kind {
-            ImportKind::Function => (import.kind, 0, name.clone()),
-            ImportKind::Builtin | ImportKind::Extension | ImportKind::ExtensionWide => {
-                (import.kind, import.id, String::new())
-            }
-        };
+        let (kind, id, function) = import.called_as();
+        let key = (kind, id, function.to_owned());
         if self.imports.contains_key(&key) {
             return Err(twice("import", &import_label(&import), span));
         }

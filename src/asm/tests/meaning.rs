@@ -4,6 +4,7 @@ use super::super::*;
 use crate::chunk::{Effect, Touches};
 use crate::op::Op;
 use crate::value::Value;
+use crate::verify::verify_chunk;
 
 fn chunk_of(text: &str) -> Chunk {
     let mut assembly = assemble(text, "test").unwrap_or_else(|errors| panic!("{errors}"));
@@ -166,10 +167,11 @@ fn what_has_no_chunk_is_in_main() {
 #[test]
 fn a_style_shows_more_in_comments() {
     let chunk = chunk_of("load_int 300\nset_slot 1\njump @0\nnop");
+    let shape = verify_chunk(&chunk).expect("a strict chunk");
     let style = Style {
         offsets: true,
         bytes: true,
-        heights: Some(&[Some(0), Some(1), Some(0), None]),
+        heights: Some(&shape),
     };
     let text = print_chunk(&Entry::default(), &chunk, &style).expect("it can be printed");
     let expected = "\

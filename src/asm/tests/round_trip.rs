@@ -7,6 +7,7 @@ use crate::op::{INFO, Op, OpInfo, Operand, OperandKind};
 use crate::value::{Map, Value};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use std::io::Cursor;
 
 /// What a file stores of a chunk, in a form that can be compared to the bit.
 #[derive(Debug, PartialEq)]
@@ -47,6 +48,14 @@ fn stored(chunk: &Chunk) -> Stored {
     }
 }
 
+/// The chunk in a file of its own; `None` if the format has no room for it.
+fn file_of(entry: &Entry, chunk: &Chunk) -> Option<Vec<u8>> {
+    let mut writer = ModuleWriter::new(Cursor::new(Vec::new())).expect("memory takes it");
+    writer.add(entry, chunk).ok()?;
+    let out = writer.finish().expect("memory takes it");
+    Some(out.into_inner())
+}
+
 /// Prints, assembles and compares; gives the text.
 fn round_trip(entry: &Entry, chunk: &Chunk) -> String {
     let text = print(&Metadata::new(), [(entry, chunk)]).expect("it can be printed");
@@ -55,6 +64,8 @@ fn round_trip(entry: &Entry, chunk: &Chunk) -> String {
     let (entry_back, chunk_back) = &back.chunks[0];
     assert_eq!(entry_back, entry, "{text}");
     assert_eq!(stored(chunk_back), stored(chunk), "{text}");
+    let (file, file_back) = (file_of(entry, chunk), file_of(entry_back, chunk_back));
+    assert!(file == file_back, "{text}");
     text
 }
 
