@@ -261,9 +261,13 @@ impl Meter {
     }
 
     /// Follows the frames that a handler pushed or popped: each counts as a call.
-    pub(super) fn frames_changed(&mut self, before: usize, now: usize) {
-        self.depth =
-            (self.depth + now.saturating_sub(before)).saturating_sub(before.saturating_sub(now));
+    pub(super) fn frames_changed(&mut self, before: usize, now: usize) -> Step {
+        self.depth += now.saturating_sub(before);
+        self.depth = self.depth.saturating_sub(before.saturating_sub(now));
+        if self.depth > self.limits.max_depth {
+            return Err(Fault::of(Code::TooDeep));
+        }
+        Ok(())
     }
 
     /// Counts the memory of slots that a frame gained.

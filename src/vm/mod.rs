@@ -164,6 +164,11 @@ impl VM {
         self.meter.set_limits(limits);
     }
 
+    /// What the program may use up.
+    pub fn limits(&self) -> &Limits {
+        self.meter.limits()
+    }
+
     /// The fuel that is left; `None` if it isn't limited.
     pub fn fuel_left(&self) -> Option<u64> {
         self.meter.fuel_left()
@@ -259,3 +264,6 @@ impl VM {
         ended.and(flushed).map_err(|fault| Trap::at(fault, self))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,6 +49,8 @@ pub(super) struct Machine<'a> {
     outer: Outer,
     /// Room for what an op prints.
     text: Vec<u8>,
+    /// Lists of slots of calls that have ended, for the next ones.
+    spare_slots: Vec<Vec<Value>>,
 }
 
 /// Ops from `start` up to, not including, `end`, which jumps may go to as well.
@@ -96,6 +98,7 @@ impl<'a> Machine<'a> {
             region: Region::WHOLE,
             outer: vm.meter.begin_run(),
             text: Vec::new(),
+            spare_slots: Vec::new(),
             vm,
         })
     }

@@ -58,8 +58,8 @@ impl VM {
     /// Counts the slots anew, as handlers change frames without a word, and looks again.
     #[cold]
     fn recount_memory(&mut self) -> Step {
-        let slots: usize = self.frames.iter().map(slot_bytes).sum();
-        self.meter.set_slot_bytes(slots as u64);
+        let slots = self.frames.iter().map(|frame| slots_bytes(&frame.slots));
+        self.meter.set_slot_bytes(slots.sum());
         if self.memory_left() > 0 {
             return Ok(());
         }
@@ -81,13 +81,14 @@ impl VM {
     pub(super) fn truncate_frames(&mut self, len: usize) {
         while self.frames.len() > len {
             if let Some(frame) = self.frames.pop() {
-                self.meter.slots_dropped(slot_bytes(&frame) as u64);
+                self.meter.slots_dropped(slots_bytes(&frame.slots));
             }
         }
     }
 }
 
 /// What a frame's slots take, without what their values refer to.
-fn slot_bytes(frame: &Frame) -> usize {
-    frame.slots.capacity() * size_of::<Value>()
+#[inline]
+pub(super) fn slots_bytes(slots: &Vec<Value>) -> u64 {
+    (slots.capacity() * size_of::<Value>()) as u64
 }

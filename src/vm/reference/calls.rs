@@ -4,6 +4,7 @@
 //! the innermost call with all scopes and blocks in it; outside of any call it ends the program and
 //! leaves stack and frames as they are, like the end of the code does.
 
+use super::super::state::slots_bytes;
 use super::super::trap::{Fault, Step};
 use super::super::{Frame, SCOPE};
 use super::shell::status_of;
@@ -12,6 +13,10 @@ use crate::value::Value;
 
 /// The place that a call from outside of the program returns to: past every op.
 const OUTSIDE: usize = SCOPE - 1;
+
+/// How many lists of slots are kept for the next calls, and how long they may be.
+const SPARE_LISTS: usize = 8;
+const SPARE_SLOTS: usize = 64;
 
 impl Machine<'_> {
     /// `args -- r?` Where the sub begins.
@@ -52,12 +57,33 @@ impl Machine<'_> {
     pub(super) fn enter_sub(&mut self, stack_base: usize, return_ip: usize) -> Step {
         self.vm.charge(1)?;
         self.vm.meter.enter_call()?;
+        let slots = self.take_spare_slots();
         self.vm.frames.push(Frame {
             return_ip,
             stack_base,
-            slots: Vec::new(),
+            slots,
         });
         Ok(())
+    }
+
+    /// Room for slots that an earlier call has left.
+    fn take_spare_slots(&mut self) -> Vec<Value> {
+        let slots = self.spare_slots.pop().unwrap_or_default();
+        self.vm.meter.slots_grown(slots_bytes(&slots));
+        slots
+    }
+
+    /// Drops the frames from `place` up; the room for slots of the last one is kept, if it is small.
+    fn drop_frames(&mut self, place: usize) {
+        self.vm.truncate_frames(place + 1);
+        let Some(mut frame) = self.vm.frames.pop() else {
+            return;
+        };
+        self.vm.meter.slots_dropped(slots_bytes(&frame.slots));
+        if frame.slots.capacity() <= SPARE_SLOTS && self.spare_slots.len() < SPARE_LISTS {
+            frame.slots.clear();
+            self.spare_slots.push(frame.slots);
+        }
     }
 
     /// Marks where something begins that doesn't end like the code around it.
@@ -116,7 +142,7 @@ impl Machine<'_> {
             stack_base,
             ..
         } = self.vm.frames[place];
-        self.vm.truncate_frames(place);
+        self.drop_frames(place);
         self.vm.stack.truncate(stack_base);
         self.vm.meter.leave_call();
         let was_command = !self.fences.is_empty() && self.lower_fences(place);
@@ -160,10 +186,12 @@ impl Machine<'_> {
         Ok(())
     }
 
-    /// Follows what a handler did to the list of frames: it may have ended calls and blocks.
-    pub(super) fn frames_changed(&mut self, before: usize) {
+    /// Follows what a handler did to the list of frames. Each that it added counts as a call, and it
+    /// may have ended calls and blocks.
+    pub(super) fn frames_changed(&mut self, before: usize) -> Step {
         let now = self.vm.frames.len();
-        self.vm.meter.frames_changed(before, now);
+        self.vm.charge(now.saturating_sub(before) as u64)?;
+        self.vm.meter.frames_changed(before, now)?;
         self.floor = self.floor.min(now);
         while let Some(fence) = self.fences.pop_if(|fence| fence.frames > now) {
             if let FenceKind::Block(_) = fence.kind {
@@ -171,5 +199,6 @@ impl Machine<'_> {
             }
         }
         self.region = self.innermost_region();
+        Ok(())
     }
 }

@@ -7,6 +7,36 @@ use super::{Machine, variables};
 use crate::value::convert::Form;
 use crate::value::{Str, Value, collection, string};
 
+/// Short pieces are appended this many bytes at a time.
+const AT_ONCE: usize = 4096;
+
+/// A piece, repeated so that many short ones can be appended at once.
+struct Pieces {
+    repeated: Vec<u8>,
+    /// The length of one.
+    len: usize,
+}
+
+impl Pieces {
+    fn of(piece: &[u8]) -> Pieces {
+        let times = (AT_ONCE / piece.len().max(1)).max(1);
+        Pieces {
+            repeated: piece.repeat(times),
+            len: piece.len(),
+        }
+    }
+
+    /// Appends the piece so many times. The caller has checked that this fits.
+    fn append(&self, times: u64, s: &mut Str) {
+        let mut left = times as usize * self.len;
+        while left > 0 {
+            let part = left.min(self.repeated.len());
+            s.push_bytes(&self.repeated[..part]);
+            left -= part;
+        }
+    }
+}
+
 impl Machine<'_> {
     /// While i < limit: sum += i, i += 1. Both slots become Int.
     pub(super) fn accum_sum_loop(&mut self, sum_slot: u16, i_slot: u16, limit: i32) -> Step {
@@ -51,8 +81,11 @@ impl Machine<'_> {
         })?;
         let limit = i64::from(limit);
         let mut paid = Ok(());
-        while i < limit && paid.is_ok() {
-            paid = self.append_some(&mut s, &piece, &mut i, limit);
+        if i < limit {
+            let pieces = Pieces::of(&piece);
+            while i < limit && paid.is_ok() {
+                paid = self.append_some(&mut s, &pieces, &mut i, limit);
+            }
         }
         self.set_slot(s_slot, Value::Str(s))?;
         self.set_slot(i_slot, Value::Int(i))?;
@@ -60,8 +93,8 @@ impl Machine<'_> {
     }
 
     /// Some iterations of `concat_const_loop`, at least one.
-    fn append_some(&mut self, s: &mut Str, piece: &[u8], i: &mut i64, limit: i64) -> Step {
-        let len = piece.len() as u64;
+    fn append_some(&mut self, s: &mut Str, pieces: &Pieces, i: &mut i64, limit: i64) -> Step {
+        let len = pieces.len as u64;
         let cost = 1 + len / WORK_PER_FUEL;
         let work = self.vm.meter.work();
         let fit = |times: u64| work.fits((s.len() as u64).saturating_add(times * len));
@@ -71,9 +104,7 @@ impl Machine<'_> {
         let room = (work.max_value - s.len() as u64).checked_div(len);
         let end = room.map_or(limit, |room| limit.min(i.saturating_add_unsigned(room)));
         let times = self.pay_iterations(*i, end, cost)?;
-        for _ in 0..times {
-            s.push_bytes(piece);
-        }
+        pieces.append(times, s);
         *i += times as i64;
         self.vm.check_memory()
     }

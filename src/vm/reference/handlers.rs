@@ -103,13 +103,17 @@ impl Machine<'_> {
         let frames = self.vm.frames.len();
         let result = act(self.vm);
         if self.vm.frames.len() != frames {
-            self.frames_changed(frames);
+            self.frames_changed(frames)?;
         }
-        let next = self.vm.ip;
-        if next < self.region.start || next > self.region.end {
+        let went_on = self.vm.ip;
+        if went_on < self.region.start || went_on > self.region.end {
             return Err(blocks::leaves_block());
         }
-        Ok((result, next))
+        // A backward jump, so that no loop is free.
+        if went_on < next {
+            self.vm.charge(1)?;
+        }
+        Ok((result, went_on))
     }
 
     /// The effect that the import table declares; `None` if it declares none, or says that it is
