@@ -75,6 +75,21 @@ impl Module {
         Module::of(Source::from_memory(bytes.into(), 0), Origin::default())
     }
 
+    /// As [`from_bytes`](Self::from_bytes), of bytes that messages shall call by this name.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_named_bytes(
+        bytes: impl Into<Arc<[u8]>>,
+        name: impl AsRef<Path>,
+    ) -> Result<Module, LoadError> {
+        let origin = Origin {
+            path: Some(name.as_ref().to_owned()),
+            producer: None,
+        };
+        Module::of(Source::from_memory(bytes.into(), 0), origin)
+    }
+
     fn of(mut source: Source, mut origin: Origin) -> Result<Module, LoadError> {
         let opened = header::read(&source, &mut origin).and_then(|(header, slot)| {
             let root = root::read(&source, &RootRef::of_slot(&slot))?;

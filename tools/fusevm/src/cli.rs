@@ -1,0 +1,103 @@
+//! The command line's one definition: parser, help, man page and completions come from it.
+//!
+//! Each command's own flags stand in its module under `commands`.
+
+use crate::commands::{
+    asm, build, check, completions, dis, explain, import, info, list, man, run, spec,
+};
+use crate::failure::{Failure, status};
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Builds, runs, checks and looks into .fvbc files, the bytecode of fusevm.
+#[derive(Debug, Parser)]
+#[command(name = "fusevm", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit status: that of the program under `run`; else 0 fine, 1 a check that failed, 2 wrong usage, \
+125 fusevm itself failed (a trap, a limit), 126 the file can't be loaded or is denied, \
+127 not found.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs, reason = "each command's arguments say it")]
+pub(crate) enum Command {
+    Run(run::Args),
+    Build(build::Args),
+    Asm(asm::Args),
+    Dis(dis::Args),
+    Check(check::Args),
+    Info(info::Args),
+    List(list::Args),
+    Import(import::Args),
+    Spec(spec::Args),
+    Explain(explain::Args),
+    Completions(completions::Args),
+    Man(man::Args),
+}
+
+impl Command {
+    /// Runs the command and gives the exit status.
+    ///
+    /// # Errors
+    /// Why the command did not do its work.
+    pub(crate) fn run(self) -> Result<u8, Failure> {
+        match self {
+            Command::Run(args) => run::run(args),
+            Command::Build(args) => build::run(args),
+            Command::Asm(args) => asm::run(args),
+            Command::Dis(args) => dis::run(args),
+            Command::Check(args) => check::run(args),
+            Command::Info(args) => info::run(args),
+            Command::List(args) => list::run(args),
+            Command::Import(args) => import::run(args),
+            Command::Spec(args) => spec::run(args),
+            Command::Explain(args) => explain::run(args),
+            Command::Completions(args) => completions::run(args),
+            Command::Man(args) => man::run(args),
+        }
+    }
+}
+
+/// Prints help and version to standard output, and what is wrong with a command line to standard
+/// error, with its code; gives the exit status.
+pub(crate) fn refuse(refusal: &clap::Error) -> ExitCode {
+    let text = refusal.render().ansi().to_string();
+    if !refusal.use_stderr() {
+        // A reader that went away has seen enough of the help.
+        let _ = write!(anstream::stdout(), "{text}");
+        return ExitCode::from(status::OK);
+    }
+    let code = fusevm::code::Code::BadUsage;
+    let text = text.replacen("error:", &format!("error[{code}]:"), 1);
+    let _ = write!(anstream::stderr(), "{text}");
+    ExitCode::from(status::USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_argument_has_help() {
+        for command in Cli::command().get_subcommands() {
+            assert!(command.get_about().is_some(), "{}", command.get_name());
+            for argument in command.get_arguments() {
+                let described = argument.get_help().is_some();
+                assert!(described, "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `fusevm dis`: a module as assembly text.
+
+use crate::failure::{Failure, status};
+use crate::input;
+use crate::output;
+use fusevm::asm::{self, Style};
+use fusevm::format::LoadedChunk;
+use std::path::PathBuf;
+
+/// Print a module as assembly text
+///
+/// The text assembles to the same bytes; what the flags add stands in comments.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The module, or assembly text to be put in canonical form; `-` for standard input
+    file: PathBuf,
+    /// Only this chunk, as NAME or SPACE::NAME
+    #[arg(long, value_name = "NAME")]
+    chunk: Option<String>,
+    /// Show the index of each op
+    #[arg(long)]
+    offsets: bool,
+    /// Show the bytes of each op
+    #[arg(long)]
+    bytes: bool,
+    /// Show the height of the stack before each op, as far as it is proved
+    #[arg(long)]
+    heights: bool,
+}
+
+/// Prints the text.
+///
+/// # Errors
+/// The module can't be loaded, has no such chunk, or the text can't be written.
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    let module = input::open(&args.file)?;
+    if let Some(name) = &args.chunk {
+        let chunk = input::chunk(&module, name)?;
+        output::print_text(&text(&chunk, &args)?)?;
+        return Ok(status::OK);
+    }
+    let metadata = module
+        .metadata()
+        .map_err(|error| input::cant_load(&error))?;
+    let mut separator = "";
+    if !metadata.is_empty() {
+        output::print_text(&asm::print_metadata(&metadata))?;
+        separator = "\n";
+    }
+    for chunk in input::chunks(&module)? {
+        output::print_text(separator)?;
+        output::print_text(&text(&chunk?, &args)?)?;
+        separator = "\n";
+    }
+    Ok(status::OK)
+}
+
+/// The text of one chunk.
+fn text(chunk: &LoadedChunk, args: &Args) -> Result<String, Failure> {
+    let heights: Option<Vec<Option<u32>>> = match chunk.shape() {
+        Some(shape) if args.heights => {
+            let ops = 0..chunk.ops().len();
+            Some(ops.map(|op| shape.height_at(op)).collect())
+        }
+        _ => None,
+    };
+    let style = Style {
+        offsets: args.offsets,
+        bytes: args.bytes,
+        heights: heights.as_deref(),
+    };
+    let printed = asm::print_chunk(&chunk.entry(), &chunk.to_chunk(), &style);
+    printed.map_err(|error| {
+        let place = format!("chunk \"{}\"", output::shown(chunk.name()));
+        Failure::new(status::FAILED, error.code(), Some(&place), error)
+    })
+}

@@ -1,0 +1,347 @@
+//! `fusevm run`: runs a chunk of a module, or of assembly text.
+
+use crate::failure::{Failure, status};
+use crate::input;
+use crate::needs;
+use crate::output;
+use crate::units;
+use clap::{Args as _, ValueEnum};
+use fusevm::code::Code;
+use fusevm::format::{LoadedChunk, Module};
+use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
+use fusevm::value::{Work, convert};
+use fusevm::vm::{Limits, Trap};
+use fusevm::{VM, Value};
+use serde::Serialize;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// The chunk that is run unless another one is asked for.
+const ENTRY: &str = "main";
+
+/// The global that holds the arguments, if the chunk names it.
+const ARGUMENTS: &str = "ARGV";
+
+/// Run a program
+///
+/// FILE is a .fvbc module, known by its first bytes, or assembly text; `-` is standard input. Options
+/// stand before it: what stands behind it goes to the program, as the array ARGV if its chunk has a
+/// global of that name.
+///
+/// The exit status is the program's: that of the Status it ends with, else the one it set last, else
+/// 0. It is 125 if a trap stopped the program, 126 if it can't be loaded or the policy denies what it
+/// needs, 127 if there is no such file or chunk.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, value_names = ["FILE", "ARG"])]
+    program: Vec<OsString>,
+    /// The chunk to run, as NAME or SPACE::NAME [default: `main`, or the only one]
+    #[arg(long, value_name = "NAME")]
+    entry: Option<String>,
+    /// What runs it
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    engine: Engine,
+    /// Deny a capability: exec, read, write, env or all. A program that needs it is not started
+    #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
+    deny: Vec<Needs>,
+    /// Allow a capability in spite of --deny
+    #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
+    allow: Vec<Needs>,
+    /// Print the string form of the result, and a newline, behind what the program prints
+    #[arg(long)]
+    print_result: bool,
+    /// Tell on standard error what the run took
+    #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "text")]
+    stats: Option<StatsForm>,
+    #[command(flatten)]
+    limits: LimitArgs,
+}
+
+/// What a program may use up. Sizes take k, M, G for powers of 1,024, counts for those of 1,000.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits")]
+struct LimitArgs {
+    /// Units of work: jumps back, calls, iterations [default: no limit]
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    fuel: Option<u64>,
+    /// Calls within each other [default: 1M]
+    #[arg(long, value_name = "N", value_parser = units::count)]
+    max_depth: Option<u64>,
+    /// Bytes of one value [default: 1G]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    max_value: Option<u64>,
+    /// Bytes of memory in all [default: 4G]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    max_memory: Option<u64>,
+    /// Bytes printed [default: no limit]
+    #[arg(long, value_name = "SIZE", value_parser = units::size)]
+    max_output: Option<u64>,
+    /// Time, such as 500ms or 2s [default: no limit]
+    #[arg(long, value_name = "TIME", value_parser = units::duration)]
+    timeout: Option<Duration>,
+}
+
+impl LimitArgs {
+    /// The limits: the library's own where nothing else is asked for.
+    fn limits(&self) -> Limits {
+        let defaults = Limits::default();
+        let depth = |depth| usize::try_from(depth).unwrap_or(usize::MAX);
+        Limits {
+            fuel: self.fuel,
+            max_depth: self.max_depth.map_or(defaults.max_depth, depth),
+            max_value: self.max_value.unwrap_or(defaults.max_value),
+            max_memory: self.max_memory.unwrap_or(defaults.max_memory),
+            max_output: self.max_output,
+            deadline: self.timeout,
+        }
+    }
+}
+
+/// What runs a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// Whatever is best for the program
+    Auto,
+    /// The reference interpreter
+    Reference,
+}
+
+/// How `--stats` tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StatsForm {
+    /// A line for people
+    Text,
+    /// A line of JSON
+    Json,
+}
+
+/// Reads a capability, or `all`.
+fn capabilities(word: &str) -> Result<Needs, UnknownCapability> {
+    match word {
+        "all" => Ok(Capability::ALL.into_iter().collect()),
+        word => Ok(Needs::NONE.with(word.parse()?)),
+    }
+}
+
+/// Runs the program and gives its exit status.
+///
+/// # Errors
+/// It can't be loaded, is denied what it needs, or was stopped by a trap.
+pub(crate) fn run(args: Args) -> Result<u8, Failure> {
+    let begun = Instant::now();
+    let Some((file, arguments)) = args.program.split_first() else {
+        return Err(Failure::usage("no FILE is given"));
+    };
+    let module = input::open(Path::new(file))?;
+    let chunk = entry(&module, Path::new(file), args.entry.as_deref())?;
+    let needs = needs::of(&chunk);
+    let policy = policy(&args);
+    if let Err(denied) = policy.check(needs) {
+        let place = place_of(Path::new(file), &chunk);
+        let (status, code) = (status::CANT_LOAD, denied.code());
+        return Err(Failure::new(
+            status,
+            code,
+            Some(&place),
+            format!("it needs {}", denied.denied),
+        ));
+    }
+    let mut host = UnixHost::new();
+    // A program that starts nothing shares its input with nobody.
+    host.set_input_shared(needs.contains(Capability::Exec));
+    let mut vm = VM::new(chunk.into_chunk());
+    vm.set_host(Box::new(host));
+    vm.set_policy(policy);
+    let mut limits = args.limits.limits();
+    if args.stats.is_some() {
+        // Fuel is counted only against a limit.
+        limits.fuel.get_or_insert(u64::MAX);
+    }
+    vm.set_limits(limits);
+    set_arguments(&mut vm, arguments)?;
+    match args.engine {
+        // The reference interpreter is all there is to choose from.
+        Engine::Auto | Engine::Reference => {}
+    }
+    let loaded = Instant::now();
+    let outcome = vm.execute();
+    let stats = Stats {
+        load: loaded - begun,
+        run: loaded.elapsed(),
+        fuel: limits
+            .fuel
+            .zip(vm.fuel_left())
+            .map(|(all, left)| all - left),
+        trap: outcome.as_ref().err().map(Trap::code),
+    };
+    if let Some(form) = args.stats {
+        stats.print(form);
+    }
+    match outcome {
+        Ok(result) => {
+            if args.print_result {
+                print_result(&result.clone().unwrap_or_default(), limits.max_value)?;
+            }
+            Ok(exit_status(result.as_ref(), vm.last_status))
+        }
+        Err(trap) => Err(Failure::of(status::FAILED, trap.code(), &trap)),
+    }
+}
+
+/// The chunk that is asked for, or that goes without saying.
+fn entry(module: &Module, file: &Path, name: Option<&str>) -> Result<LoadedChunk, Failure> {
+    if let Some(name) = name {
+        return input::chunk(module, name);
+    }
+    let main = module.find("", ENTRY);
+    if let Some(chunk) = main.map_err(|error| input::cant_load(&error))? {
+        return Ok(chunk);
+    }
+    match (module.chunk_count(), input::chunks(module)?.next()) {
+        (1, Some(only)) => only,
+        (count, _) => {
+            let detail = match count {
+                0 => "there is no chunk in it".to_owned(),
+                _ => format!("none of its {count} chunks is called `{ENTRY}`: name one by --entry"),
+            };
+            let (status, code) = (status::NOT_FOUND, Code::NoSuchChunk);
+            Err(Failure::new(
+                status,
+                code,
+                Some(&input::place(file)),
+                detail,
+            ))
+        }
+    }
+}
+
+fn place_of(file: &Path, chunk: &LoadedChunk) -> String {
+    let name = output::full_name(chunk.space(), chunk.name());
+    format!("{}, chunk \"{}\"", input::place(file), output::shown(&name))
+}
+
+/// Everything is allowed but what is denied and not allowed in spite of that.
+fn policy(args: &Args) -> Policy {
+    let denied = args.deny.iter().flat_map(|needs| needs.iter());
+    let policy = denied.fold(Policy::ALLOW_ALL, Policy::deny);
+    let allowed = args.allow.iter().flat_map(|needs| needs.iter());
+    allowed.fold(policy, Policy::allow)
+}
+
+/// Hands the arguments over, if the chunk names the global.
+///
+/// # Errors
+/// It doesn't, and an argument is an option of ours that stands in the wrong place.
+fn set_arguments(vm: &mut VM, arguments: &[OsString]) -> Result<(), Failure> {
+    let named = vm.chunk.names.iter().position(|name| name == ARGUMENTS);
+    if let Some(global) = named.and_then(|index| vm.globals.get_mut(index)) {
+        let values = arguments
+            .iter()
+            .map(|argument| Value::bytes(argument.as_bytes()));
+        *global = Value::array(values.collect());
+        return Ok(());
+    }
+    match arguments.iter().find_map(|argument| own_option(argument)) {
+        None => Ok(()),
+        Some(option) => Err(Failure::usage(format!(
+            "{option} stands behind FILE and so goes to the program, which takes no arguments: \
+             write it before FILE"
+        ))),
+    }
+}
+
+/// The option of `run` that an argument spells.
+fn own_option(argument: &OsStr) -> Option<String> {
+    let name = argument.to_str()?.strip_prefix("--")?.split('=').next()?;
+    let command = Args::augment_args(clap::Command::new("run"));
+    let mut options = command.get_arguments().filter_map(clap::Arg::get_long);
+    options
+        .find(|option| *option == name)
+        .map(|option| format!("--{option}"))
+}
+
+/// The program's exit status, of which the system keeps the low eight bits.
+fn exit_status(result: Option<&Value>, last_status: i32) -> u8 {
+    let status = match result {
+        Some(Value::Status(status)) => *status,
+        _ => last_status,
+    };
+    status as u8
+}
+
+/// Prints the result's string form.
+fn print_result(result: &Value, limit: u64) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let mut work = Work::new(limit, limit);
+    if let Err(excess) = convert::append_form(result, &mut text, &mut work) {
+        return Err(Failure::new(status::FAILED, excess.code(), None, excess));
+    }
+    text.push(b'\n');
+    output::print_bytes(&text)
+}
+
+/// What a run took.
+struct Stats {
+    /// From the start of the command to that of the program.
+    load: Duration,
+    run: Duration,
+    fuel: Option<u64>,
+    trap: Option<Code>,
+}
+
+/// The form of `--stats=json`.
+#[derive(Serialize)]
+struct StatsRow {
+    load_ns: u64,
+    run_ns: u64,
+    fuel: u64,
+    trap: Option<String>,
+}
+
+impl Stats {
+    /// Prints them on standard error; where that is closed nobody asks for them.
+    fn print(&self, form: StatsForm) {
+        let fuel = self.fuel.unwrap_or_default();
+        let line = match form {
+            StatsForm::Text => {
+                let (load, run) = (self.load, self.run);
+                format!("loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}")
+            }
+            StatsForm::Json => {
+                let row = StatsRow {
+                    load_ns: self.load.as_nanos() as u64,
+                    run_ns: self.run.as_nanos() as u64,
+                    fuel,
+                    trap: self.trap.map(|code| code.to_string()),
+                };
+                serde_json::to_string(&row).unwrap_or_default()
+            }
+        };
+        let _ = writeln!(io::stderr(), "{line}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_the_exit_status() {
+        assert_eq!(exit_status(None, 0), 0);
+        assert_eq!(exit_status(Some(&Value::Int(7)), 3), 3);
+        assert_eq!(exit_status(Some(&Value::Status(7)), 3), 7);
+        assert_eq!(exit_status(Some(&Value::Status(-1)), 0), 255);
+    }
+
+    #[test]
+    fn capabilities_are_words() {
+        assert_eq!(capabilities("all").unwrap().iter().count(), 4);
+        assert!(capabilities("read").unwrap().contains(Capability::Read));
+        assert!(capabilities("network").is_err());
+    }
+}
