@@ -57,17 +57,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 
 /// The text of one chunk.
 fn text(chunk: &LoadedChunk, args: &Args) -> Result<String, Failure> {
-    let heights: Option<Vec<Option<u32>>> = match chunk.shape() {
-        Some(shape) if args.heights => {
-            let ops = 0..chunk.ops().len();
-            Some(ops.map(|op| shape.height_at(op)).collect())
-        }
-        _ => None,
-    };
     let style = Style {
         offsets: args.offsets,
         bytes: args.bytes,
-        heights: heights.as_deref(),
+        heights: chunk.shape().filter(|_| args.heights),
     };
     let printed = asm::print_chunk(&chunk.entry(), &chunk.to_chunk(), &style);
     printed.map_err(|error| {
