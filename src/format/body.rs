@@ -7,7 +7,7 @@ use super::{imports, limits};
 use crate::chunk::{Chunk, Signature};
 use crate::code::Code;
 use crate::op::{self, DecodeError, Op, leb};
-use crate::verify::{self, CodeView, ImportRow, Shape, Sub, VerifyError};
+use crate::verify::{self, CodeView, ImportRow, Sub};
 use std::collections::{HashMap, HashSet};
 
 /// A chunk's body in bytes.
@@ -207,39 +207,26 @@ impl Body {
     }
 
     fn decode_ops(&mut self, code: &[u8], op_count: usize) -> Result<(), LoadError> {
-        if op_count > code.len() {
-            let found = format_args!("{op_count} ops in {} bytes", code.len()).to_string();
-            return Err(LoadError::structure(found, "a byte for each at least"));
+        let length = Op::decode_all(code, op_count, &mut self.ops).map_err(bad_op)?;
+        if length != code.len() {
+            let found = format!("{} bytes behind the last op", code.len() - length);
+            return Err(LoadError::structure(found, "none").at(length as u64));
         }
-        self.ops.reserve(op_count);
-        let mut at = 0;
-        let mut level = 1;
-        for index in 0..op_count {
-            let start = at;
-            match Op::decode(code, &mut at) {
-                Ok(op) => self.ops.push(op),
-                Err(error) => return Err(bad_op(error).with_op(index).at(start as u64)),
-            }
-            level = level.max(op::level_of_byte(code[start]));
-        }
-        self.opset_level = level;
-        if at != code.len() {
-            let found = format_args!("{} bytes behind the last op", code.len() - at).to_string();
-            return Err(LoadError::structure(found, "none").at(at as u64));
-        }
+        let levels = self.ops.iter().map(op::level_of);
+        self.opset_level = levels.max().unwrap_or(1);
         Ok(())
     }
 
-    /// Verifies the code.
-    pub(crate) fn verify(&self) -> Result<Shape, VerifyError> {
-        verify::verify(&CodeView {
+    /// What the verifier looks at.
+    pub(crate) fn view(&self) -> CodeView<'_> {
+        CodeView {
             ops: &self.ops,
             constants: self.constants.len(),
             names: self.names.len(),
             subs: &self.subs,
             blocks: &self.blocks,
             imports: &self.imports,
-        })
+        }
     }
 
     /// The chunk that has this body, whose record is `record`, and the ops.
@@ -275,7 +262,7 @@ fn signatures(subs: &[Sub]) -> Vec<Signature> {
 }
 
 #[cold]
-fn bad_op(error: DecodeError) -> LoadError {
+fn bad_op((index, at, error): (usize, usize, DecodeError)) -> LoadError {
     match error {
         DecodeError::Opcode(byte) => {
             LoadError::new(Code::BadOpcode).with_found(format_args!("opcode {byte:#04x}"))
@@ -285,4 +272,6 @@ fn bad_op(error: DecodeError) -> LoadError {
         }
         DecodeError::Short => LoadError::new(Code::CodeTooShort).with_found("the end"),
     }
+    .with_op(index)
+    .at(at as u64)
 }

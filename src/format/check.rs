@@ -14,7 +14,7 @@ use super::module::{Inner, record_range};
 use super::record::Parts;
 use super::root::{self, RootRef};
 use crate::code::Code;
-use crate::verify::VerifyError;
+use crate::verify::{Verifier, VerifyError};
 use std::collections::HashSet;
 
 /// Bytes that are fetched at a time: few enough for the second-level cache.
@@ -89,6 +89,7 @@ pub(crate) fn run(module: &Inner, options: &CheckOptions) -> Report {
         shared_keys: HashSet::new(),
         names: HashSet::new(),
         body: Body::default(),
+        verifier: Verifier::new(),
         duplicates: DuplicateFinder::default(),
     };
     check.run();
@@ -106,6 +107,7 @@ struct Check<'a> {
     /// The names behind them.
     names: HashSet<(String, String)>,
     body: Body,
+    verifier: Verifier,
     duplicates: DuplicateFinder,
 }
 
@@ -325,12 +327,13 @@ impl Check<'_> {
                 .with_found(format_args!("constant {index} written in full"))
                 .with_expected("a reference to the constant before that is the same string"));
         }
+        let verified = self.verifier.verify(&body.view());
         match body.height {
             Some(height) => {
-                check_strict(body, height, parts, record)?;
+                check_strict(verified, height, body, parts, record)?;
                 self.report.strict += 1;
             }
-            None => match body.verify() {
+            None => match verified {
                 Ok(_) => {
                     return Err(LoadError::new(Code::NotCanonical)
                         .with_found("a chunk that says it is loose")

@@ -142,19 +142,19 @@ pub(crate) fn decode(
     for _ in 0..count {
         let start = cursor.position() as u64;
         let head = cursor.leb("constant")?;
-        let constant = match head & 3 {
-            CLASS_BYTES => Constant::Bytes(take_string(cursor, head)?),
+        // Each arm pushes by itself: a common variable would be written and read again in pieces.
+        match head & 3 {
+            CLASS_BYTES => into.push(Constant::Bytes(take_string(cursor, head)?)),
             CLASS_SAME => match into.get((head >> 2) as usize) {
-                Some(Constant::Bytes(_)) => Constant::Same((head >> 2) as u16),
+                Some(Constant::Bytes(_)) => into.push(Constant::Same((head >> 2) as u16)),
                 _ => {
-                    let found = format_args!("a reference to constant {}", head >> 2).to_string();
+                    let found = format!("a reference to constant {}", head >> 2);
                     let error = LoadError::structure(found, "an earlier string");
                     return Err(error.at(start));
                 }
             },
-            _ => Constant::Value(decode_value(cursor, record, head, 0)?),
-        };
-        into.push(constant);
+            _ => into.push(Constant::Value(decode_value(cursor, record, head, 0)?)),
+        }
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::op::Op;
 use crate::value::Value;
-use crate::verify::{ImportRow, Shape, Sub};
+use crate::verify::{self, ImportRow, Shape, Sub, VerifyError};
 use std::sync::OnceLock;
 
 /// A chunk from a module. It holds a private copy of its record, so nothing that happens to the file
@@ -30,7 +30,9 @@ impl LoadedChunk {
         outcome.map_err(|error| record.locate(error))?;
         let shape = match body.height {
             Some(height) => {
-                let shape = check_strict(&body, height, record.parts(), record.bytes());
+                let verified = verify::verify(&body.view());
+                let (parts, bytes) = (record.parts(), record.bytes());
+                let shape = check_strict(verified, height, &body, parts, bytes);
                 Some(shape.map_err(|error| record.locate(error))?)
             }
             None => None,
@@ -195,22 +197,25 @@ impl LoadedChunk {
     }
 }
 
-/// Verifies a chunk that says it is strict, with this greatest height. Places are relative to the record.
-pub(crate) fn check_strict(
-    body: &Body,
+/// Judges what the verifier found out about a chunk that says it is strict, with this greatest height.
+/// Places are relative to the record.
+pub(crate) fn check_strict<S: std::borrow::Borrow<Shape>>(
+    verified: Result<S, VerifyError>,
     height: u32,
+    body: &Body,
     parts: &Parts,
     record: &[u8],
-) -> Result<Shape, LoadError> {
-    let shape = body.verify().map_err(|error| {
+) -> Result<S, LoadError> {
+    let shape = verified.map_err(|error| {
         let op = error.op();
         let line = op.and_then(|op| parts.line_of(record, body.ops.len(), op));
         LoadError::verify(error, line)
     })?;
-    if shape.height() != height {
+    let computed = shape.borrow().height();
+    if computed != height {
         return Err(LoadError::new(Code::WrongMaxStack)
             .with_found(height)
-            .with_expected(shape.height()));
+            .with_expected(computed));
     }
     Ok(shape)
 }

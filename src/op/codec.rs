@@ -31,17 +31,51 @@ macro_rules! define_codec {
             ///
             /// # Errors
             /// When the bytes there are none; `*at` is then somewhere inside.
-            #[inline]
             pub fn decode(code: &[u8], at: &mut usize) -> Result<Op, DecodeError> {
+                let mut op = Op::Nop;
+                op.read(code, at)?;
+                Ok(op)
+            }
+
+            /// Reads `count` instructions from the start of `code` to the end of `ops`, and gives how
+            /// many bytes they take.
+            ///
+            /// # Errors
+            /// At the first that is none: its index, the place of its bytes, and what is wrong. What
+            /// `ops` has from there on has no meaning.
+            pub fn decode_all(
+                code: &[u8],
+                count: usize,
+                ops: &mut Vec<Op>,
+            ) -> Result<usize, (usize, usize, DecodeError)> {
+                // An instruction has a byte at least.
+                if count > code.len() {
+                    return Err((code.len(), code.len(), DecodeError::Short));
+                }
+                let first = ops.len();
+                ops.resize(first + count, Op::Nop);
+                let mut at = 0;
+                for (index, op) in ops[first..].iter_mut().enumerate() {
+                    let start = at;
+                    op.read(code, &mut at).map_err(|error| (index, start, error))?;
+                }
+                Ok(at)
+            }
+
+            /// Becomes the instruction at `*at`. Returned by value it would be put together in one
+            /// place and copied to another, which takes as long as the rest.
+            #[inline(always)]
+            fn read(&mut self, code: &[u8], at: &mut usize) -> Result<(), DecodeError> {
                 let byte = *code.get(*at).ok_or(DecodeError::Short)?;
                 *at += 1;
-                Ok(match byte {
+                match byte {
                     $($byte => {
                         $($(let $operand = read::$kind(code, at, stringify!($operand))?;)+)?
-                        pattern!($name $(($($operand),+))?)
+                        *self = pattern!($name $(($($operand),+))?);
                     })*
                     _ => return Err(DecodeError::Opcode(byte)),
-                })
+                }
+                Ok(())
             }
         }
     };
