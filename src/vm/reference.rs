@@ -13,6 +13,7 @@ mod calls;
 mod collections;
 mod fused;
 mod handlers;
+mod heights;
 mod io;
 mod shell;
 mod stack;
@@ -26,6 +27,7 @@ use crate::code::Code;
 use crate::op::Op;
 use crate::value::{Value, compare, number, string};
 use blocks::BlockRun;
+use heights::Heights;
 use std::cell::Cell;
 
 /// How many machines may be active on a thread, one inside of a handler of the other: each takes
@@ -51,6 +53,8 @@ pub(super) struct Machine<'a> {
     text: Vec<u8>,
     /// Lists of slots of calls that have ended, for the next ones.
     spare_slots: Vec<Vec<Value>>,
+    /// What the heights of the stack must be; `None` in release builds.
+    heights: Option<Box<Heights>>,
 }
 
 /// Ops from `start` up to, not including, `end`, which jumps may go to as well.
@@ -99,6 +103,11 @@ impl<'a> Machine<'a> {
             outer: vm.meter.begin_run(),
             text: Vec::new(),
             spare_slots: Vec::new(),
+            heights: if cfg!(debug_assertions) {
+                Heights::of(vm)
+            } else {
+                None
+            },
             vm,
         })
     }
@@ -123,6 +132,9 @@ impl<'a> Machine<'a> {
         }
         loop {
             let at = ip;
+            if cfg!(debug_assertions) && self.heights.is_some() {
+                self.assert_height(at);
+            }
             let op = match self.vm.chunk.ops.get(at) {
                 Some(op) if at < self.region.end => op,
                 _ => {

@@ -16,7 +16,7 @@ pub(super) struct BlockRun {
     /// Where control goes on behind the op that runs it.
     resume: usize,
     /// The height of the stack without the elements that the block works on.
-    height: usize,
+    pub(super) height: usize,
     work: BlockWork,
 }
 

@@ -20,11 +20,15 @@ fn a_sum_is_that_of_the_loop() {
     assert_eq!(sum(-3, 3), "-3 3");
     assert_eq!(sum(5, 5), "0 5");
     assert_eq!(sum(9, 5), "0 9");
-    let expected: i64 = (-1_000_000..i64::from(i32::MAX)).sum();
+    // The sum of the integers from a up to, not including, b.
+    let series = |a: i128, b: i128| (a + b - 1) * (b - a) / 2;
+    let expected = series(-1_000_000, i32::MAX.into());
     assert_eq!(
         sum(-1_000_000, i32::MAX),
         format!("{expected} {}", i32::MAX)
     );
+    let wrapped = series(i64::MIN.into(), 0) as i64;
+    assert_eq!(sum(i64::MIN, 0), format!("{wrapped} 0"));
 }
 
 #[test]
