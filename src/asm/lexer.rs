@@ -137,7 +137,7 @@ impl Scanner<'_> {
 
     /// Skips to the end of the line; a comment must not hide control characters.
     fn comment(&mut self) -> Result<(), Complaint> {
-        let hidden = |c: char| c.is_control() && c != '\t';
+        let hidden = |c: char| c.is_ascii_control() && c != '\t';
         match self.line[self.at..].find(hidden) {
             Some(offset) => {
                 self.at += offset;

@@ -74,10 +74,9 @@ impl<'t> Parser<'t> {
             return Ok(());
         };
         match token.kind {
-            TokenKind::Directive => directive::read(self, cursor)?,
-            _ => self.op(cursor)?,
+            TokenKind::Directive => directive::read(self, cursor),
+            _ => self.op(cursor),
         }
-        cursor.finish()
     }
 
     /// The tables of the chunk at hand; the default chunk's if there is none yet.

@@ -219,6 +219,17 @@ struct Printer<'c> {
     op_bytes: Vec<u8>,
 }
 
+/// How far the code is printed.
+struct Position {
+    /// The next sub and the next block that stand at their places.
+    sub: usize,
+    block: usize,
+    /// The ends of the blocks that are open, the innermost last.
+    open_blocks: Vec<usize>,
+    /// The source line that ops have by what is printed.
+    line: u32,
+}
+
 impl Printer<'_> {
     fn print(mut self) -> Result<String, PrintError> {
         self.head();
@@ -304,51 +315,22 @@ impl Printer<'_> {
 
     /// The ops, with subs, blocks, labels and lines where they stand.
     fn code(&mut self) -> Result<(), PrintError> {
-        let (mut sub, mut block) = (self.plan.subs, self.plan.blocks);
-        let mut open_blocks: Vec<usize> = Vec::new();
-        let mut line = 0;
+        let mut at = Position {
+            sub: self.plan.subs,
+            block: self.plan.blocks,
+            open_blocks: Vec::new(),
+            line: 0,
+        };
         if !self.chunk.ops.is_empty() {
             self.out.push('\n');
         }
         for ip in 0..=self.chunk.ops.len() {
-            self.close_blocks(ip, &mut open_blocks);
-            while self
-                .chunk
-                .sub_entries
-                .get(sub)
-                .is_some_and(|(_, entry)| *entry == ip)
-            {
-                self.blank_line();
-                self.sub(sub);
-                self.out.push('\n');
-                sub += 1;
-            }
-            while let Some((_, end)) = self.chunk.block_ranges.get(block).filter(|(s, _)| *s == ip)
-            {
-                if open_blocks.is_empty() {
-                    self.blank_line();
-                }
-                self.indent(open_blocks.len());
-                push(&mut self.out, format_args!(".block B{block}\n"));
-                open_blocks.push(*end);
-                // An empty one ends at once.
-                self.close_blocks(ip, &mut open_blocks);
-                block += 1;
-            }
-            if self.plan.labels[ip] != 0 {
-                push(&mut self.out, format_args!("L{}:\n", self.plan.labels[ip]));
-            }
+            self.before_op(ip, &mut at);
             let Some(op) = self.chunk.ops.get(ip) else {
                 break;
             };
-            let op_line = self.chunk.lines.get(ip).copied().unwrap_or(0);
-            if op_line != line {
-                line = op_line;
-                self.indent(open_blocks.len());
-                push(&mut self.out, format_args!(".line {line}\n"));
-            }
             let start = self.out.len();
-            self.indent(open_blocks.len());
+            self.indent(at.open_blocks.len());
             let mut notes = self.op(op);
             self.style_notes(ip, op, &mut notes);
             self.comment(start, &notes);
@@ -357,6 +339,40 @@ impl Printer<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What stands between the op before `ip` and the one there.
+    fn before_op(&mut self, ip: usize, at: &mut Position) {
+        let chunk = self.chunk;
+        self.close_blocks(ip, &mut at.open_blocks);
+        while chunk.sub_entries.get(at.sub).is_some_and(|sub| sub.1 == ip) {
+            self.blank_line();
+            self.sub(at.sub);
+            self.out.push('\n');
+            at.sub += 1;
+        }
+        while let Some((start, end)) = chunk.block_ranges.get(at.block)
+            && *start == ip
+        {
+            if at.open_blocks.is_empty() {
+                self.blank_line();
+            }
+            self.indent(at.open_blocks.len());
+            push(&mut self.out, format_args!(".block B{}\n", at.block));
+            at.open_blocks.push(*end);
+            at.block += 1;
+            // An empty one ends at once.
+            self.close_blocks(ip, &mut at.open_blocks);
+        }
+        if self.plan.labels[ip] != 0 {
+            push(&mut self.out, format_args!("L{}:\n", self.plan.labels[ip]));
+        }
+        let line = chunk.lines.get(ip).copied().unwrap_or(0);
+        if line != at.line && ip < chunk.ops.len() {
+            at.line = line;
+            self.indent(at.open_blocks.len());
+            push(&mut self.out, format_args!(".line {line}\n"));
+        }
     }
 
     fn blank_line(&mut self) {
