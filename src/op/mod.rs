@@ -12,6 +12,7 @@ pub use codec::DecodeError;
 pub use info::{
     Family, Flow, INFO, Needs, OpInfo, Operand, OperandInfo, OperandKind, Operands, StackEffect,
 };
+pub(crate) use table::for_each_op;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,90 @@
+//! The first stage (4.2): the sizes and tables of a chunk, before its code.
+
+use super::{
+    CodeView, MAX_OPS, MAX_TABLE, Verifier,
+    error::{Full, Reports},
+};
+use crate::{
+    chunk::{Effect, ImportKind},
+    code::Code,
+};
+
+/// Checks sizes, subs, blocks and imports, in this order.
+pub(super) fn check(
+    _: &mut Verifier,
+    view: &CodeView<'_>,
+    reports: &mut Reports,
+) -> Result<(), Full> {
+    check_sizes(view, reports)?;
+    check_subs(view, reports)?;
+    check_blocks(view, reports)?;
+    check_imports(view, reports)
+}
+
+fn check_sizes(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
+    let sizes = [
+        ("ops", view.ops.len(), MAX_OPS),
+        ("constants", view.constants, MAX_TABLE),
+        ("names", view.names, MAX_TABLE),
+        ("subs", view.subs.len(), MAX_TABLE),
+        ("blocks", view.blocks.len(), MAX_TABLE),
+        ("imports", view.imports.len(), MAX_TABLE),
+    ];
+    for (what, size, limit) in sizes {
+        if size > limit {
+            let detail = format!("{size} {what}, at most {limit} are allowed");
+            reports.table(Code::OverLimit, detail)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_subs(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
+    for (row, sub) in view.subs.iter().enumerate() {
+        if usize::from(sub.name) >= view.names {
+            let (name, names) = (sub.name, view.names);
+            let detail = format!("sub {row} has name {name} of {names}");
+            reports.table(Code::BadName, detail)?;
+        }
+        if sub.entry >= view.ops.len() {
+            let (entry, ops) = (sub.entry, view.ops.len());
+            let detail = format!("sub {row} begins at op {entry} of {ops}");
+            reports.table(Code::BadSub, detail)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_blocks(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
+    for (row, &(start, end)) in view.blocks.iter().enumerate() {
+        if start > end || end > view.ops.len() {
+            let ops = view.ops.len();
+            let detail = format!("block {row} goes from op {start} to {end} of {ops}");
+            reports.table(Code::BadBlock, detail)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_imports(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
+    let mut last = None;
+    for (row, import) in view.imports.iter().enumerate() {
+        let key = (import.kind, import.id);
+        if last.is_some_and(|last| last >= key) {
+            let detail = format!("import {row} doesn't stand behind the one before it");
+            reports.table(Code::BadImport, detail)?;
+        }
+        last = Some(key);
+        if import.kind == ImportKind::Function && usize::from(import.id) >= view.names {
+            let (name, names) = (import.id, view.names);
+            let detail = format!("import {row} has name {name} of {names}");
+            reports.table(Code::BadName, detail)?;
+        }
+        let by_arguments = matches!(import.effect, Effect::Arguments { .. });
+        if import.kind == ImportKind::ExtensionWide && by_arguments {
+            let detail = format!("import {row} goes by an argument count that its op doesn't have");
+            reports.table(Code::BadImport, detail)?;
+        }
+    }
+    Ok(())
+}

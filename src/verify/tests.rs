@@ -1,0 +1,1 @@
+//! Each rule with code that keeps it and code that breaks it.

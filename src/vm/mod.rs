@@ -1,0 +1,261 @@
+//! The virtual machine: its public face, its limits, and the reference interpreter.
+//!
+//! A [`VM`] runs one [`Chunk`]. Its state is public: an embedder may seed and read the stack, frames
+//! and globals before and after a run, and handlers may while it runs. What an op means on values is
+//! not here but in [`value`](crate::value), what reaches the outside goes through a
+//! [`Host`].
+
+mod door;
+mod index;
+pub mod limits;
+mod reference;
+mod state;
+pub mod trap;
+
+pub use limits::{InterruptHandle, Limits};
+pub use trap::{CallSite, Trap};
+
+use crate::chunk::Chunk;
+use crate::host::{Guarded, Host, Policy};
+use crate::value::Value;
+use index::Index;
+use limits::Meter;
+use reference::Machine;
+use trap::Step;
+
+/// The return address of a frame that is no call's but a scope's.
+pub(crate) const SCOPE: usize = usize::MAX;
+
+/// Room that a new VM has on its stack, so that small programs don't grow it step by step.
+const FIRST_STACK: usize = 32;
+
+/// Locals and the place to return to: of a call, a scope, or the program itself.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// The op to go on with when the call ends; `usize::MAX` in the frame of a scope.
+    pub return_ip: usize,
+    /// The height of the stack below the frame's values: what a return or the end of the scope cuts
+    /// it down to.
+    pub stack_base: usize,
+    /// The slots that were written; those above are Undef.
+    pub slots: Vec<Value>,
+}
+
+/// What runs [`Op::Extended`](crate::Op::Extended): it gets the op's number and its argument.
+pub type ExtensionHandler = Box<dyn FnMut(&mut VM, u16, u8) + Send>;
+
+/// What runs [`Op::ExtendedWide`](crate::Op::ExtendedWide): it gets the op's number and its payload.
+pub type ExtensionWideHandler = Box<dyn FnMut(&mut VM, u16, usize) + Send>;
+
+/// What runs [`Op::CallBuiltin`](crate::Op::CallBuiltin): it gets the number of arguments, which
+/// are on top of the stack, and gives the result. Arguments that it leaves are dropped.
+pub type BuiltinHandler = fn(&mut VM, u8) -> Value;
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum VMResult {
+    /// With this value on top of the stack.
+    Ok(Value),
+    /// With an empty stack.
+    Halted,
+    /// In a trap; the text is that of [`Trap`].
+    Error(String),
+}
+
+/// A virtual machine: a chunk and the state of its run.
+///
+/// ```
+/// use fusevm::{ChunkBuilder, Op, VM, VMResult, Value};
+///
+/// let mut b = ChunkBuilder::new();
+/// b.emit(Op::LoadInt(20), 1);
+/// b.emit(Op::Dup, 1);
+/// b.emit(Op::Add, 1);
+/// let mut vm = VM::new(b.build());
+/// assert!(matches!(vm.run(), VMResult::Ok(Value::Int(40))));
+/// ```
+pub struct VM {
+    /// The value stack, bottom first.
+    pub stack: Vec<Value>,
+    /// The frames, the program's own first.
+    pub frames: Vec<Frame>,
+    /// The global variables, by the index of their name.
+    pub globals: Vec<Value>,
+    /// The op to go on with; after a trap, the op that trapped.
+    pub ip: usize,
+    /// The chunk that is run.
+    pub chunk: Chunk,
+    /// The status of the last command, `$?`.
+    pub last_status: i32,
+    extension: Option<ExtensionHandler>,
+    extension_wide: Option<ExtensionWideHandler>,
+    builtins: Vec<Option<BuiltinHandler>>,
+    host: Option<Guarded<Box<dyn Host>>>,
+    policy: Policy,
+    /// Whether output may wait in the host's buffer.
+    unflushed: bool,
+    meter: Meter,
+    index: Index,
+}
+
+impl VM {
+    /// A VM at the beginning of `chunk`, with the default limits and the default host: the real
+    /// one with feature `host`, else one that has nothing.
+    pub fn new(chunk: Chunk) -> Self {
+        let base = Frame {
+            return_ip: 0,
+            stack_base: 0,
+            slots: Vec::new(),
+        };
+        VM {
+            stack: Vec::with_capacity(FIRST_STACK),
+            frames: vec![base],
+            globals: vec![Value::Undef; chunk.names.len()],
+            ip: 0,
+            chunk,
+            last_status: 0,
+            extension: None,
+            extension_wide: None,
+            builtins: Vec::new(),
+            host: None,
+            policy: Policy::ALLOW_ALL,
+            unflushed: false,
+            meter: Meter::new(Limits::default()),
+            index: Index::default(),
+        }
+    }
+
+    /// Sets what runs the chunk's [`Op::Extended`](crate::Op::Extended) ops.
+    pub fn set_extension_handler(&mut self, handler: ExtensionHandler) {
+        self.extension = Some(handler);
+    }
+
+    /// Sets what runs the chunk's [`Op::ExtendedWide`](crate::Op::ExtendedWide) ops.
+    pub fn set_extension_wide_handler(&mut self, handler: ExtensionWideHandler) {
+        self.extension_wide = Some(handler);
+    }
+
+    /// Sets what runs [`Op::CallBuiltin`](crate::Op::CallBuiltin) with this number.
+    pub fn register_builtin(&mut self, id: u16, handler: BuiltinHandler) {
+        let place = usize::from(id);
+        if place >= self.builtins.len() {
+            self.builtins.resize(place + 1, None);
+        }
+        self.builtins[place] = Some(handler);
+    }
+
+    /// Sets what the program reaches the outside through. The policy stays in front of it.
+    pub fn set_host(&mut self, host: Box<dyn Host>) {
+        self.unflushed = false;
+        self.host = Some(Guarded::new(host, self.policy));
+    }
+
+    /// Sets what the program may do through its host.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+        self.host = self
+            .host
+            .take()
+            .map(|host| Guarded::new(host.into_inner(), policy));
+    }
+
+    /// Sets what the program may use up, and fills its fuel up to that.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.meter.set_limits(limits);
+    }
+
+    /// The fuel that is left; `None` if it isn't limited.
+    pub fn fuel_left(&self) -> Option<u64> {
+        self.meter.fuel_left()
+    }
+
+    /// What stops a run of this VM from another thread.
+    pub fn interrupt_handle(&mut self) -> InterruptHandle {
+        self.meter.interrupt_handle()
+    }
+
+    /// Puts a value on the stack.
+    #[inline(always)]
+    pub fn push(&mut self, value: Value) {
+        self.stack.push(value);
+    }
+
+    /// Takes the top of the stack; Undef if it is empty.
+    #[inline(always)]
+    pub fn pop(&mut self) -> Value {
+        self.stack.pop().unwrap_or_default()
+    }
+
+    /// The top of the stack; Undef if it is empty.
+    #[inline(always)]
+    pub fn peek(&self) -> &Value {
+        static UNDEF: Value = Value::Undef;
+        self.stack.last().unwrap_or(&UNDEF)
+    }
+
+    /// Runs the chunk from [`ip`](VM::ip) to its end and takes the top of the stack, as
+    /// [`execute`](VM::execute) does, with a trap as text.
+    ///
+    /// # Panics
+    /// Only if a handler does.
+    pub fn run(&mut self) -> VMResult {
+        match self.execute() {
+            Ok(Some(value)) => VMResult::Ok(value),
+            Ok(None) => VMResult::Halted,
+            Err(trap) => VMResult::Error(trap.to_string()),
+        }
+    }
+
+    /// Runs the chunk from [`ip`](VM::ip) to its end and takes the top of the stack; `None` if that
+    /// is empty.
+    ///
+    /// The program ends past its last op, or by a return outside of any call. The frames that it
+    /// leaves, and what is below the top of the stack, stay for the embedder to see. What it
+    /// printed is flushed.
+    ///
+    /// # Errors
+    /// A [`Trap`] when the program had to be stopped. The state is then that before or in the
+    /// middle of the op at `ip`.
+    ///
+    /// # Panics
+    /// Only if a handler does; the VM can then still be used, but has lost the extension handler
+    /// that panicked.
+    pub fn execute(&mut self) -> Result<Option<Value>, Trap> {
+        self.drive(|_| Ok(()))?;
+        Ok(self.stack.pop())
+    }
+
+    /// Calls a sub of the chunk with these arguments and gives its result, or `None` if it ends
+    /// without one. Handlers may do so while the VM runs.
+    ///
+    /// # Errors
+    /// A [`Trap`] when there is no such sub or it had to be stopped.
+    ///
+    /// # Panics
+    /// Only if a handler does.
+    pub fn call_sub(
+        &mut self,
+        name: &str,
+        args: impl IntoIterator<Item = Value>,
+    ) -> Result<Option<Value>, Trap> {
+        let (ip, frames, height) = (self.ip, self.frames.len(), self.stack.len());
+        self.stack.extend(args);
+        self.drive(|machine| machine.begin_sub(name, height))?;
+        let result = (self.stack.len() > height).then(|| self.pop());
+        self.frames.truncate(frames);
+        self.stack.truncate(height);
+        self.ip = ip;
+        Ok(result)
+    }
+
+    /// Runs from where `begin` leaves the machine, and flushes what the program printed.
+    fn drive(&mut self, begin: impl FnOnce(&mut Machine<'_>) -> Step) -> Result<(), Trap> {
+        let ended = Machine::enter(self).and_then(|mut machine| {
+            begin(&mut machine)?;
+            machine.run()
+        });
+        let flushed = self.flush();
+        // A trap says more than the error of writing what was printed before it.
+        ended.and(flushed).map_err(|fault| Trap::at(fault, self))
+    }
+}

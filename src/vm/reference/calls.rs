@@ -1,0 +1,175 @@
+//! Calls, returns and scopes.
+//!
+//! A call's frame has the place to return to, a scope's has [`SCOPE`] in its place. A return ends
+//! the innermost call with all scopes and blocks in it; outside of any call it ends the program and
+//! leaves stack and frames as they are, like the end of the code does.
+
+use super::super::trap::{Fault, Step};
+use super::super::{Frame, SCOPE};
+use super::shell::status_of;
+use super::{Fence, FenceKind, Machine, Region, blocks};
+use crate::value::Value;
+
+/// The place that a call from outside of the program returns to: past every op.
+const OUTSIDE: usize = SCOPE - 1;
+
+impl Machine<'_> {
+    /// `args -- r?` Where the sub begins.
+    #[inline(never)]
+    pub(super) fn call(&mut self, name: u16, argc: u8, return_ip: usize) -> Step<usize> {
+        let Some(entry) = self.vm.index.sub(&self.vm.chunk, name) else {
+            let name = self.vm.chunk.names.get(usize::from(name));
+            return Err(Fault::undefined(name.map_or("?", String::as_str)));
+        };
+        let in_block = matches!(
+            self.fences.last(),
+            Some(Fence {
+                kind: FenceKind::Block(_),
+                ..
+            })
+        );
+        if in_block {
+            self.raise_fence(FenceKind::Call);
+        }
+        let base = self.vm.stack.len().saturating_sub(usize::from(argc));
+        self.enter_sub(base, return_ip)?;
+        Ok(entry)
+    }
+
+    /// Begins a call of the sub by this name from outside of the program, with the arguments from
+    /// `base` up.
+    pub(in super::super) fn begin_sub(&mut self, name: &str, base: usize) -> Step {
+        let entry = self.vm.index.sub_named(&self.vm.chunk, name.as_bytes());
+        let Some(entry) = entry else {
+            return Err(Fault::undefined(name));
+        };
+        self.enter_sub(base, OUTSIDE)?;
+        self.vm.ip = entry;
+        Ok(())
+    }
+
+    /// Opens the frame of a call.
+    pub(super) fn enter_sub(&mut self, stack_base: usize, return_ip: usize) -> Step {
+        self.vm.charge(1)?;
+        self.vm.meter.enter_call()?;
+        self.vm.frames.push(Frame {
+            return_ip,
+            stack_base,
+            slots: Vec::new(),
+        });
+        Ok(())
+    }
+
+    /// Marks where something begins that doesn't end like the code around it.
+    pub(super) fn raise_fence(&mut self, kind: FenceKind) {
+        let frames = self.vm.frames.len();
+        self.fences.push(Fence { frames, kind });
+        self.region = self.innermost_region();
+    }
+
+    /// The ops that are in reach inside of the innermost fence.
+    pub(super) fn innermost_region(&self) -> Region {
+        match self.fences.last() {
+            Some(Fence {
+                kind: FenceKind::Block(run),
+                ..
+            }) => run.region,
+            _ => Region::WHOLE,
+        }
+    }
+
+    /// `--` Where the caller goes on; `None` if the program ends.
+    #[inline(never)]
+    pub(super) fn return_none(&mut self) -> Step<Option<usize>> {
+        let Some((return_ip, was_command)) = self.end_call() else {
+            return Ok(None);
+        };
+        if was_command {
+            self.vm.push(Value::Status(self.vm.last_status));
+        }
+        Ok(Some(return_ip))
+    }
+
+    /// `v -- v` Where the caller goes on; `None` if the program ends.
+    #[inline(never)]
+    pub(super) fn return_value(&mut self) -> Step<Option<usize>> {
+        let value = self.vm.pop();
+        let Some((return_ip, was_command)) = self.end_call() else {
+            self.vm.push(value);
+            return Ok(None);
+        };
+        self.vm.push(match was_command {
+            true => Value::Status(status_of(&value)),
+            false => value,
+        });
+        Ok(Some(return_ip))
+    }
+
+    /// Ends the innermost call: drops its frames and values, and tells where it returns to and
+    /// whether it was a command. `None`, and nothing is changed, outside of any call.
+    fn end_call(&mut self) -> Option<(usize, bool)> {
+        let floor = self.floor.min(self.vm.frames.len());
+        let calls = &self.vm.frames[floor..];
+        let place = floor + calls.iter().rposition(|frame| frame.return_ip != SCOPE)?;
+        let Frame {
+            return_ip,
+            stack_base,
+            ..
+        } = self.vm.frames[place];
+        self.vm.truncate_frames(place);
+        self.vm.stack.truncate(stack_base);
+        self.vm.meter.leave_call();
+        let was_command = !self.fences.is_empty() && self.lower_fences(place);
+        Some((return_ip, was_command))
+    }
+
+    /// Takes away the fences within a call whose frame stood at `place`, and those of the call
+    /// itself. Tells whether it was a command.
+    fn lower_fences(&mut self, place: usize) -> bool {
+        let mut was_command = false;
+        while let Some(fence) = self.fences.last() {
+            match fence.kind {
+                FenceKind::Block(_) if fence.frames <= place => break,
+                FenceKind::Block(_) => self.vm.meter.leave_call(),
+                FenceKind::Call | FenceKind::Command if fence.frames < place => break,
+                FenceKind::Call => {}
+                FenceKind::Command => was_command = fence.frames == place,
+            }
+            self.fences.pop();
+        }
+        self.region = self.innermost_region();
+        was_command
+    }
+
+    /// `--` Closes the innermost scope. In loose code it may be any frame.
+    pub(super) fn pop_frame(&mut self) -> Step {
+        let Some(frame) = self.vm.frames.last() else {
+            return Ok(());
+        };
+        let (stack_base, is_call) = (frame.stack_base, frame.return_ip != SCOPE);
+        let place = self.vm.frames.len() - 1;
+        if self.fences.last().is_some_and(|fence| fence.frames > place) {
+            return Err(blocks::leaves_block());
+        }
+        if is_call && place >= self.floor {
+            self.vm.meter.leave_call();
+        }
+        self.floor = self.floor.min(place);
+        self.vm.truncate_frames(place);
+        self.vm.stack.truncate(stack_base);
+        Ok(())
+    }
+
+    /// Follows what a handler did to the list of frames: it may have ended calls and blocks.
+    pub(super) fn frames_changed(&mut self, before: usize) {
+        let now = self.vm.frames.len();
+        self.vm.meter.frames_changed(before, now);
+        self.floor = self.floor.min(now);
+        while let Some(fence) = self.fences.pop_if(|fence| fence.frames > now) {
+            if let FenceKind::Block(_) = fence.kind {
+                self.vm.meter.leave_call();
+            }
+        }
+        self.region = self.innermost_region();
+    }
+}

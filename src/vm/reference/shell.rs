@@ -1,0 +1,202 @@
+//! Shell ops that need no process state of ours: running a command and waiting, file tests, globs,
+//! and what shells do to words.
+
+use super::super::trap::{Fault, Step};
+use super::{FenceKind, Machine, stack};
+use crate::code::Code;
+use crate::host::words::{self, WordLimits};
+use crate::host::{Host, TooLarge};
+use crate::shell_builtins::builtin_id;
+use crate::value::convert::Form;
+use crate::value::{ELEMENT_BYTES, Str, Value, collection};
+
+/// What separates words if the program doesn't say.
+const DEFAULT_IFS: &[u8] = b" \t\n";
+
+/// What a word takes in memory beside its bytes, while it is on its way into an array: at most.
+const WORD_BYTES: u64 = 256;
+
+/// The status that a value stands for.
+pub(super) fn status_of(value: &Value) -> i32 {
+    match value {
+        Value::Status(code) => *code,
+        // Statuses have 32 bits.
+        other => other.to_int() as i32,
+    }
+}
+
+/// How many words an op may make, and what it means if it would make more.
+struct WordBudget {
+    limits: WordLimits,
+    excess: Code,
+}
+
+impl WordBudget {
+    fn fault(&self, TooLarge: TooLarge) -> Fault {
+        Fault::of(self.excess)
+    }
+}
+
+impl Machine<'_> {
+    /// `argv -- status` Where control goes on: behind the command, or in a sub of its name.
+    pub(super) fn exec(&mut self, argc: u8, next: usize) -> Step<usize> {
+        let base = stack::height_below(&self.vm.stack, usize::from(argc));
+        let words = self
+            .vm
+            .bulk(|vm, work| collection::flatten(&vm.stack[base..], work))?;
+        self.vm.stack.truncate(base);
+        let Some((command, args)) = words.split_first() else {
+            self.vm.push(Value::Status(0));
+            return Ok(next);
+        };
+        if let Some(entry) = self.vm.index.sub_named(&self.vm.chunk, command.as_bytes()) {
+            self.vm.stack.extend(args.iter().cloned().map(Value::Str));
+            self.raise_fence(FenceKind::Command);
+            self.enter_sub(base, next)?;
+            return Ok(entry);
+        }
+        let id = command.to_utf8().and_then(builtin_id);
+        let builtin = id.and_then(|id| self.vm.builtins.get(usize::from(id)).copied().flatten());
+        let (status, next) = match builtin {
+            Some(handler) => {
+                let Ok(argc) = u8::try_from(args.len()) else {
+                    let message = format!("{command} is a builtin and takes at most 255 words");
+                    return Err(Fault::new(Code::HostFailed, message));
+                };
+                self.vm.stack.extend(args.iter().cloned().map(Value::Str));
+                let (result, next) = self.run_builtin(handler, argc, next)?;
+                self.vm.stack.truncate(base);
+                (status_of(&result), next)
+            }
+            None => (self.spawn(&words)?, next),
+        };
+        self.vm.push(Value::Status(status));
+        Ok(next)
+    }
+
+    /// Runs a command of the host to its end.
+    fn spawn(&mut self, words: &[Str]) -> Step<i32> {
+        let argv: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+        self.vm.unflushed = false;
+        let ended = self.vm.door().exec(&argv);
+        let status = ended.map_err(|error| self.vm.host_fault("Exec", &error))?;
+        // The command may have taken long.
+        self.vm.meter.look()?;
+        Ok(status)
+    }
+
+    /// `path -- bool`
+    pub(super) fn test_file(&mut self, test: u8) -> Step {
+        let path = self.pop_text()?;
+        let tested = self.vm.door().test_file(test, path.as_bytes());
+        let holds = tested.map_err(|error| self.vm.host_fault("TestFile", &error))?;
+        self.vm.push(Value::Bool(holds));
+        Ok(())
+    }
+
+    /// `pattern -- a`
+    pub(super) fn glob(&mut self, recursive: bool) -> Step {
+        let pattern = self.pop_text()?;
+        let budget = self.word_budget();
+        let limit = budget.limits.words;
+        let found = self.vm.door().glob(pattern.as_bytes(), recursive, limit);
+        let op = if recursive { "GlobRecursive" } else { "Glob" };
+        let paths = found.map_err(|error| self.vm.host_fault(op, &error))?;
+        self.push_words(paths)?;
+        self.vm.meter.look()
+    }
+
+    /// `s -- a`
+    pub(super) fn word_split(&mut self) -> Step {
+        let text = self.pop_text()?;
+        let ifs = match self.vm.index.ifs(&self.vm.chunk) {
+            Some(name) => self.global(name).clone(),
+            None => Value::Undef,
+        };
+        let ifs = self.vm.bulk(|_, work| {
+            Ok(match ifs {
+                Value::Undef => DEFAULT_IFS.to_vec(),
+                set => Form::of(&set, work)?.into_cow().into_owned(),
+            })
+        })?;
+        let budget = self.word_budget();
+        let split = words::word_split(text.as_bytes(), &ifs, budget.limits.words);
+        self.push_words(split.map_err(|error| budget.fault(error))?)
+    }
+
+    /// `s -- a`
+    pub(super) fn brace_expand(&mut self) -> Step {
+        let word = self.pop_text()?;
+        let budget = self.word_budget();
+        let expanded = words::brace_expand(word.as_bytes(), budget.limits);
+        self.push_words(expanded.map_err(|error| budget.fault(error))?)
+    }
+
+    /// `s -- s`
+    pub(super) fn tilde_expand(&mut self) -> Step {
+        let word = self.pop_text()?;
+        let Some((user, rest)) = words::tilde_split(word.as_bytes()) else {
+            self.vm.push(Value::Str(word));
+            return Ok(());
+        };
+        let user = (!user.is_empty()).then_some(user);
+        let found = self.vm.door().home_dir(user);
+        let home = found.map_err(|error| self.vm.host_fault("TildeExpand", &error))?;
+        let expanded = match home {
+            Some(home) => {
+                let path = [&home, rest].concat();
+                self.vm.bulk(|_, work| {
+                    work.fits(path.len() as u64)?;
+                    work.charge(path.len() as u64)
+                })?;
+                Value::bytes(path)
+            }
+            None => Value::Str(word),
+        };
+        self.vm.push(expanded);
+        Ok(())
+    }
+
+    /// Takes the string form of the top.
+    fn pop_text(&mut self) -> Step<Str> {
+        let value = self.vm.pop();
+        self.vm
+            .bulk(|_, work| crate::value::string::to_string(value, work))
+    }
+
+    /// Pushes an array of words; costs a unit for each and for each of its bytes.
+    fn push_words(&mut self, words: Vec<Vec<u8>>) -> Step {
+        let array = self.vm.bulk(|_, work| {
+            work.fits_array(words.len() as u64)?;
+            let bytes: usize = words.iter().map(Vec::len).sum();
+            work.charge((words.len() + bytes) as u64)?;
+            Ok(words.into_iter().map(Value::bytes).collect())
+        })?;
+        self.vm.push(Value::Array(array));
+        Ok(())
+    }
+
+    /// What the limits leave room for, and which of them is the closest.
+    fn word_budget(&self) -> WordBudget {
+        let work = self.vm.meter.work();
+        let memory = self.vm.memory_left();
+        let by_value = (work.max_value / ELEMENT_BYTES, work.max_value);
+        let by_memory = (memory / WORD_BYTES, memory / 2);
+        let by_fuel = (work.limit, work.limit);
+        let (mut closest, mut excess) = (by_value, Code::ValueTooLarge);
+        for (limit, code) in [(by_memory, Code::OutOfMemory), (by_fuel, Code::OutOfFuel)] {
+            if limit.0 < closest.0 || limit.1 < closest.1 {
+                closest = (closest.0.min(limit.0), closest.1.min(limit.1));
+                excess = code;
+            }
+        }
+        let saturated = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        WordBudget {
+            limits: WordLimits {
+                words: saturated(closest.0),
+                bytes: saturated(closest.1),
+            },
+            excess,
+        }
+    }
+}
