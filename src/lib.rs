@@ -60,6 +60,7 @@
 
 pub mod chunk;
 pub mod code;
+pub mod format;
 pub mod host;
 pub mod jit;
 pub mod op;
@@ -69,6 +70,7 @@ pub mod verify;
 pub mod vm;
 
 pub use chunk::{Chunk, ChunkBuilder};
+pub use format::{Module, ModuleWriter};
 pub use jit::{JitCompiler, JitExtension, NativeCode};
 pub use op::Op;
 pub use value::Value;

@@ -2,7 +2,7 @@
 
 use super::Chunk;
 use crate::op::Op;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// What kind of thing is imported. The numbers are those of the file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,6 +122,14 @@ impl Import {
         }
     }
 
+    /// What an op names it by: handlers by number alone, functions by name.
+    pub fn called_as(&self) -> (ImportKind, u16, &str) {
+        match self.kind {
+            ImportKind::Function => (self.kind, 0, &self.name),
+            _ => (self.kind, self.id, ""),
+        }
+    }
+
     /// What the import table is sorted by, and no two rows share.
     pub fn key(&self) -> (ImportKind, u16, &str) {
         (self.kind, self.id, &self.name)
@@ -137,17 +145,35 @@ impl Chunk {
         let mut table: BTreeMap<(ImportKind, u16, &str), Import> = BTreeMap::new();
         for import in &self.imports {
             table
-                .entry(key_of_call(import))
+                .entry(import.called_as())
                 .or_insert_with(|| import.clone());
         }
-        for op in &self.ops {
-            if let Some((kind, id, name)) = self.imported_by(op) {
-                table
-                    .entry((kind, id, name))
-                    .or_insert_with(|| Import::undeclared(kind, id, name));
-            }
+        for (kind, id) in self.called_imports() {
+            let (id, name) = match kind {
+                ImportKind::Function => (0, self.names[usize::from(id)].as_str()),
+                _ => (id, ""),
+            };
+            table
+                .entry((kind, id, name))
+                .or_insert_with(|| Import::undeclared(kind, id, name));
         }
         table.into_values().collect()
+    }
+
+    /// What the code calls from outside of the chunk, each once: the kind, and the number or the
+    /// index of the function's name, which the name table has.
+    pub fn called_imports(&self) -> BTreeSet<(ImportKind, u16)> {
+        let subs: HashSet<u16> = self.sub_entries.iter().map(|(name, _)| *name).collect();
+        let called = self.ops.iter().filter_map(|op| match *op {
+            Op::CallBuiltin(id, _) => Some((ImportKind::Builtin, id)),
+            Op::Extended(id, _) => Some((ImportKind::Extension, id)),
+            Op::ExtendedWide(id, _) => Some((ImportKind::ExtensionWide, id)),
+            Op::Call(name, _) if usize::from(name) < self.names.len() && !subs.contains(&name) => {
+                Some((ImportKind::Function, name))
+            }
+            _ => None,
+        });
+        called.collect()
     }
 
     /// What the op calls from outside of the chunk: the kind, and the number or the name.
@@ -162,13 +188,5 @@ impl Chunk {
             }
             _ => None,
         }
-    }
-}
-
-/// What an op names an import by: handlers by number alone, functions by name.
-fn key_of_call(import: &Import) -> (ImportKind, u16, &str) {
-    match import.kind {
-        ImportKind::Function => (import.kind, 0, &import.name),
-        _ => (import.kind, import.id, ""),
     }
 }

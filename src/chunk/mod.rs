@@ -82,7 +82,7 @@ impl Chunk {
     }
 
     /// The value of `op_hash` for the present ops and constants.
-    fn compute_op_hash(&self) -> u64 {
+    pub(crate) fn compute_op_hash(&self) -> u64 {
         let mut hasher = FxHasher::default();
         self.ops.hash(&mut hasher);
         self.constants.hash(&mut hasher);

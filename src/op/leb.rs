@@ -70,11 +70,13 @@ fn read_long(input: &[u8], at: &mut usize) -> Result<u64, LebError> {
     Err(LebError::Malformed)
 }
 
-fn zigzag(value: i64) -> u64 {
+/// 0, -1, 1, -2 become 0, 1, 2, 3.
+pub fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
-fn unzigzag(value: u64) -> i64 {
+/// The inverse of [`zigzag`].
+pub fn unzigzag(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 

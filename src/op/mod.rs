@@ -40,13 +40,30 @@ pub fn opset_hash(level: u16) -> Option<[u8; 32]> {
     Some(hasher.finalize().into())
 }
 
+/// The level of each opcode byte; 1 where there is no such opcode.
+static LEVEL_OF_BYTE: [u16; 256] = {
+    let mut levels = [1; 256];
+    let mut row = 0;
+    let mut level = 0;
+    while row < INFO.len() {
+        while row >= OPS_OF_LEVEL[level] {
+            level += 1;
+        }
+        levels[INFO[row].byte as usize] = level as u16 + 1;
+        row += 1;
+    }
+    levels
+};
+
 /// The lowest level of the op set that has this op.
 pub fn level_of(op: &Op) -> u16 {
-    let row = INFO
-        .iter()
-        .position(|info| info.byte == op.opcode())
-        .unwrap_or(0);
-    OPS_OF_LEVEL.iter().filter(|count| **count <= row).count() as u16 + 1
+    level_of_byte(op.opcode())
+}
+
+/// The lowest level of the op set that has the op of this opcode.
+#[inline]
+pub fn level_of_byte(opcode: u8) -> u16 {
+    LEVEL_OF_BYTE[usize::from(opcode)]
 }
 
 macro_rules! define_op {

@@ -1,6 +1,6 @@
 //! The engines that are compared. To add one, add its entry to [`ENGINES`].
 
-use super::{programs::Program, v0_9, v0_26};
+use super::{ours, programs::Program, v0_9, v0_26};
 use std::path::Path;
 
 /// Something that runs the programs.
@@ -47,27 +47,28 @@ pub(super) type Prepared = Result<Box<dyn FnMut() -> Run>, String>;
 pub(super) type Run = Box<dyn FnOnce() -> Result<f64, String>>;
 
 /// All engines, in the order in which they are shown.
-pub(super) const ENGINES: [Engine; 10] = [
-    old("fusevm-0.9.7", v0_9::interpreter),
-    old("fusevm-0.9.7-jit", v0_9::jit),
-    old("fusevm-0.26.10", v0_26::interpreter),
-    old("fusevm-0.26.10-jit", v0_26::jit),
+pub(super) const ENGINES: [Engine; 11] = [
+    library("fusevm-reference", Group::Ours, ours::reference),
+    library("fusevm-0.9.7", Group::Old, v0_9::interpreter),
+    library("fusevm-0.9.7-jit", Group::Old, v0_9::jit),
+    library("fusevm-0.26.10", Group::Old, v0_26::interpreter),
+    library("fusevm-0.26.10-jit", Group::Old, v0_26::jit),
     command("lua5.4", "lua5.4", &[], "drive.lua"),
     command("luajit", "luajit", &[], "drive.lua"),
     command("luajit-joff", "luajit", &["-joff"], "drive.lua"),
     command("python3", "python3", &[], "drive.py"),
     command("node", "node", &[], "drive.js"),
-    Engine {
-        name: "native",
-        group: Group::Peer,
-        means: Means::Library(native),
-    },
+    library("native", Group::Peer, native),
 ];
 
-const fn old(name: &'static str, prepare: fn(&'static Program) -> Prepared) -> Engine {
+const fn library(
+    name: &'static str,
+    group: Group,
+    prepare: fn(&'static Program) -> Prepared,
+) -> Engine {
     Engine {
         name,
-        group: Group::Old,
+        group,
         means: Means::Library(prepare),
     }
 }

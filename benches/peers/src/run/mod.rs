@@ -3,6 +3,7 @@
 mod child;
 mod engines;
 mod native;
+mod ours;
 mod programs;
 mod table;
 mod v0_26;

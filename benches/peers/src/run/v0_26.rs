@@ -1,8 +1,10 @@
 //! The published fusevm 0.26.10: its interpreter, and the same with its tracing JIT on.
 
 #[path = "chunks.rs"]
+#[allow(clippy::duplicate_mod, reason = "once for each version of the crate")]
 mod chunks;
 #[path = "code.rs"]
+#[allow(clippy::duplicate_mod, reason = "once for each version of the crate")]
 mod code;
 
 use super::{

@@ -1,8 +1,10 @@
 //! The published fusevm 0.9.7: its interpreter, and its block JIT for the chunks that it takes.
 
 #[path = "chunks.rs"]
+#[allow(clippy::duplicate_mod, reason = "once for each version of the crate")]
 mod chunks;
 #[path = "code.rs"]
+#[allow(clippy::duplicate_mod, reason = "once for each version of the crate")]
 mod code;
 
 use super::{
