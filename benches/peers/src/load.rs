@@ -120,7 +120,7 @@ fn first_use(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
     for function in functions {
         let name = function.name.as_str();
         ensure!(
-            module.chunk(name)?.to_chunk()?.ops == function.chunk.ops,
+            module.chunk(name)?.to_chunk().ops == function.chunk.ops,
             "{name} differs"
         );
         let rounds = |work: &mut dyn FnMut()| median((0..5).map(|_| time(8, &mut *work)).collect());

@@ -3,6 +3,7 @@
 mod clock;
 mod load;
 mod report;
+mod run;
 
 use clap::{Parser, Subcommand};
 
@@ -20,12 +21,19 @@ struct Arguments {
 enum Comparison {
     /// Opening modules, first use of functions, whole-file checks; beside bincode 1.
     Load(load::Arguments),
+    /// The same algorithms on our engines, the published versions of the old line, and other
+    /// languages.
+    Run(run::Arguments),
+    /// Measures one engine on one program; `run` starts it.
+    #[command(hide = true)]
+    Worker(run::worker::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let rows = match arguments.comparison {
-        Comparison::Load(load) => load::run(&load)?,
-    };
-    report::print(&rows, arguments.json)
+    match arguments.comparison {
+        Comparison::Load(load) => report::print(&load::run(&load)?, arguments.json),
+        Comparison::Run(run) => run::run(&run, arguments.json),
+        Comparison::Worker(worker) => run::worker::run(&worker),
+    }
 }

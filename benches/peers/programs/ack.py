@@ -1,0 +1,14 @@
+import sys
+
+
+def ack(m, n):
+    if m == 0:
+        return n + 1
+    if n == 0:
+        return ack(m - 1, 1)
+    return ack(m - 1, ack(m, n - 1))
+
+
+def run(n):
+    sys.setrecursionlimit(10_000)
+    return ack(3, n)

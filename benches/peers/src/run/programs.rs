@@ -1,0 +1,140 @@
+//! The programs that are compared, their sizes and the unit in which each one's cost is given.
+
+use super::native;
+
+/// One algorithm, written alike for every engine. It takes a size and gives a checksum.
+pub(super) struct Program {
+    pub(super) name: &'static str,
+    /// Such that the slowest engine takes some tenths of a second.
+    pub(super) size: i64,
+    pub(super) unit: &'static str,
+    pub(super) native: fn(i64) -> f64,
+    /// How many units a run has, from its size and its checksum.
+    units: fn(f64, f64) -> f64,
+}
+
+impl Program {
+    /// The answer that every engine has to give, and the units of the work that led to it.
+    pub(super) fn expected(&self) -> (f64, f64) {
+        let checksum = (self.native)(self.size);
+        (checksum, (self.units)(self.size as f64, checksum))
+    }
+}
+
+/// All programs, in the order in which they are shown.
+pub(super) const PROGRAMS: [Program; 16] = [
+    Program {
+        name: "fib",
+        size: 30,
+        unit: "call",
+        native: native::fib,
+        // fib(n) makes 2 fib(n + 1) - 1 calls, and fib(n + 1) is the golden ratio times fib(n), rounded.
+        units: |_, fib| 2.0 * (fib * std::f64::consts::GOLDEN_RATIO).round() - 1.0,
+    },
+    Program {
+        name: "ack",
+        size: 7,
+        unit: "call",
+        native: native::ack,
+        // Of ack(3, n).
+        units: |n, _| (128.0 * 4f64.powf(n) - 120.0 * 2f64.powf(n) + 9.0 * n + 37.0) / 3.0,
+    },
+    Program {
+        name: "sum",
+        size: 1_000_000,
+        unit: "iteration",
+        native: native::sum,
+        units: |n, _| n,
+    },
+    Program {
+        name: "nested",
+        size: 1000,
+        unit: "iteration",
+        native: native::nested,
+        units: |n, _| n * n,
+    },
+    Program {
+        name: "append",
+        size: 10_000,
+        unit: "append",
+        native: native::append,
+        units: |n, _| 10.0 * n,
+    },
+    Program {
+        name: "array",
+        size: 500_000,
+        unit: "element",
+        native: native::array,
+        units: |n, _| n,
+    },
+    Program {
+        name: "sieve",
+        size: 300_000,
+        unit: "element",
+        native: native::sieve,
+        units: |n, _| n,
+    },
+    Program {
+        name: "hash",
+        size: 1_000_000,
+        unit: "key",
+        native: native::hash,
+        units: |n, _| n,
+    },
+    Program {
+        name: "mandelbrot",
+        size: 160,
+        unit: "iteration",
+        native: native::mandelbrot,
+        units: |_, iterations| iterations,
+    },
+    Program {
+        name: "nbody",
+        size: 5000,
+        unit: "step",
+        native: native::nbody,
+        units: |n, _| n,
+    },
+    Program {
+        name: "spectral",
+        size: 100,
+        unit: "element",
+        native: native::spectral,
+        units: |n, _| 40.0 * n * n,
+    },
+    Program {
+        name: "matrix",
+        size: 80,
+        unit: "product",
+        native: native::matrix,
+        units: |n, _| n * n * n,
+    },
+    Program {
+        name: "sort",
+        size: 30_000,
+        unit: "element",
+        native: native::sort,
+        units: |n, _| n,
+    },
+    Program {
+        name: "wordcount",
+        size: 300_000,
+        unit: "word",
+        native: native::wordcount,
+        units: |n, _| n,
+    },
+    Program {
+        name: "arrayarg",
+        size: 300_000,
+        unit: "call",
+        native: native::arrayarg,
+        units: |n, _| n,
+    },
+    Program {
+        name: "strlen",
+        size: 500,
+        unit: "element",
+        native: native::strlen,
+        units: |n, _| 1000.0 * n,
+    },
+];
