@@ -8,6 +8,7 @@ mod mutants;
 use anyhow::{bail, ensure};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    process::Command,
     sync::atomic::{AtomicU64, Ordering},
     thread,
     time::{Duration, Instant},
@@ -30,6 +31,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if !cfg!(debug_assertions) {
+        return run_with_assertions();
+    }
     let Some(count) = arguments.mutants else {
         bail!("name a sweep, such as --mutants 1000");
     };
@@ -39,6 +43,25 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         only: arguments.only,
     };
     mutants::run(&sweep)
+}
+
+/// Runs the same sweep in the profile `checked`: optimized, with every assertion of the library on,
+/// that of the stack's height at each op among them.
+fn run_with_assertions() -> anyhow::Result<()> {
+    let status = Command::new(env!("CARGO"))
+        .args([
+            "run",
+            "--quiet",
+            "--profile",
+            "checked",
+            "--package",
+            "xtask",
+            "--",
+        ])
+        .args(std::env::args_os().skip(1))
+        .status()?;
+    ensure!(status.success(), "the sweep failed");
+    Ok(())
 }
 
 /// How many items, and from which seed.
