@@ -18,7 +18,7 @@ fn some_ops_have_no_effect_without_their_operands() {
         Add, Sub, Mul, Mod, NumEq, NumNe, NumLt, NumGt, NumLe, NumGe, Spaceship, Swap, Dup2, Rot,
     ] {
         assert_eq!(stack_after(&[LoadInt(5), op.clone()]), one, "{op:?}");
-        assert_eq!(stack_after(&[op.clone()]), [], "{op:?}");
+        assert_eq!(stack_after(std::slice::from_ref(&op)), [], "{op:?}");
     }
     assert_eq!(stack_after(&[LoadInt(5), LoadInt(6), Rot]).len(), 2);
 }
