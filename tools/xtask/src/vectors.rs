@@ -1,8 +1,9 @@
-//! The valid vectors of the specification: modules of small chunks, and what each chunk gives.
+//! The vectors of the specification: modules of small chunks with what each chunk gives, and files that
+//! have to be refused with the code that they are refused with.
 
 use anyhow::Context;
 use fusevm::{
-    format::{Entry, ModuleWriter, chunk_hash},
+    format::{CheckOptions, Entry, Module, ModuleWriter, chunk_hash},
     op::{INFO, OpInfo},
     verify::verify_chunk,
 };
@@ -19,7 +20,34 @@ pub(crate) fn files() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         files.push((format!("{stem}.fvbc"), module));
         files.push((format!("{stem}.json"), expected.into_bytes()));
     }
+    let mut refusals = Vec::new();
+    for file in vectors::invalid::all() {
+        let refusal = refusal(&file.bytes).with_context(|| format!("{} is accepted", file.name))?;
+        refusals.push(format!("  {}: {refusal}", json!(file.name)));
+        files.push((
+            format!("format-spec/vectors/invalid/{}.fvbc", file.name),
+            file.bytes,
+        ));
+    }
+    let expected = format!("{{\n{}\n}}\n", refusals.join(",\n"));
+    files.push((
+        "format-spec/vectors/invalid/expected.json".to_owned(),
+        expected.into_bytes(),
+    ));
     Ok(files)
+}
+
+/// The code, chunk and op that a whole check refuses these bytes with first; `None` if it takes them.
+fn refusal(bytes: &[u8]) -> Option<Json> {
+    let error = match Module::from_bytes(bytes) {
+        Ok(module) => module
+            .check(&CheckOptions::new())
+            .errors
+            .into_iter()
+            .next()?,
+        Err(error) => error,
+    };
+    Some(json!({ "code": error.code().to_string(), "chunk": error.chunk(), "op": error.op() }))
 }
 
 /// The module of an op's cases and, as text, their expected outcomes, a chunk a line.

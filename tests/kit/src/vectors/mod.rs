@@ -6,6 +6,7 @@
 
 mod cases;
 mod edges;
+pub mod invalid;
 mod script;
 
 use fusevm::{Chunk, op::OpInfo};
