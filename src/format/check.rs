@@ -136,7 +136,13 @@ impl Check<'_> {
                 self.error(error);
             }
         }
-        if !self.is_over() && self.report.is_ok() {
+        for entry in entries {
+            let error = LoadError::new(Code::DamagedIndex)
+                .with_found("a record outside of the segments")
+                .with_expected("one within");
+            self.error(error.at(entry.offset.get()));
+        }
+        if self.report.is_ok() {
             self.totals();
         }
     }
