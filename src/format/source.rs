@@ -1,5 +1,19 @@
 //! Where a module's bytes come from: memory, a file read at offsets, or a mapped file. Whatever it
 //! is, bytes come out as copies in private memory that nothing can change any more.
+//!
+//! What [`Strategy::Auto`] does was measured: CPU time in microseconds to open a file, load one record,
+//! or twenty, and close it again (2-core x86-64, Linux 6.18, file in the page cache, medians of 400).
+//!
+//! | Bytes of the file | whole: 1, 20 | at offsets: 1, 20 | mapped: 1, 20 |
+//! |---|---|---|---|
+//! | 6 287 | 4.6, 11 | 5.7, 21 | 11, 19 |
+//! | 66 050 | 6.0, 13 | 6.4, 30 | 15, 23 |
+//! | 173 766 | 8.7, 16 | 6.4, 31 | 17, 26 |
+//! | 1 525 510 | 55, 65 | 6.8, 34 | 21, 33 |
+//!
+//! So a small file is read whole, and a larger one at offsets. A mapping costs its set-up and a page
+//! fault for each page; it wins from about 25 loads on, by half a microsecond each, and a check of
+//! the whole file takes the same time either way. That doesn't outweigh a bus error.
 
 use super::error::LoadError;
 use super::limits;
@@ -13,15 +27,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A file of at most this many bytes is read whole when it is opened.
-const READ_WHOLE: u64 = 16 << 10;
+const READ_WHOLE: u64 = 64 << 10;
 
 /// How the bytes of a file are fetched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Strategy {
-    /// What is best for the file.
+    /// A small file is read whole when it is opened, a larger one at offsets.
     #[default]
     Auto,
-    /// From a mapping. If another process truncates the file meanwhile, the process dies of a bus
+    /// From a mapping, which pays for a large file of which many chunks are loaded. If another process truncates the file meanwhile, the process dies of a bus
     /// error unless [`guard_bus_errors`](super::guard_bus_errors) was called.
     Map,
     /// By reading at offsets, which nothing can make fault.
