@@ -2,7 +2,7 @@
 //!
 //! Fuel, the size of a value and the depth of calls are exact: every tier charges the same at the
 //! same points. Memory is a bound. The deadline and the interrupt are looked at where fuel is
-//! charged, every [`LOOK_EVERY`] units.
+//! charged, every few hundred units.
 
 use super::trap::{Fault, Step};
 use crate::code::Code;
