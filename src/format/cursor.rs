@@ -18,6 +18,11 @@ impl Span {
         &record[self.start as usize..self.end as usize]
     }
 
+    /// Where it begins and ends.
+    pub(crate) fn range(self) -> (usize, usize) {
+        (self.start as usize, self.end as usize)
+    }
+
     /// A cursor over the span.
     pub(crate) fn cursor(self, record: &[u8]) -> Cursor<'_> {
         Cursor::new(record, self.start as usize, self.end as usize)
