@@ -5,49 +5,50 @@
 use super::{
     CodeView, Verifier,
     error::{Full, Reports},
-    shape::{Arity, NONE},
-    step::{Class, ROWS, target},
+    operands::Callee,
+    shape::{Arity, State},
+    step::{Step, target},
 };
-use crate::{code::Code, op::Op};
+use crate::{
+    code::Code,
+    op::{Flow, Op},
+};
 
-/// Finds the argument counts and the arities of the subs that the chunk calls.
+/// Finds the argument counts and the arities of the subs that the chunk calls, and the steps of the
+/// calls.
 pub(super) fn check(
     verifier: &mut Verifier,
     view: &CodeView<'_>,
     reports: &mut Reports,
 ) -> Result<(), Full> {
-    if view.subs.is_empty() || !verifier.find_calls(view) {
+    if verifier.calls.is_empty() {
         return Ok(());
     }
-    // The next stage's field holds here the sub that reached the op.
-    let owners = &mut verifier.shape.scope_of_op;
-    owners.clear();
-    owners.resize(view.ops.len(), NONE);
+    let calls = std::mem::take(&mut verifier.calls);
+    let mut first_argc = vec![None; view.subs.len()];
+    for &at in &calls {
+        if let Some((Callee::Sub(row), argc)) = verifier.callee(view, &view.ops[at as usize]) {
+            first_argc[row].get_or_insert(argc);
+        }
+    }
+    verifier.shape.states.clear();
+    verifier.shape.states.resize(view.ops.len(), State::NONE);
     for (row, sub) in view.subs.iter().enumerate() {
-        if let Some(first) = verifier.first_calls[row] {
+        if let Some(first) = first_argc[row] {
             verifier.shape.subs[row].argc = sub.argc.unwrap_or(first);
             find_arity(verifier, view, reports, row)?;
         }
     }
-    Ok(())
-}
-
-impl Verifier {
-    /// Notes the first call of each sub, in the order of the code; whether there is one.
-    fn find_calls(&mut self, view: &CodeView<'_>) -> bool {
-        self.first_calls.clear();
-        self.first_calls.resize(view.subs.len(), None);
-        let mut found = false;
-        for op in view.ops {
-            if let Op::Call(name, argc) = *op
-                && let Some(row) = self.sub_of(name)
-            {
-                self.first_calls[row].get_or_insert(argc);
-                found = true;
-            }
+    for &at in &calls {
+        if let Some((Callee::Sub(row), argc)) = verifier.callee(view, &view.ops[at as usize])
+            && verifier.shape.subs[row].argc == argc
+        {
+            let pushes = u8::from(verifier.shape.subs[row].returns == Arity::Value);
+            verifier.steps[at as usize] = Step::effect(u16::from(argc), pushes);
         }
-        found
     }
+    verifier.calls = calls;
+    Ok(())
 }
 
 /// Follows a sub's paths from its entry, without heights, and notes how it returns.
@@ -57,62 +58,98 @@ fn find_arity(
     reports: &mut Reports,
     row: usize,
 ) -> Result<(), Full> {
-    let owners = &mut verifier.shape.scope_of_op;
-    let mut is_new = |reports: &mut Reports, from: usize, to: usize| -> Result<bool, Full> {
-        // The end, where the run ends.
-        let Some(owner) = owners.get_mut(to) else {
-            return Ok(false);
-        };
-        if *owner == NONE {
-            *owner = row as u32;
-            return Ok(true);
-        }
-        if *owner != row as u32 {
-            let detail = format!("op {to} belongs to sub {owner}, not to sub {row}");
-            reports.at(Code::CrossesRegion, view.ops, from, detail)?;
-        }
-        Ok(false)
-    };
     let entry = view.subs[row].entry;
     verifier.work.clear();
-    if is_new(reports, entry, entry)? {
-        verifier.work.push(entry as u32);
-    }
-    while let Some(at) = verifier.work.pop() {
-        let mut at = at as usize;
-        loop {
-            let step = ROWS[usize::from(view.ops[at].opcode())].step;
-            match step.class() {
-                Class::Return => {
-                    let returns = &mut verifier.shape.subs[row].returns;
-                    if !join_arity(returns, arity_of(step.pops())) {
-                        reports.at(Code::ReturnMismatch, view.ops, at, two_arities(row))?;
-                    }
-                    break;
-                }
-                class @ (Class::Jump | Class::Branch) => {
-                    let to = target(&view.ops[at]);
-                    if is_new(reports, at, to)? {
-                        verifier.work.push(to as u32);
-                    }
-                    if class == Class::Jump {
-                        break;
-                    }
-                }
-                _ => {}
+    let mut next = verifier
+        .pass(view, reports, row, entry, entry)?
+        .then_some(entry);
+    loop {
+        let Some(at) = next.or_else(|| verifier.next_pending()) else {
+            return Ok(());
+        };
+        let op = &view.ops[at];
+        let to = match op.flow() {
+            Flow::Next | Flow::Scope => at + 1,
+            Flow::Jump => target(op),
+            Flow::Branch => {
+                verifier.touch(view, reports, row, at, target(op))?;
+                at + 1
             }
-            if !is_new(reports, at, at + 1)? {
-                break;
+            Flow::Return => {
+                if !join_arity(&mut verifier.shape.subs[row].returns, arity_of(op)) {
+                    reports.at(Code::ReturnMismatch, view.ops, at, two_arities(row))?;
+                }
+                next = None;
+                continue;
             }
-            at += 1;
-        }
+        };
+        next = verifier.pass(view, reports, row, at, to)?.then_some(to);
     }
-    Ok(())
 }
 
-/// What a return that takes `pops` values leaves for the caller.
-pub(super) fn arity_of(pops: u32) -> Arity {
-    if pops == 0 { Arity::None } else { Arity::Value }
+impl Verifier {
+    /// The op last touched that no path went through.
+    pub(super) fn next_pending(&mut self) -> Option<usize> {
+        while let Some(at) = self.work.pop() {
+            let state = &mut self.shape.states[at as usize];
+            if state.is_pending() {
+                *state = state.settled();
+                return Some(at as usize);
+            }
+        }
+        None
+    }
+
+    /// Goes from op `from` to `to` in the sub of this row: whether no path went through `to` yet.
+    fn pass(
+        &mut self,
+        view: &CodeView<'_>,
+        reports: &mut Reports,
+        row: usize,
+        from: usize,
+        to: usize,
+    ) -> Result<bool, Full> {
+        let own = self.touch(view, reports, row, from, to)?;
+        let Some(state) = self.shape.states.get_mut(to).filter(|_| own) else {
+            return Ok(false);
+        };
+        let was_pending = state.is_pending();
+        *state = state.settled();
+        Ok(was_pending)
+    }
+
+    /// Makes `to` the sub's, pending, if it is nobody's: whether it is the sub's then. The end of the
+    /// ops is nobody's.
+    fn touch(
+        &mut self,
+        view: &CodeView<'_>,
+        reports: &mut Reports,
+        row: usize,
+        from: usize,
+        to: usize,
+    ) -> Result<bool, Full> {
+        let Some(state) = self.shape.states.get_mut(to) else {
+            return Ok(false);
+        };
+        if *state == State::NONE {
+            *state = State::new(row, 0).pending();
+            self.work.push(to as u32);
+        } else if state.scope() != row {
+            let detail = format!("op {to} belongs to sub {}", state.scope());
+            reports.at(Code::CrossesRegion, view.ops, from, detail)?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+}
+
+/// What a return leaves for the caller.
+pub(super) fn arity_of(op: &Op) -> Arity {
+    if matches!(op, Op::ReturnValue) {
+        Arity::Value
+    } else {
+        Arity::None
+    }
 }
 
 /// Notes that a sub returns in this way; false if it also returns in another.

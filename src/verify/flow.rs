@@ -4,24 +4,18 @@ use super::{
     CodeView, MAX_HEIGHT, Verifier,
     arity::{arity_of, join_arity, two_arities},
     error::{Full, Reports},
-    operands,
-    shape::{Arity, NONE, NeedSet, Region, RegionKind, Scope},
-    step::{Class, ROWS, Step, number, target},
+    operands::{Callee, import_step},
+    shape::{Arity, NONE, NeedSet, Region, RegionKind, Scope, State},
+    step::{Class, Step, slots, target},
 };
-use crate::{
-    chunk::{Effect, ImportKind},
-    code::Code,
-    op::Op,
-};
-
-/// Marks the scope noted for an op that a jump has reached and no path gone through.
-const PENDING: u32 = 1 << 31;
+use crate::{code::Code, op::Op};
+use std::ops::Range;
 
 /// What an op expects of the block that it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct BlockRule {
     /// How many values it puts on the block's stack.
-    entry_height: u16,
+    entry_height: u32,
     /// Whether the block must leave exactly one value; else what it leaves is dropped.
     leaves_one: bool,
 }
@@ -60,10 +54,8 @@ pub(super) fn check(
     reports: &mut Reports,
 ) -> Result<(), Full> {
     let shape = &mut verifier.shape;
-    shape.heights.clear();
-    shape.heights.resize(view.ops.len(), 0);
-    shape.scope_of_op.clear();
-    shape.scope_of_op.resize(view.ops.len(), NONE);
+    shape.states.clear();
+    shape.states.resize(view.ops.len(), State::NONE);
     shape.scopes.clear();
     shape.regions.clear();
     shape.region_of_block.clear();
@@ -75,22 +67,19 @@ pub(super) fn check(
         view,
         reports,
         kind: RegionKind::Main,
-        start: 0,
-        end: view.ops.len(),
+        range: 0..view.ops.len(),
         root: 0,
         leaves_one: false,
         height: 0,
-        needs: 0,
     };
-    walk.region(RegionKind::Main, 0, 0)?;
+    walk.walk(RegionKind::Main, 0, 0, 0)?;
     for (row, sub) in view.subs.iter().enumerate() {
-        let argc = walk.verifier.shape.subs[row].argc;
-        walk.region(RegionKind::Sub(row), sub.entry, u16::from(argc))?;
+        let height = u32::from(walk.verifier.shape.subs[row].argc);
+        walk.walk(RegionKind::Sub(row), sub.entry, height, sub.entry)?;
     }
     while let Some(block) = walk.verifier.pending.pop_front() {
         walk.block(block as usize)?;
     }
-    walk.verifier.shape.needs = NeedSet(walk.needs);
     Ok(())
 }
 
@@ -101,56 +90,49 @@ struct Walk<'w, 'v> {
     reports: &'w mut Reports,
     /// The region at hand.
     kind: RegionKind,
-    /// Its first op, if it is a block; else 0.
-    start: usize,
-    /// The op behind its last, where it ends.
-    end: usize,
+    /// Its first op if it is a block, else 0, and the op behind its last.
+    range: Range<usize>,
     /// Its outermost scope.
-    root: u32,
+    root: usize,
     /// Whether it is a block that must leave one value.
     leaves_one: bool,
     /// Its greatest height so far.
     height: u32,
-    /// What the ops of all regions so far need.
-    needs: u8,
 }
 
-/// What is known before an op on a path.
+/// Where a path is.
 #[derive(Clone, Copy)]
-struct State {
-    height: u32,
-    scope: u32,
+struct Path {
+    /// The op that it comes to.
+    at: usize,
+    /// What holds there.
+    state: State,
+    /// The height that the innermost scope began with.
+    base: u32,
+    /// How many slots the path's ops in the scope name.
+    slots: u32,
 }
 
 impl Walk<'_, '_> {
-    /// Walks through the main program or a sub.
-    fn region(&mut self, kind: RegionKind, entry: usize, height: u16) -> Result<(), Full> {
-        self.start = 0;
-        self.end = self.view.ops.len();
-        self.leaves_one = false;
-        self.walk(kind, entry, u32::from(height), entry)
-    }
-
     /// Walks through a block that is used.
     fn block(&mut self, block: usize) -> Result<(), Full> {
         let Some(BlockUse { rule, op }) = self.verifier.uses[block] else {
             return Ok(());
         };
-        (self.start, self.end) = self.view.blocks[block];
+        let (start, end) = self.view.blocks[block];
+        self.range = start..end;
         self.leaves_one = rule.leaves_one;
         self.verifier.shape.region_of_block[block] = self.verifier.shape.regions.len() as u32;
-        let height = u32::from(rule.entry_height);
-        self.walk(RegionKind::Block(block), self.start, height, op)
+        self.walk(RegionKind::Block(block), start, rule.entry_height, op)
     }
 
     /// Walks through a region; errors of its entry are reported at op `by`.
     fn walk(&mut self, kind: RegionKind, entry: usize, height: u32, by: usize) -> Result<(), Full> {
-        let shape = &mut self.verifier.shape;
-        let region = shape.regions.len();
+        let region = self.verifier.shape.regions.len();
         self.kind = kind;
-        self.root = shape.scopes.len() as u32;
+        self.root = self.verifier.shape.scopes.len();
         self.height = height;
-        shape.scopes.push(Scope {
+        self.verifier.shape.scopes.push(Scope {
             opened_by: None,
             parent: None,
             region,
@@ -158,294 +140,283 @@ impl Walk<'_, '_> {
             depth: 0,
             slots: 0,
         });
-        shape.regions.push(Region {
+        self.verifier.shape.regions.push(Region {
             kind,
             entry,
             entry_height: height,
             height,
-            scope: self.root as usize,
-        });
-        let state = State {
-            height,
             scope: self.root,
-        };
+        });
         self.verifier.work.clear();
-        self.go(by, entry, state)?;
+        if self.arrive(by, entry, State::new(self.root, height))? {
+            self.path(entry)?;
+        }
         while let Some(at) = self.verifier.work.pop() {
-            let scope = &mut self.verifier.shape.scope_of_op[at as usize];
-            if *scope & PENDING != 0 {
-                *scope &= !PENDING;
-                self.path(at as usize)?;
+            let at = at as usize;
+            if self.verifier.shape.states[at].is_pending() {
+                self.verifier.shape.states[at] = self.verifier.shape.states[at].settled();
+                self.path(at)?;
             }
         }
         self.verifier.shape.regions[region].height = self.height;
         Ok(())
     }
 
-    /// Takes the edge from op `from` to `to`, which is looked at later if it is new.
-    fn go(&mut self, from: usize, to: usize, state: State) -> Result<(), Full> {
-        if to == self.end {
-            return self.leave(from, state);
+    /// Follows a path from an op whose state is noted, until it ends or meets another.
+    fn path(&mut self, at: usize) -> Result<(), Full> {
+        let state = self.verifier.shape.states[at];
+        let mut path = Path {
+            at,
+            state,
+            base: self.verifier.shape.scopes[state.scope()].base,
+            slots: 0,
+        };
+        loop {
+            self.glide(&mut path);
+            if !self.look_at(&mut path)? {
+                self.note_slots(&path);
+                return Ok(());
+            }
         }
-        if to < self.start || to > self.end {
-            return self.report(Code::CrossesRegion, from, || {
-                format!("op {to} is outside of the block")
-            });
-        }
-        let shape = &mut self.verifier.shape;
-        let scope = shape.scope_of_op[to];
-        if scope == NONE {
-            shape.scope_of_op[to] = state.scope | PENDING;
-            shape.heights[to] = state.height as u16;
-            self.verifier.work.push(to as u32);
-        } else if scope & !PENDING != state.scope || u32::from(shape.heights[to]) != state.height {
-            self.report_join(from, to, state)?;
-        }
-        Ok(())
     }
 
-    /// Goes on to the next op `to`: whether it is yet to be looked at.
-    #[inline]
-    fn go_on(&mut self, from: usize, to: usize, state: State) -> Result<bool, Full> {
+    /// Follows a path as long as it meets nothing but plain ops and jumps to where it may go on: the
+    /// common case of [`look_at`](Self::look_at), with all that it needs in registers. Stops at the
+    /// first op that is more than that, having done nothing of what it does.
+    fn glide(&mut self, path: &mut Path) {
+        let range = self.range.clone();
+        let first = range.start;
+        let steps = &self.verifier.steps[range.clone()];
         let shape = &mut self.verifier.shape;
-        let scope = shape.scope_of_op[to];
-        if scope == NONE {
-            shape.heights[to] = state.height as u16;
-        } else if scope & !PENDING != state.scope || u32::from(shape.heights[to]) != state.height {
+        let states = &mut shape.states[range];
+        let (mut at, mut state, mut slots) = (path.at - first, path.state, path.slots);
+        let (mut height, mut seen) = (self.height, Step::NONE);
+        while let Some(&step) = steps.get(at) {
+            let left = i64::from(state.height()) - i64::from(step.pops());
+            if left < i64::from(path.base) {
+                break;
+            }
+            let after = state.plus(step);
+            if after.height() > height {
+                if after.height() > MAX_HEIGHT {
+                    break;
+                }
+                height = after.height();
+            }
+            let mut next = at + 1;
+            let mut top = step.top();
+            if !step.is_plain() {
+                let to = (top as usize).wrapping_sub(first);
+                top = 0;
+                match step.class() {
+                    Class::Jump => next = to,
+                    Class::Branch => match states.get_mut(to) {
+                        Some(there) if *there == State::NONE => {
+                            *there = after.pending();
+                            self.verifier.work.push((first + to) as u32);
+                        }
+                        Some(there) if there.settled() == after => {}
+                        _ => break,
+                    },
+                    _ => break,
+                }
+            }
+            let Some(there) = states.get_mut(next) else {
+                break;
+            };
+            if *there != State::NONE && *there != after.pending() {
+                break;
+            }
+            *there = after;
+            (at, state) = (next, after);
+            slots = slots.max(top);
+            seen = seen.with(step);
+        }
+        self.height = height;
+        shape.needs.0 |= seen.needs();
+        (path.at, path.state, path.slots) = (first + at, state, slots);
+    }
+
+    /// Takes a path through one op; false if the path ends with it.
+    fn look_at(&mut self, path: &mut Path) -> Result<bool, Full> {
+        let at = path.at;
+        let op = &self.view.ops[at];
+        let step = self.verifier.steps[at];
+        if step == Step::REFUSED {
+            self.report_refused(at)?;
+            return Ok(false);
+        }
+        self.verifier.shape.needs.0 |= step.needs();
+        let height = path.state.height();
+        if height - path.base < step.pops() {
+            self.report_underflow(at, step.pops(), height - path.base)?;
+            return Ok(false);
+        }
+        path.state = path.state.plus(step);
+        let height = path.state.height();
+        if height > self.height && !self.raise(at, height)? {
+            return Ok(false);
+        }
+        path.at = at + 1;
+        match step.class() {
+            Class::Jump => path.at = target(op),
+            Class::Branch | Class::SlotBranch => self.reach(at, target(op), path.state)?,
+            class => {
+                if !self.act(at, class, path)? {
+                    return Ok(false);
+                }
+            }
+        }
+        path.slots = path.slots.max(slots(op));
+        self.arrive(at, path.at, path.state)
+    }
+
+    /// Takes the edge from op `from` to `to`; whether the path goes on there, as no other went
+    /// through it. Then its state is noted.
+    fn arrive(&mut self, from: usize, to: usize, state: State) -> Result<bool, Full> {
+        if !self.range.contains(&to) {
+            self.leave(from, to, state)?;
+            return Ok(false);
+        }
+        let there = self.verifier.shape.states[to];
+        if there != State::NONE && there.settled() != state {
             self.report_join(from, to, state)?;
             return Ok(false);
         }
-        shape.scope_of_op[to] = state.scope;
-        Ok(scope & PENDING != 0)
+        self.verifier.shape.states[to] = state;
+        Ok(there.is_pending())
     }
 
-    #[cold]
-    fn report_join(&mut self, from: usize, to: usize, state: State) -> Result<(), Full> {
-        let shape = &self.verifier.shape;
-        let scope = shape.scope_of_op[to] & !PENDING;
-        let there = shape.scopes[scope as usize];
-        let here = shape.scopes[state.scope as usize];
-        let height = shape.heights[to];
-        if there.region != here.region {
-            let other = shape.regions[there.region].kind;
-            let detail = format!("op {to} belongs to {}", name_of(other));
-            return self.report(Code::CrossesRegion, from, || detail);
+    /// Takes the edge from op `from` to `to`, where a path goes on later if none went through it.
+    fn reach(&mut self, from: usize, to: usize, state: State) -> Result<(), Full> {
+        if !self.range.contains(&to) {
+            return self.leave(from, to, state);
         }
-        if scope != state.scope {
-            let detail = format!("op {to} is reached in another scope");
-            return self.report(Code::ScopeMismatch, from, || detail);
+        let there = self.verifier.shape.states[to];
+        if there == State::NONE {
+            self.verifier.shape.states[to] = state.pending();
+            self.verifier.work.push(to as u32);
+        } else if there.settled() != state {
+            self.report_join(from, to, state)?;
         }
-        let found = state.height;
-        self.report(Code::StackMismatch, from, || {
-            format!("op {to} is reached with {found} values, and with {height} on another path")
-        })
+        Ok(())
     }
 
-    /// Ends a path at the end of the region.
-    fn leave(&mut self, from: usize, state: State) -> Result<(), Full> {
-        if !matches!(self.kind, RegionKind::Block(_)) {
+    /// Ends a path where the region ends, or crosses its border.
+    fn leave(&mut self, from: usize, to: usize, state: State) -> Result<(), Full> {
+        let RegionKind::Block(block) = self.kind else {
             return Ok(());
-        }
-        if state.scope != self.root {
-            return self.report(Code::ScopeMismatch, from, || {
-                "the block ends in a scope that it opened".to_owned()
-            });
-        }
-        if self.leaves_one && state.height != 1 {
-            let found = state.height;
-            return self.report(Code::BlockResult, from, || {
-                format!("the block leaves {found} values, expected one")
-            });
-        }
-        Ok(())
-    }
-
-    /// Follows a path from an op whose state is noted, until it ends or meets another.
-    fn path(&mut self, mut at: usize) -> Result<(), Full> {
-        let shape = &self.verifier.shape;
-        let mut state = State {
-            height: u32::from(shape.heights[at]),
-            scope: shape.scope_of_op[at],
         };
-        let mut base = shape.scopes[state.scope as usize].base;
-        let mut slots = 0;
-        loop {
-            at = self.glide(at, &mut state, base, &mut slots);
-            let step = match self.verifier.step(self.view, at) {
-                Ok(step) => step,
-                Err(code) => {
-                    let detail = operands::detail(code, self.view, at);
-                    self.report(code, at, || detail)?;
-                    break;
-                }
-            };
-            slots = step.slots().max(slots);
-            self.needs |= step.needs();
-            let plain = step.is(Class::Plain);
-            if step.is(Class::Refused) {
-                self.report_refused(at)?;
-                break;
-            }
-            let pops = step.pops();
-            if state.height - base < pops {
-                self.report_underflow(at, pops, state.height - base)?;
-                break;
-            }
-            state.height = state.height - pops + step.pushes();
-            if state.height > self.height && !self.raise(at, state.height)? {
-                break;
-            }
-            if !plain {
-                let scope = state.scope;
-                if !self.act(at, step, &mut state)? {
-                    break;
-                }
-                if state.scope != scope {
-                    self.note_slots(scope, slots);
-                    slots = 0;
-                    base = self.verifier.shape.scopes[state.scope as usize].base;
-                }
-            }
-            if at + 1 == self.end {
-                self.leave(at, state)?;
-                break;
-            }
-            if !self.go_on(at, at + 1, state)? {
-                break;
-            }
-            at += 1;
-        }
-        self.note_slots(state.scope, slots);
-        Ok(())
+        let (code, detail) = if to != self.range.end {
+            let detail = format!("op {to} is outside of block {block}");
+            (Code::CrossesRegion, detail)
+        } else if state.scope() != self.root {
+            let detail = format!("block {block} ends in a scope that it opened");
+            (Code::ScopeMismatch, detail)
+        } else if self.leaves_one && state.height() != 1 {
+            let detail = format!("block {block} leaves {} values, expected 1", state.height());
+            (Code::BlockResult, detail)
+        } else {
+            return Ok(());
+        };
+        self.report(code, from, detail)
     }
 
-    /// Follows a path through plain ops, as long as each leads to one that is new: the common case of
-    /// [`path`](Self::path). Gives the op that it comes to, whose state is noted.
-    #[inline]
-    fn glide(&mut self, mut at: usize, state: &mut State, base: u32, slots: &mut u32) -> usize {
-        let (verifier, end) = (&mut *self.verifier, self.end);
-        let ops = &self.view.ops[..end];
-        let limits = verifier.limits;
-        let scopes = &mut verifier.shape.scope_of_op[..end];
-        let heights = &mut verifier.shape.heights[..end];
-        let State { mut height, scope } = *state;
-        let (mut highest, mut most, mut needs) = (self.height, *slots, self.needs);
-        while at + 1 < end {
-            let row = &ROWS[usize::from(ops[at].opcode())];
-            let number = number(&ops[at]);
-            let step = row.step_with(number);
-            let next = height.wrapping_sub(step.pops()).wrapping_add(step.pushes());
-            let ordinary = (number < limits[row.number as usize])
-                & step.is(Class::Plain)
-                & (height - base >= step.pops())
-                & (next <= MAX_HEIGHT)
-                & (scopes[at + 1] == NONE);
-            if !ordinary {
-                break;
-            }
-            height = next;
-            highest = highest.max(height);
-            most = most.max(step.slots());
-            needs |= step.needs();
-            at += 1;
-            scopes[at] = scope;
-            heights[at] = height as u16;
-        }
-        state.height = height;
-        (self.height, *slots, self.needs) = (highest, most, needs);
-        at
-    }
-
-    /// Notes that a scope's ops name so many slots.
-    fn note_slots(&mut self, scope: u32, slots: u32) {
-        let known = &mut self.verifier.shape.scopes[scope as usize].slots;
-        *known = slots.max(*known);
+    /// Notes the slots that the path's ops name in its scope.
+    fn note_slots(&mut self, path: &Path) {
+        let slots = &mut self.verifier.shape.scopes[path.state.scope()].slots;
+        *slots = path.slots.max(*slots);
     }
 
     /// Notes a greatest height; false if it is over the limit.
     fn raise(&mut self, at: usize, height: u32) -> Result<bool, Full> {
         if height > MAX_HEIGHT {
-            self.report(Code::StackTooHigh, at, || {
-                format!("{height} values, at most {MAX_HEIGHT} are allowed")
-            })?;
+            let detail = format!("{height} values, at most {MAX_HEIGHT} are allowed");
+            self.report(Code::StackTooHigh, at, detail)?;
             return Ok(false);
         }
         self.height = height;
         Ok(true)
     }
 
-    /// What an op does that is not plain, its values being taken; false if the path ends with it.
-    fn act(&mut self, at: usize, step: Step, state: &mut State) -> Result<bool, Full> {
+    /// What an op does that is neither plain nor a jump, its values being taken; false if the path
+    /// ends with it.
+    fn act(&mut self, at: usize, class: Class, path: &mut Path) -> Result<bool, Full> {
         let op = &self.view.ops[at];
-        match step.class() {
-            Class::Jump => {
-                self.go(at, target(op), *state)?;
-                Ok(false)
-            }
-            Class::Branch => {
-                self.go(at, target(op), *state)?;
-                Ok(true)
-            }
+        match class {
             Class::Return => {
-                self.end_call(at, arity_of(step.pops()))?;
+                self.end_call(at, arity_of(op))?;
                 Ok(false)
             }
-            Class::Scope if matches!(op, Op::PushFrame) => self.open_scope(at, state),
-            Class::Scope => self.close_scope(at, state),
+            Class::Scope if matches!(op, Op::PushFrame) => self.open_scope(at, path),
+            Class::Scope => self.close_scope(at, path),
             Class::Block => self.use_block(at),
-            // Plain ops have no act, the others don't get here.
-            Class::Plain | Class::Computed | Class::Declared | Class::Refused => Ok(true),
+            // The path itself does the first three, and no others get here.
+            Class::Plain
+            | Class::Jump
+            | Class::Branch
+            | Class::SlotBranch
+            | Class::Refused
+            | Class::Computed
+            | Class::Declared => Ok(true),
         }
     }
 
     fn end_call(&mut self, at: usize, found: Arity) -> Result<(), Full> {
         match self.kind {
             RegionKind::Main => Ok(()),
-            RegionKind::Block(_) => self.report(Code::CrossesRegion, at, || {
-                "a block ends by its end, not by a return".to_owned()
-            }),
+            RegionKind::Block(block) => {
+                let detail = format!("block {block} ends by its end, not by a return");
+                self.report(Code::CrossesRegion, at, detail)
+            }
             RegionKind::Sub(row) => {
                 if join_arity(&mut self.verifier.shape.subs[row].returns, found) {
                     return Ok(());
                 }
-                self.report(Code::ReturnMismatch, at, || two_arities(row))
+                self.report(Code::ReturnMismatch, at, two_arities(row))
             }
         }
     }
 
-    fn open_scope(&mut self, at: usize, state: &mut State) -> Result<bool, Full> {
-        let scopes = &mut self.verifier.shape.scopes;
-        let outer = scopes[state.scope as usize];
+    fn open_scope(&mut self, at: usize, path: &mut Path) -> Result<bool, Full> {
+        let parent = path.state.scope();
+        let outer = self.verifier.shape.scopes[parent];
         if outer.depth == MAX_HEIGHT {
-            self.report(Code::StackTooHigh, at, || {
-                format!("more than {MAX_HEIGHT} scopes are open")
-            })?;
+            let detail = format!("{MAX_HEIGHT} scopes are open, more are not allowed");
+            self.report(Code::StackTooHigh, at, detail)?;
             return Ok(false);
         }
-        let parent = state.scope as usize;
-        state.scope = scopes.len() as u32;
-        scopes.push(Scope {
+        let base = path.state.height();
+        self.enter_scope(path, self.verifier.shape.scopes.len(), base);
+        self.verifier.shape.scopes.push(Scope {
             opened_by: Some(at),
             parent: Some(parent),
             region: outer.region,
-            base: state.height,
+            base,
             depth: outer.depth + 1,
             slots: 0,
         });
         Ok(true)
     }
 
-    fn close_scope(&mut self, at: usize, state: &mut State) -> Result<bool, Full> {
-        let scope = self.verifier.shape.scopes[state.scope as usize];
-        let Some(parent) = scope.parent else {
-            self.report(Code::ScopeMismatch, at, || {
-                "there is no scope to close".to_owned()
-            })?;
+    fn close_scope(&mut self, at: usize, path: &mut Path) -> Result<bool, Full> {
+        let Scope { parent, base, .. } = self.verifier.shape.scopes[path.state.scope()];
+        let Some(parent) = parent else {
+            let detail = "there is no scope to close".to_owned();
+            self.report(Code::ScopeMismatch, at, detail)?;
             return Ok(false);
         };
-        state.height = scope.base;
-        state.scope = parent as u32;
+        self.enter_scope(path, parent, base);
+        path.base = self.verifier.shape.scopes[parent].base;
         Ok(true)
+    }
+
+    /// Goes on in a scope at a height, which is the scope's base if it is new.
+    fn enter_scope(&mut self, path: &mut Path, scope: usize, height: u32) {
+        self.note_slots(path);
+        path.slots = 0;
+        path.state = State::new(scope, height);
+        path.base = height;
     }
 
     /// Notes the use of a block, which is walked through later.
@@ -453,15 +424,16 @@ impl Walk<'_, '_> {
         let Some((block, rule)) = block_use(&self.view.ops[at]) else {
             return Ok(true);
         };
-        let verifier = &mut *self.verifier;
-        if verifier.uses.is_empty() {
-            verifier.uses.resize(self.view.blocks.len(), None);
-            let regions = &mut verifier.shape.region_of_block;
-            regions.resize(self.view.blocks.len(), NONE);
+        if self.verifier.uses.is_empty() {
+            self.verifier.uses.resize(self.view.blocks.len(), None);
+            self.verifier
+                .shape
+                .region_of_block
+                .resize(self.view.blocks.len(), NONE);
         }
-        let Some(first) = verifier.uses[usize::from(block)] else {
-            verifier.uses[usize::from(block)] = Some(BlockUse { rule, op: at });
-            verifier.pending.push_back(u32::from(block));
+        let Some(first) = self.verifier.uses[usize::from(block)] else {
+            self.verifier.uses[usize::from(block)] = Some(BlockUse { rule, op: at });
+            self.verifier.pending.push_back(u32::from(block));
             return Ok(true);
         };
         let code = if first.rule.entry_height != rule.entry_height {
@@ -471,61 +443,65 @@ impl Walk<'_, '_> {
         } else {
             return Ok(true);
         };
-        self.report(code, at, || {
-            format!("op {} uses block {block} in another way", first.op)
-        })?;
+        let detail = format!("op {} uses block {block} in another way", first.op);
+        self.report(code, at, detail)?;
         Ok(false)
+    }
+
+    /// Reports that the state on a path is not the one noted for the op that it comes to.
+    #[cold]
+    fn report_join(&mut self, from: usize, to: usize, state: State) -> Result<(), Full> {
+        let there = self.verifier.shape.states[to];
+        let (found, noted) = (state.height(), there.height());
+        let region = self.verifier.shape.scopes[there.scope()].region;
+        let (code, detail) = if region != self.verifier.shape.scopes[state.scope()].region {
+            let owner = match self.verifier.shape.regions[region].kind {
+                RegionKind::Main => "the main program".to_owned(),
+                RegionKind::Sub(row) => format!("sub {row}"),
+                RegionKind::Block(block) => format!("block {block}"),
+            };
+            let detail = format!("op {to} belongs to {owner}");
+            (Code::CrossesRegion, detail)
+        } else if there.scope() != state.scope() {
+            let detail = format!("op {to} is in another scope on another path");
+            (Code::ScopeMismatch, detail)
+        } else {
+            let detail = format!("op {to} finds {found} values, and {noted} on another path");
+            (Code::StackMismatch, detail)
+        };
+        self.report(code, from, detail)
     }
 
     #[cold]
     fn report_underflow(&mut self, at: usize, pops: u32, there: u32) -> Result<(), Full> {
-        self.report(Code::Underflow, at, || {
-            format!("takes {pops} values, there are {there}")
-        })
+        let detail = format!("{pops} of {there} values in its scope");
+        self.report(Code::Underflow, at, detail)
     }
 
     /// Reports a call that no strict chunk has.
     #[cold]
     fn report_refused(&mut self, at: usize) -> Result<(), Full> {
-        let row = match self.view.ops[at] {
-            Op::Call(name, argc) => match self.verifier.sub_of(name) {
-                Some(row) => {
-                    let expected = self.verifier.shape.subs[row].argc;
-                    return self.report(Code::ArityMismatch, at, || {
-                        format!("{argc} arguments, sub {row} takes {expected}")
-                    });
+        let (code, detail) = match self.verifier.callee(self.view, &self.view.ops[at]) {
+            Some((Callee::Sub(row), argc)) => {
+                let expected = self.verifier.shape.subs[row].argc;
+                let detail = format!("{argc} arguments, sub {row} takes {expected}");
+                (Code::ArityMismatch, detail)
+            }
+            Some((Callee::Import(Some(import)), argc)) => match import_step(import, argc) {
+                Err(Code::TouchesFrames) => {
+                    let detail = "its import may change frames".to_owned();
+                    (Code::TouchesFrames, detail)
                 }
-                None => self.view.import(ImportKind::Function, name),
+                _ => (Code::UnknownEffect, "its import declares none".to_owned()),
             },
-            Op::CallBuiltin(id, _) => self.view.import(ImportKind::Builtin, id),
-            Op::Extended(id, _) => self.view.import(ImportKind::Extension, id),
-            Op::ExtendedWide(id, _) => self.view.import(ImportKind::ExtensionWide, id),
-            _ => None,
+            // The second stage reports these.
+            Some((Callee::Import(None), _)) | None => return Ok(()),
         };
-        let unknown = row.is_none_or(|row| row.effect == Effect::Unknown);
-        let (code, detail) = if unknown {
-            (Code::UnknownEffect, "its import declares no effect")
-        } else {
-            (Code::TouchesFrames, "its import may change frames")
-        };
-        self.report(code, at, || detail.to_owned())
+        self.report(code, at, detail)
     }
 
     #[cold]
-    fn report(
-        &mut self,
-        code: Code,
-        at: usize,
-        detail: impl FnOnce() -> String,
-    ) -> Result<(), Full> {
-        self.reports.at(code, self.view.ops, at, detail())
-    }
-}
-
-fn name_of(kind: RegionKind) -> String {
-    match kind {
-        RegionKind::Main => "the main program".to_owned(),
-        RegionKind::Sub(row) => format!("sub {row}"),
-        RegionKind::Block(block) => format!("block {block}"),
+    fn report(&mut self, code: Code, at: usize, detail: String) -> Result<(), Full> {
+        self.reports.at(code, self.view.ops, at, detail)
     }
 }

@@ -24,7 +24,7 @@ use crate::{
 };
 use error::{Full, Reports};
 use std::collections::{HashMap, VecDeque};
-use step::Number;
+use step::{Meaning, STEPS, Step, number};
 
 /// The most ops that a chunk can have.
 const MAX_OPS: usize = 1 << 24;
@@ -79,9 +79,9 @@ pub struct ImportRow {
     pub touches: Touches,
 }
 
-impl CodeView<'_> {
+impl<'a> CodeView<'a> {
     /// The row of the import table for what an op names by `kind` and `id`.
-    fn import(&self, kind: ImportKind, id: u16) -> Option<&ImportRow> {
+    fn import(&self, kind: ImportKind, id: u16) -> Option<&'a ImportRow> {
         let key = |row: &ImportRow| (row.kind, row.id);
         let index = self.imports.binary_search_by_key(&(kind, id), key).ok()?;
         Some(&self.imports[index])
@@ -105,6 +105,7 @@ pub fn verify(view: &CodeView<'_>) -> Result<Shape, VerifyError> {
 /// the flow of code with wrong operands isn't looked at.
 pub fn verify_all(view: &CodeView<'_>) -> Result<Shape, Vec<VerifyError>> {
     let mut verifier = Verifier::new();
+    verifier.take_all(view);
     match verifier.run(view, MAX_ERRORS) {
         errors if errors.is_empty() => Ok(verifier.shape),
         errors => Err(errors),
@@ -165,18 +166,50 @@ fn subs(chunk: &Chunk) -> Vec<Sub> {
     subs.collect()
 }
 
-/// Verifies many chunks one after the other with the same memory.
+/// How many entries the things of a chunk have that operands index.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Ops.
+    pub ops: usize,
+    /// Constants.
+    pub constants: usize,
+    /// Names.
+    pub names: usize,
+    /// Blocks.
+    pub blocks: usize,
+}
+
+impl Sizes {
+    fn of(view: &CodeView<'_>) -> Self {
+        Sizes {
+            ops: view.ops.len(),
+            constants: view.constants,
+            names: view.names,
+            blocks: view.blocks.len(),
+        }
+    }
+}
+
+/// Verifies chunks, one after the other with the same memory.
+///
+/// [`verify`](Self::verify) does all at once. Who makes the ops one by one may rather hand them to
+/// [`take`](Self::take) as they come: then the look at each op costs next to nothing, as the branches
+/// that it takes are those that the decoder has just taken.
 #[derive(Debug, Default)]
 pub struct Verifier {
     /// The result, valid after a run without errors.
     shape: Shape,
-    /// What the numbers of ops stay below, by their kind.
-    limits: [usize; Number::COUNT],
+    /// What each op does, as far as the flow needs it.
+    steps: Vec<Step>,
+    /// What the numbers of ops stay below, by their meaning.
+    limits: [usize; Meaning::COUNT],
+    /// Ops that a limit didn't clear.
+    unclear: Vec<u32>,
     /// The first sub of each name, or `NONE`; empty where there are no subs.
     sub_of_name: Vec<u32>,
-    /// The argument count of the first call of each sub that the chunk itself calls.
-    first_calls: Vec<Option<u8>>,
-    /// Ops that a jump has reached; those marked `PENDING` are not yet looked at.
+    /// The ops that call subs of the chunk.
+    calls: Vec<u32>,
+    /// Ops that a jump has reached; the pending ones of them are yet to be looked at.
     work: Vec<u32>,
     /// For each block how it is used; empty where none is.
     uses: Vec<Option<flow::BlockUse>>,
@@ -195,20 +228,62 @@ impl Verifier {
     /// # Errors
     /// Those of the function.
     pub fn verify(&mut self, view: &CodeView<'_>) -> Result<&Shape, VerifyError> {
+        self.take_all(view);
+        self.finish(view)
+    }
+
+    /// Begins with a chunk of these sizes, whose ops [`take`](Self::take) gets then.
+    pub fn start(&mut self, sizes: Sizes) {
+        self.steps.clear();
+        self.unclear.clear();
+        self.limits = operands::limits(sizes);
+    }
+
+    /// Takes the next op of the chunk.
+    #[inline(always)] // Where the decoder has the op in registers, its kind is known.
+    pub fn take(&mut self, op: &Op) {
+        let number = number(op);
+        let step = STEPS[usize::from(op.opcode())];
+        if number >= self.limits[step.meaning()] {
+            self.note_unclear();
+        }
+        self.steps.push(step.with_number(number));
+    }
+
+    /// Leaves the next op to the second stage.
+    #[inline(never)]
+    fn note_unclear(&mut self) {
+        self.unclear.push(self.steps.len() as u32);
+    }
+
+    /// Verifies the chunk whose ops were taken. `view` is all of it, of the sizes that
+    /// [`start`](Self::start) got.
+    ///
+    /// # Errors
+    /// Those of the function [`verify`].
+    ///
+    /// # Panics
+    /// If there are more or fewer ops than were taken.
+    pub fn finish(&mut self, view: &CodeView<'_>) -> Result<&Shape, VerifyError> {
         match self.run(view, 1).into_iter().next() {
             None => Ok(&self.shape),
             Some(error) => Err(error),
         }
     }
 
-    /// Verifies, and gives up to `limit` errors.
+    fn take_all(&mut self, view: &CodeView<'_>) {
+        self.start(Sizes::of(view));
+        self.steps.reserve(view.ops.len());
+        for op in view.ops {
+            self.take(op);
+        }
+    }
+
+    /// Goes through the stages; one with errors is the last. Gives up to `limit` errors.
     fn run(&mut self, view: &CodeView<'_>, limit: usize) -> Vec<VerifyError> {
+        assert_eq!(self.steps.len(), view.ops.len(), "every op is taken once");
         let mut reports = Reports::new(limit);
-        let stages: &[Stage] = if self.is_strict(view) {
-            &[]
-        } else {
-            &[tables::check, operands::check, arity::check, flow::check]
-        };
+        let stages: [Stage; 4] = [tables::check, operands::check, arity::check, flow::check];
         for stage in stages {
             let stopped = stage(self, view, &mut reports).is_err();
             if stopped || !reports.errors.is_empty() {
@@ -216,17 +291,6 @@ impl Verifier {
             }
         }
         reports.errors
-    }
-
-    /// Whether the chunk passes every stage. The stage of operands goes along with that of the flow,
-    /// which saves a pass, but finds errors in another order than the specification's.
-    fn is_strict(&mut self, view: &CodeView<'_>) -> bool {
-        let mut reports = Reports::new(1);
-        let stages = [tables::check, arity::check, flow::check];
-        stages
-            .iter()
-            .all(|stage| stage(self, view, &mut reports).is_ok())
-            && operands::unreachable_ops_are_right(self, view)
     }
 }
 

@@ -1,10 +1,12 @@
 //! The second stage (4.3): each op by itself, reachable or not.
+//!
+//! [`Verifier::take`] has compared the only operand of most ops with a limit. Here is what takes more.
 
 use super::{
-    CodeView, Verifier,
+    CodeView, ImportRow, MAX_TABLE, Sizes, Verifier,
     error::{Full, Reports},
-    shape::{Arity, NONE},
-    step::{Class, ROWS, Ranges, Step, check_operands, number},
+    shape::NONE,
+    step::{Class, Meaning, STEPS, Step, check_operands},
 };
 use crate::{
     chunk::{Effect, ImportKind, Touches},
@@ -12,114 +14,129 @@ use crate::{
     op::Op,
 };
 
-/// Checks the operands of every op, in the order of the code.
+/// Checks the operands of the ops that are not clear, in the order of the code.
 pub(super) fn check(
     verifier: &mut Verifier,
     view: &CodeView<'_>,
     reports: &mut Reports,
 ) -> Result<(), Full> {
-    for at in 0..view.ops.len() {
-        if let Err(code) = verifier.step(view, at) {
-            reports.at(code, view.ops, at, detail(code, view, at))?;
-        }
+    verifier.calls.clear();
+    for i in 0..verifier.unclear.len() {
+        let at = verifier.unclear[i] as usize;
+        verifier.steps[at] = verifier.step(view, reports, at)?;
     }
     Ok(())
 }
 
-/// Whether the operands of the ops are right that no path leads to.
-pub(super) fn unreachable_ops_are_right(verifier: &Verifier, view: &CodeView<'_>) -> bool {
-    let scopes = verifier.shape.scope_of_op.iter().enumerate();
-    let mut unreachable = scopes.filter(|(_, scope)| **scope == NONE);
-    unreachable.all(|(at, _)| verifier.step(view, at).is_ok())
+/// What the numbers of ops stay below, by their meaning.
+pub(super) fn limits(sizes: Sizes) -> [usize; Meaning::COUNT] {
+    let mut limits = [MAX_TABLE; Meaning::COUNT];
+    limits[Meaning::Const as usize] = sizes.constants;
+    limits[Meaning::Name as usize] = sizes.names;
+    limits[Meaning::Block as usize] = sizes.blocks;
+    limits[Meaning::Target as usize] = sizes.ops + 1;
+    // Nothing is below.
+    limits[Meaning::Complex as usize] = 0;
+    limits
+}
+
+/// What an op calls.
+pub(super) enum Callee<'a> {
+    /// The sub in this row.
+    Sub(usize),
+    /// A row of the import table, if there is one.
+    Import(Option<&'a ImportRow>),
 }
 
 impl Verifier {
-    /// The step of an op; of a call of a sub once the subs' shapes are known.
-    ///
-    /// # Errors
-    /// The code for the first operand that is wrong, or for a call of what is not imported.
-    #[inline]
-    pub(super) fn step(&self, view: &CodeView<'_>, at: usize) -> Result<Step, Code> {
+    /// The step of an op that has several operands, a declared effect or an error.
+    fn step(
+        &mut self,
+        view: &CodeView<'_>,
+        reports: &mut Reports,
+        at: usize,
+    ) -> Result<Step, Full> {
         let op = &view.ops[at];
-        let row = &ROWS[usize::from(op.opcode())];
-        let number = number(op);
-        if number < self.limits[row.number as usize] {
-            return Ok(row.step_with(number));
-        }
-        self.uncommon_step(view, op)
-    }
-
-    /// The step of an op that has several operands, or a declared effect, or is wrong.
-    #[inline(never)]
-    fn uncommon_step(&self, view: &CodeView<'_>, op: &Op) -> Result<Step, Code> {
-        let ranges = Ranges {
-            ops: view.ops.len(),
-            constants: view.constants,
-            names: view.names,
-            blocks: view.blocks.len(),
-        };
-        let slots = check_operands(op, &ranges)?;
-        let step = ROWS[usize::from(op.opcode())].step;
-        let step = match step.class() {
-            Class::Computed => Step::compute(op),
-            Class::Declared => self.declared(view, op).ok_or(Code::BadImport)?,
-            _ => step,
-        };
-        Ok(step.with_slots(slots))
-    }
-
-    /// The step of an op whose effect the table of subs or imports declares, if it does.
-    fn declared(&self, view: &CodeView<'_>, op: &Op) -> Option<Step> {
-        let (kind, id, count) = match *op {
-            Op::Call(name, argc) => {
-                if let Some(row) = self.sub_of(name) {
-                    return Some(self.call(row, argc));
-                }
-                (ImportKind::Function, name, argc)
+        let sizes = Sizes::of(view);
+        let step = match check_operands(op, sizes) {
+            Ok(()) if STEPS[usize::from(op.opcode())].class() == Class::Declared => {
+                self.declared_step(view, at)
             }
+            Ok(()) => Ok(Step::compute(op)),
+            Err(code) => Err((code, out_of_range(code, op, sizes))),
+        };
+        match step {
+            Ok(step) => Ok(step),
+            Err((code, detail)) => {
+                reports.at(code, view.ops, at, detail)?;
+                Ok(Step::REFUSED)
+            }
+        }
+    }
+
+    /// The step of an op whose effect the table of subs or imports declares; that of a call of a sub
+    /// is known later.
+    fn declared_step(&mut self, view: &CodeView<'_>, at: usize) -> Result<Step, (Code, String)> {
+        let op = &view.ops[at];
+        match self.callee(view, op) {
+            Some((Callee::Sub(_), _)) => {
+                self.calls.push(at as u32);
+                Ok(Step::REFUSED)
+            }
+            Some((Callee::Import(Some(import)), argc)) => {
+                Ok(import_step(import, argc).unwrap_or(Step::REFUSED))
+            }
+            Some((Callee::Import(None), _)) | None => {
+                let detail = format!("{op:?} has no row in the import table");
+                Err((Code::BadImport, detail))
+            }
+        }
+    }
+
+    /// What an op calls, and with how many arguments.
+    pub(super) fn callee<'a>(&self, view: &CodeView<'a>, op: &Op) -> Option<(Callee<'a>, u8)> {
+        let (kind, id, argc) = match *op {
+            Op::Call(name, argc) => match self.sub_of(name) {
+                Some(row) => return Some((Callee::Sub(row), argc)),
+                None => (ImportKind::Function, name, argc),
+            },
             Op::CallBuiltin(id, argc) => (ImportKind::Builtin, id, argc),
             Op::Extended(id, arg) => (ImportKind::Extension, id, arg),
             Op::ExtendedWide(id, _) => (ImportKind::ExtensionWide, id, 0),
             _ => return None,
         };
-        let import = view.import(kind, id)?;
-        let step = match import.effect {
-            Effect::Arguments { pushes } => Step::effect(u16::from(count), pushes),
-            Effect::Fixed { pops, pushes } => Step::effect(u16::from(pops), pushes),
-            Effect::Unknown => Step::REFUSED,
-        };
-        if import.touches.contains(Touches::FRAMES) {
-            return Some(Step::REFUSED);
-        }
-        Some(step)
-    }
-
-    /// The step of a call of a sub of the chunk.
-    fn call(&self, row: usize, argc: u8) -> Step {
-        let sub = self.shape.subs[row];
-        if argc != sub.argc {
-            return Step::REFUSED;
-        }
-        Step::effect(u16::from(argc), u8::from(sub.returns == Arity::Value))
+        Some((Callee::Import(view.import(kind, id)), argc))
     }
 
     /// The sub of the chunk that a call of this name goes to.
-    pub(super) fn sub_of(&self, name: u16) -> Option<usize> {
+    fn sub_of(&self, name: u16) -> Option<usize> {
         let row = *self.sub_of_name.get(usize::from(name))?;
         (row != NONE).then_some(row as usize)
     }
 }
 
-/// The detail of an error of operands.
-#[cold]
-pub(super) fn detail(code: Code, view: &CodeView<'_>, at: usize) -> String {
-    let op = &view.ops[at];
+/// The step of a call of an import.
+///
+/// # Errors
+/// The code for the rule that keeps it from strict chunks.
+pub(super) fn import_step(import: &ImportRow, argc: u8) -> Result<Step, Code> {
+    let step = match import.effect {
+        Effect::Arguments { pushes } => Step::effect(u16::from(argc), pushes),
+        Effect::Fixed { pops, pushes } => Step::effect(u16::from(pops), pushes),
+        Effect::Unknown => return Err(Code::UnknownEffect),
+    };
+    if import.touches.contains(Touches::FRAMES) {
+        return Err(Code::TouchesFrames);
+    }
+    Ok(step)
+}
+
+fn out_of_range(code: Code, op: &Op, sizes: Sizes) -> String {
     let (what, size) = match code {
-        Code::BadConstant => ("constants", view.constants),
-        Code::BadName => ("names", view.names),
-        Code::BadBlock => ("blocks", view.blocks.len()),
-        Code::BadTarget => ("ops", view.ops.len()),
-        _ => return format!("{op:?} has no row in the import table"),
+        Code::BadConstant => ("constants", sizes.constants),
+        Code::BadName => ("names", sizes.names),
+        Code::BadBlock => ("blocks", sizes.blocks),
+        _ => ("ops", sizes.ops),
     };
     format!("{op:?} in a chunk with {size} {what}")
 }

@@ -1,17 +1,60 @@
 //! What verification finds out about a strict chunk.
 
+use super::step::Step;
 use crate::op::Needs;
 
-/// Stands for "no scope" and "no region" in tables of 32-bit indices.
+/// Stands for "none" in tables of 32-bit indices.
 pub(super) const NONE: u32 = u32::MAX;
+
+/// What must hold before an op on every path to it: the innermost scope, and the height.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct State(pub(super) u64);
+
+impl State {
+    /// That of an op that no path has reached.
+    pub(super) const NONE: State = State(u64::MAX);
+
+    /// Marks the state of an op that a jump has reached and no path gone through.
+    const PENDING: u64 = 1 << 63;
+
+    pub(super) fn new(scope: usize, height: u32) -> State {
+        State((scope as u64) << 32 | u64::from(height))
+    }
+
+    pub(super) fn pending(self) -> State {
+        State(self.0 | State::PENDING)
+    }
+
+    pub(super) fn is_pending(self) -> bool {
+        self.0 & State::PENDING != 0
+    }
+
+    /// The same, without the mark.
+    pub(super) fn settled(self) -> State {
+        State(self.0 & !State::PENDING)
+    }
+
+    /// The index of the scope.
+    pub(super) fn scope(self) -> usize {
+        (self.settled().0 >> 32) as usize
+    }
+
+    pub(super) fn height(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The state after an op that finds this one, which has the values that it takes.
+    #[inline]
+    pub(super) fn plus(self, step: Step) -> State {
+        State(self.0 - u64::from(step.pops()) + u64::from(step.pushes()))
+    }
+}
 
 /// The shape of a strict chunk: how high the stack is at each op, and what belongs to what.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shape {
-    /// The height before each op; of unreachable ops without meaning.
-    pub(super) heights: Vec<u16>,
-    /// The innermost scope at each op, `NONE` for unreachable ops.
-    pub(super) scope_of_op: Vec<u32>,
+    /// What holds before each op.
+    pub(super) states: Vec<State>,
     pub(super) scopes: Vec<Scope>,
     pub(super) regions: Vec<Region>,
     pub(super) subs: Vec<SubShape>,
@@ -124,14 +167,17 @@ impl Shape {
     /// The height before the op, counted from the base of its region's frame; `None` if no path
     /// leads there.
     pub fn height_at(&self, op: usize) -> Option<u32> {
-        self.scope_at(op)?;
-        Some(u32::from(self.heights[op]))
+        Some(self.state_at(op)?.height())
     }
 
     /// The index of the innermost scope open before the op; `None` if no path leads there.
     pub fn scope_at(&self, op: usize) -> Option<usize> {
-        let scope = *self.scope_of_op.get(op)?;
-        (scope != NONE).then_some(scope as usize)
+        Some(self.state_at(op)?.scope())
+    }
+
+    fn state_at(&self, op: usize) -> Option<State> {
+        let state = *self.states.get(op)?;
+        (state != State::NONE).then_some(state)
     }
 
     /// The index of the region that the op belongs to; `None` if no path leads there.

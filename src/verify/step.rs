@@ -1,9 +1,12 @@
-//! An op as the flow sees it: eight bytes with its effect, where to go on, slots and needs.
+//! An op as the flow sees it: a word that tells its effect, how control goes on, slots and needs.
+//!
+//! All of it derives from the opcode table. The words of most ops come from [`STEPS`], and what their
+//! operand adds from [`number`], without a branch for each op.
 
-use super::shape::need_bit;
+use super::{Sizes, shape::need_bit};
 use crate::{
     code::Code,
-    op::{Flow, Needs, Op, OperandKind, StackEffect, for_each_op},
+    op::{Flow, Needs, Op, Operand, OperandKind, StackEffect, for_each_op},
 };
 
 /// How the flow treats an op.
@@ -22,17 +25,18 @@ pub(super) enum Class {
     Scope,
     /// Runs a block and goes on to the next op.
     Block,
-    /// Calls what no strict chunk calls, or a sub with a wrong number of arguments.
+    /// A branch that names slots: its target is to be had from the op.
+    SlotBranch,
+    /// A call that no strict chunk has.
     Refused,
-    /// In the table only: effect or needs depend on the operands.
+    /// Only in [`STEPS`]: it has several operands, or its effect is an expression.
     Computed,
-    /// In the table only: the table of subs or imports decides.
+    /// Only in [`STEPS`]: the table of subs or imports declares its effect.
     Declared,
 }
 
 /// The classes by their numbers.
 const CLASSES: [Class; 16] = {
-    let mut classes = [Class::Refused; 16];
     let all = [
         Class::Plain,
         Class::Jump,
@@ -40,9 +44,12 @@ const CLASSES: [Class; 16] = {
         Class::Return,
         Class::Scope,
         Class::Block,
+        Class::SlotBranch,
+        Class::Refused,
         Class::Computed,
         Class::Declared,
     ];
+    let mut classes = [Class::Refused; 16];
     let mut i = 0;
     while i < all.len() {
         classes[all[i] as usize] = all[i];
@@ -51,47 +58,135 @@ const CLASSES: [Class; 16] = {
     classes
 };
 
+/// What an op's only operand is to the flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Meaning {
+    /// Nothing.
+    None,
+    /// An index of the constant pool.
+    Const,
+    /// An index of the name table.
+    Name,
+    /// An index of the block table.
+    Block,
+    /// A slot.
+    Slot,
+    /// How many values the op takes.
+    Count,
+    /// An op to go to.
+    Target,
+    /// It takes more to tell.
+    Complex,
+}
+
+impl Meaning {
+    /// How many there are.
+    pub(super) const COUNT: usize = Meaning::Complex as usize + 1;
+
+    const fn of(kind: OperandKind) -> Meaning {
+        match kind {
+            OperandKind::Const => Meaning::Const,
+            OperandKind::Name => Meaning::Name,
+            OperandKind::Block => Meaning::Block,
+            OperandKind::Slot => Meaning::Slot,
+            OperandKind::Target => Meaning::Target,
+            OperandKind::Count | OperandKind::Count8 | OperandKind::Argc => Meaning::Count,
+            OperandKind::Int
+            | OperandKind::Float
+            | OperandKind::Code
+            | OperandKind::Id
+            | OperandKind::Imm
+            | OperandKind::Payload => Meaning::None,
+        }
+    }
+}
+
 /// What the flow needs to know about an op, packed: values taken in the low 16 bits, values left in 8,
-/// the class in 4, capabilities in 4, and above them the greatest slot that it names plus 1, or 0.
-#[derive(Debug, Clone, Copy)]
+/// the class in 4, the meaning in 3, capabilities in 4, and above them the target of a jump or branch, or
+/// the number of slots up to the greatest that the op names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Step(u64);
 
 const PUSHES_AT: u32 = 16;
 const CLASS_AT: u32 = 24;
-const NEEDS_AT: u32 = 28;
-const SLOTS_AT: u32 = 32;
-const CLASS_MASK: u64 = 15 << CLASS_AT;
+const MEANING_AT: u32 = 28;
+const NEEDS_AT: u32 = 31;
+const TOP_AT: u32 = 35;
+
+/// What a step has of its operand, by the operand's meaning: a count is among the values taken, a slot
+/// or a target is on top.
+const FACTORS: [u64; Meaning::COUNT] = {
+    let mut factors = [0; Meaning::COUNT];
+    factors[Meaning::Slot as usize] = 1 << TOP_AT;
+    factors[Meaning::Target as usize] = 1 << TOP_AT;
+    factors[Meaning::Count as usize] = 1;
+    factors
+};
 
 impl Step {
-    const fn new(class: Class, pops: u16, pushes: u8, needs: u8) -> Step {
-        let effect = pops as u64 | (pushes as u64) << PUSHES_AT;
-        Step(effect | (class as u64) << CLASS_AT | (needs as u64) << NEEDS_AT)
-    }
+    /// A step that needs nothing.
+    pub(super) const NONE: Step = Step::new(Class::Plain, 0, 0, Needs::None);
 
     /// The step of a call that no strict chunk has.
-    pub(super) const REFUSED: Step = Step::new(Class::Refused, 0, 0, 0);
+    pub(super) const REFUSED: Step = Step::new(Class::Refused, 0, 0, Needs::None);
+
+    const fn new(class: Class, pops: u16, pushes: u8, needs: Needs) -> Step {
+        let effect = pops as u64 | (pushes as u64) << PUSHES_AT;
+        let needs = (need_bit(needs) as u64) << NEEDS_AT;
+        Step(effect | (class as u64) << CLASS_AT | needs)
+    }
+
+    const fn with_meaning(self, meaning: Meaning) -> Step {
+        Step(self.0 | (meaning as u64) << MEANING_AT)
+    }
 
     /// A plain step that needs nothing of the host.
     pub(super) fn effect(pops: u16, pushes: u8) -> Step {
-        Step::new(Class::Plain, pops, pushes, 0)
+        Step::new(Class::Plain, pops, pushes, Needs::None)
     }
 
-    /// A step that names slots below this number; it named none before.
+    /// A step of [`STEPS`] with what the op's [`number`] adds.
     #[inline]
-    pub(super) fn with_slots(self, slots: u32) -> Step {
-        Step(self.0 | u64::from(slots) << SLOTS_AT)
+    pub(super) fn with_number(self, number: usize) -> Step {
+        let factor = FACTORS[self.meaning()];
+        Step(self.0.wrapping_add((number as u64).wrapping_mul(factor)))
     }
 
-    /// Whether it is of this class.
-    #[inline]
-    pub(super) const fn is(self, class: Class) -> bool {
-        self.0 & CLASS_MASK == (class as u64) << CLASS_AT
+    /// The step of an op with several operands, or with an effect that is an expression.
+    pub(super) fn compute(op: &Op) -> Step {
+        let class = match op.flow() {
+            Flow::Branch => Class::SlotBranch,
+            flow => class_of(flow, Meaning::None),
+        };
+        let (pops, pushes) = match op.effect() {
+            // Operands count at most 65,535 values, and no op of a fixed effect leaves over 255.
+            StackEffect::Fixed { pops, pushes } => (pops as u16, pushes as u8),
+            StackEffect::Declared => (0, 0),
+        };
+        let slots = match class {
+            Class::SlotBranch => 0,
+            _ => u64::from(slots(op)),
+        };
+        Step(Step::new(class, pops, pushes, op.needs()).0 | slots << TOP_AT)
     }
 
-    /// How the flow treats it.
+    /// How the flow treats the op.
     #[inline]
     pub(super) fn class(self) -> Class {
-        CLASSES[((self.0 & CLASS_MASK) >> CLASS_AT) as usize]
+        CLASSES[(self.0 >> CLASS_AT & 15) as usize]
+    }
+
+    /// Whether it only has an effect.
+    #[inline]
+    pub(super) fn is_plain(self) -> bool {
+        self.0 & 15 << CLASS_AT == 0
+    }
+
+    /// The number of the meaning that its operand has.
+    #[inline]
+    pub(super) fn meaning(self) -> usize {
+        (self.0 >> MEANING_AT & 7) as usize
     }
 
     /// How many values it takes.
@@ -106,10 +201,17 @@ impl Step {
         self.0 as u32 >> PUSHES_AT & 0xff
     }
 
-    /// The greatest slot that it names plus 1, or 0.
+    /// The op that a `Jump` or `Branch` goes to. Of others but a `SlotBranch`: the greatest slot that
+    /// the op names plus 1, or 0.
     #[inline]
-    pub(super) fn slots(self) -> u32 {
-        (self.0 >> SLOTS_AT) as u32
+    pub(super) fn top(self) -> u32 {
+        (self.0 >> TOP_AT) as u32
+    }
+
+    /// A step that needs what either needs; all else of it is without meaning.
+    #[inline]
+    pub(super) fn with(self, other: Step) -> Step {
+        Step(self.0 | other.0)
     }
 
     /// The capabilities as the bits of a `NeedSet`.
@@ -117,95 +219,17 @@ impl Step {
     pub(super) fn needs(self) -> u8 {
         (self.0 >> NEEDS_AT) as u8 & 15
     }
-
-    /// The step of an op whose effect or needs depend on its operands.
-    pub(super) fn compute(op: &Op) -> Step {
-        let needs = need_bit(op.needs());
-        match op.effect() {
-            // Operands count at most 65,535 values, and no op of a fixed effect leaves over 255.
-            StackEffect::Fixed { pops, pushes } => {
-                Step::new(Class::Plain, pops as u16, pushes as u8, needs)
-            }
-            StackEffect::Declared => Step::new(Class::Declared, 0, 0, needs),
-        }
-    }
 }
 
-/// What the number is that an op has for an operand, and with that the limit that it stays below.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Number {
-    /// Nothing to look at.
-    None,
-    /// An index of the constant pool.
-    Const,
-    /// An index of the name table.
-    Name,
-    /// An index of the block table.
-    Block,
-    /// A slot.
-    Slot,
-    /// How many values the op takes.
-    Count,
-    /// An op to go to.
-    Target,
-    /// There are several, or something declares the effect.
-    Several,
-}
-
-impl Number {
-    /// How many kinds there are.
-    pub(super) const COUNT: usize = Number::Several as usize + 1;
-
-    /// The number of an op with these operands and this effect.
-    const fn of_row(operands: &[OperandKind], effect: Effect) -> Number {
-        if matches!(effect, Effect::Declared | Effect::Computed) {
-            return Number::Several;
-        }
-        let mut number = Number::None;
-        let mut i = 0;
-        while i < operands.len() {
-            let found = match operands[i] {
-                OperandKind::Const => Number::Const,
-                OperandKind::Name => Number::Name,
-                OperandKind::Block => Number::Block,
-                OperandKind::Slot => Number::Slot,
-                OperandKind::Target => Number::Target,
-                OperandKind::Count | OperandKind::Count8 | OperandKind::Argc
-                    if matches!(effect, Effect::Counted(_)) =>
-                {
-                    Number::Count
-                }
-                OperandKind::Count | OperandKind::Count8 | OperandKind::Argc => Number::None,
-                OperandKind::Int
-                | OperandKind::Float
-                | OperandKind::Code
-                | OperandKind::Id
-                | OperandKind::Imm
-                | OperandKind::Payload => Number::None,
-            };
-            number = if operands.len() == 1 {
-                found
-            } else {
-                Number::Several
-            };
-            i += 1;
-        }
-        number
-    }
-
-    /// What a step has of the number: a count is among the values taken, a slot among the slots.
-    const fn factor(self) -> u64 {
-        match self {
-            Number::Slot => 1 << SLOTS_AT,
-            Number::Count => 1,
-            Number::None
-            | Number::Const
-            | Number::Name
-            | Number::Block
-            | Number::Target
-            | Number::Several => 0,
-        }
+/// How the flow treats ops of a row whose effect is known.
+const fn class_of(flow: Flow, meaning: Meaning) -> Class {
+    match flow {
+        Flow::Next if matches!(meaning, Meaning::Block) => Class::Block,
+        Flow::Next => Class::Plain,
+        Flow::Jump => Class::Jump,
+        Flow::Branch => Class::Branch,
+        Flow::Return => Class::Return,
+        Flow::Scope => Class::Scope,
     }
 }
 
@@ -214,7 +238,7 @@ impl Number {
 enum Effect {
     /// Values taken and left.
     Fixed(u16, u8),
-    /// It takes as many as its operand counts and leaves so many.
+    /// It takes as many values as its operand counts and leaves so many.
     Counted(u8),
     /// An expression.
     Computed,
@@ -222,78 +246,40 @@ enum Effect {
     Declared,
 }
 
-/// An opcode's step, with an operand of 0, and what the operand adds to it.
-#[derive(Clone, Copy)]
-pub(super) struct Row {
-    pub(super) step: Step,
-    factor: u64,
-    pub(super) number: Number,
-}
-
-impl Row {
-    const UNUSED: Row = Row {
-        step: Step::REFUSED,
-        factor: 0,
-        number: Number::Several,
+/// The step that a row of the opcode table gives; `needs` unless they depend on the operands.
+const fn step_of_row(
+    flow: Flow,
+    operands: &[OperandKind],
+    effect: Effect,
+    needs: Option<Needs>,
+) -> Step {
+    let computed = Step::new(Class::Computed, 0, 0, Needs::None).with_meaning(Meaning::Complex);
+    let Some(needs) = needs else {
+        return computed;
     };
-
-    const fn new(
-        flow: Flow,
-        operands: &[OperandKind],
-        effect: Effect,
-        needs: Option<Needs>,
-    ) -> Row {
-        let number = Number::of_row(operands, effect);
-        let needs = match needs {
-            Some(needs) => need_bit(needs),
-            None => 0,
-        };
-        let class = match flow {
-            Flow::Next if matches!(number, Number::Block) => Class::Block,
-            Flow::Next => Class::Plain,
-            Flow::Jump => Class::Jump,
-            Flow::Branch => Class::Branch,
-            Flow::Return => Class::Return,
-            Flow::Scope => Class::Scope,
-        };
-        let step = match effect {
-            Effect::Fixed(pops, pushes) => Step::new(class, pops, pushes, needs),
-            Effect::Counted(pushes) => Step::new(class, 0, pushes, needs),
-            Effect::Computed => Step::new(Class::Computed, 0, 0, 0),
-            Effect::Declared => Step::new(Class::Declared, 0, 0, needs),
-        };
-        Row {
+    let meaning = match operands {
+        [] => Meaning::None,
+        [kind] => Meaning::of(*kind),
+        _ => Meaning::Complex,
+    };
+    let class = class_of(flow, meaning);
+    match (effect, meaning) {
+        (Effect::Declared, _) => {
+            Step::new(Class::Declared, 0, 0, needs).with_meaning(Meaning::Complex)
+        }
+        (Effect::Computed, _) | (_, Meaning::Complex) => computed,
+        (Effect::Counted(pushes), _) => Step::new(class, 0, pushes, needs).with_meaning(meaning),
+        // What it counts isn't values taken.
+        (Effect::Fixed(pops, pushes), Meaning::Count) => Step::new(class, pops, pushes, needs),
+        (Effect::Fixed(pops, pushes), Meaning::Slot) => {
             // A slot of 0 is one slot.
-            step: Step(
-                step.0
-                    + if matches!(number, Number::Slot) {
-                        1 << SLOTS_AT
-                    } else {
-                        0
-                    },
-            ),
-            factor: number.factor(),
-            number,
+            let step = Step::new(class, pops, pushes, needs).with_meaning(meaning);
+            Step(step.0 + (1 << TOP_AT))
+        }
+        (Effect::Fixed(pops, pushes), _) => {
+            Step::new(class, pops, pushes, needs).with_meaning(meaning)
         }
     }
-
-    /// The step of an op with this number for an operand.
-    #[inline]
-    pub(super) fn step_with(&self, number: usize) -> Step {
-        Step(
-            self.step
-                .0
-                .wrapping_add((number as u64).wrapping_mul(self.factor)),
-        )
-    }
-}
-
-/// How many entries the things have that operands index.
-pub(super) struct Ranges {
-    pub(super) ops: usize,
-    pub(super) constants: usize,
-    pub(super) names: usize,
-    pub(super) blocks: usize,
 }
 
 macro_rules! row_effect {
@@ -337,31 +323,16 @@ macro_rules! pattern {
     ($name:ident ($($operand:ident),+)) => { Op::$name($($operand),+) };
 }
 
+/// The operand as a number if it is the only one and has a meaning, else 0.
 macro_rules! number {
-    (Const $operand:ident) => {
-        usize::from($operand)
-    };
-    (Name $operand:ident) => {
-        usize::from($operand)
-    };
-    (Block $operand:ident) => {
-        usize::from($operand)
-    };
-    (Slot $operand:ident) => {
-        usize::from($operand)
-    };
-    (Count $operand:ident) => {
-        usize::from($operand)
-    };
-    (Count8 $operand:ident) => {
-        usize::from($operand)
-    };
-    (Argc $operand:ident) => {
-        usize::from($operand)
-    };
-    (Target $operand:ident) => {
-        $operand
-    };
+    (Const $operand:ident) => { usize::from($operand) };
+    (Name $operand:ident) => { usize::from($operand) };
+    (Block $operand:ident) => { usize::from($operand) };
+    (Slot $operand:ident) => { usize::from($operand) };
+    (Count $operand:ident) => { usize::from($operand) };
+    (Count8 $operand:ident) => { usize::from($operand) };
+    (Argc $operand:ident) => { usize::from($operand) };
+    (Target $operand:ident) => { $operand };
     ($($kind:ident $operand:ident)*) => {{
         $(let _ = $operand;)*
         0
@@ -371,19 +342,20 @@ macro_rules! number {
 macro_rules! define_steps {
     ($($byte:literal $name:ident $mnemonic:literal $(($($operand:ident: $kind:ident $ty:ty),+))?
         [$($effect:tt)+] $flow:ident $family:ident $needs:ident $picture:literal $meaning:literal;)*) => {
-        /// The row of each opcode.
-        pub(super) static ROWS: [Row; 256] = {
-            let mut rows = [Row::UNUSED; 256];
-            $(rows[$byte] = Row::new(
+        /// The step of each opcode, for an operand of 0.
+        pub(super) static STEPS: [Step; 256] = {
+            let mut steps = [Step::REFUSED.with_meaning(Meaning::Complex); 256];
+            $(steps[$byte] = step_of_row(
                 Flow::$flow,
                 &[$($(OperandKind::$kind),+)?],
                 row_effect!([$($effect)+]),
                 row_needs!($needs),
             );)*
-            rows
+            steps
         };
 
-        /// The number that the op has for its only operand; 0 if it has none, or several operands.
+        /// The number that the op has for its only operand; 0 if that has no meaning, or there is
+        /// none, or there are several.
         #[inline(always)]
         pub(super) fn number(op: &Op) -> usize {
             match *op {
@@ -391,104 +363,79 @@ macro_rules! define_steps {
             }
         }
 
-        /// Looks at the operands that index something: gives the greatest slot plus 1, or 0.
+        /// Checks the operands that index something.
         ///
         /// # Errors
         /// The code for the first operand out of its range.
-        #[inline]
-        pub(super) fn check_operands(op: &Op, ranges: &Ranges) -> Result<u32, Code> {
-            #[allow(unused_mut, reason = "not every op names slots")]
-            let mut slots = 0;
+        pub(super) fn check_operands(op: &Op, sizes: Sizes) -> Result<(), Code> {
             match *op {
                 $(pattern!($name $(($($operand),+))?) => {
-                    $($(operand::$kind($operand, ranges, &mut slots)?;)+)?
+                    $($(check::$kind($operand, sizes)?;)+)?
                 })*
             }
-            Ok(slots)
-        }
-
-        /// The op that a jump or branch goes to; the greatest number for other ops.
-        #[inline]
-        pub(super) fn target(op: &Op) -> usize {
-            #[allow(unused_mut, reason = "not every op has a target")]
-            let mut target = usize::MAX;
-            match *op {
-                $(pattern!($name $(($($operand),+))?) => {
-                    $($(find_target::$kind($operand, &mut target);)+)?
-                })*
-            }
-            target
+            Ok(())
         }
     };
 }
 
 for_each_op!(define_steps);
 
+/// The op that a jump or branch goes to; the greatest number for other ops.
+pub(super) fn target(op: &Op) -> usize {
+    let operands = op.operands();
+    let mut targets = operands.iter().filter_map(|operand| match operand {
+        Operand::Target(target) => Some(*target),
+        _ => None,
+    });
+    targets.next().unwrap_or(usize::MAX)
+}
+
+/// The greatest slot that an op names plus 1, or 0.
+pub(super) fn slots(op: &Op) -> u32 {
+    let operands = op.operands();
+    let slots = operands.iter().filter_map(|operand| match operand {
+        Operand::Slot(slot) => Some(u32::from(*slot) + 1),
+        _ => None,
+    });
+    slots.max().unwrap_or(0)
+}
+
 /// The check of an operand, a function for each kind, named as the kind is.
 #[allow(non_snake_case)]
-mod operand {
-    use super::{Code, Ranges};
+mod check {
+    use super::{Code, Sizes};
 
     macro_rules! index {
-        ($($kind:ident $ty:ty, $table:ident, $code:ident;)*) => {$(
-            #[inline(always)]
-            pub(super) fn $kind(index: $ty, ranges: &Ranges, _slots: &mut u32) -> Result<(), Code> {
-                if usize::from(index) < ranges.$table { Ok(()) } else { Err(Code::$code) }
+        ($($kind:ident $table:ident $code:ident;)*) => {$(
+            pub(super) fn $kind(index: u16, sizes: Sizes) -> Result<(), Code> {
+                if usize::from(index) < sizes.$table { Ok(()) } else { Err(Code::$code) }
             }
         )*};
     }
 
     macro_rules! free {
         ($($kind:ident $ty:ty),*) => {$(
-            #[inline(always)]
-            pub(super) fn $kind(_: $ty, _: &Ranges, _: &mut u32) -> Result<(), Code> {
+            pub(super) fn $kind(_: $ty, _: Sizes) -> Result<(), Code> {
                 Ok(())
             }
         )*};
     }
 
     index! {
-        Const u16, constants, BadConstant;
-        Name u16, names, BadName;
-        Block u16, blocks, BadBlock;
+        Const constants BadConstant;
+        Name names BadName;
+        Block blocks BadBlock;
     }
     free! {
-        Int i64, Float f64, Count u16, Count8 u8, Argc u8, Code u8, Id u16, Imm i32, Payload usize
+        Int i64, Float f64, Slot u16, Count u16, Count8 u8, Argc u8, Code u8, Id u16, Imm i32,
+        Payload usize
     }
 
-    #[inline(always)]
-    pub(super) fn Target(target: usize, ranges: &Ranges, _slots: &mut u32) -> Result<(), Code> {
-        if target <= ranges.ops {
+    pub(super) fn Target(target: usize, sizes: Sizes) -> Result<(), Code> {
+        if target <= sizes.ops {
             Ok(())
         } else {
             Err(Code::BadTarget)
         }
-    }
-
-    #[inline(always)]
-    pub(super) fn Slot(slot: u16, _: &Ranges, slots: &mut u32) -> Result<(), Code> {
-        *slots = (*slots).max(u32::from(slot) + 1);
-        Ok(())
-    }
-}
-
-/// The search for a target, a function for each kind, named as the kind is.
-#[allow(non_snake_case)]
-mod find_target {
-    macro_rules! other {
-        ($($kind:ident $ty:ty),*) => {$(
-            #[inline(always)]
-            pub(super) fn $kind(_: $ty, _: &mut usize) {}
-        )*};
-    }
-
-    other! {
-        Int i64, Float f64, Const u16, Name u16, Slot u16, Block u16, Count u16, Count8 u8, Argc u8,
-        Code u8, Id u16, Imm i32, Payload usize
-    }
-
-    #[inline(always)]
-    pub(super) fn Target(target: usize, found: &mut usize) {
-        *found = target;
     }
 }

@@ -4,7 +4,6 @@ use super::{
     CodeView, MAX_OPS, MAX_TABLE, Verifier,
     error::{Full, Reports},
     shape::{Arity, NONE, SubShape},
-    step::Number,
 };
 use crate::{
     chunk::{Effect, ImportKind},
@@ -22,23 +21,12 @@ pub(super) fn check(
     check_blocks(view, reports)?;
     check_imports(view, reports)?;
     if reports.errors.is_empty() {
-        verifier.set_limits(view);
         verifier.index_subs(view);
     }
     Ok(())
 }
 
 impl Verifier {
-    fn set_limits(&mut self, view: &CodeView<'_>) {
-        self.limits = [usize::MAX; Number::COUNT];
-        self.limits[Number::Const as usize] = view.constants;
-        self.limits[Number::Name as usize] = view.names;
-        self.limits[Number::Block as usize] = view.blocks.len();
-        self.limits[Number::Target as usize] = view.ops.len() + 1;
-        // Nothing is below, so that such an op is looked at more closely.
-        self.limits[Number::Several as usize] = 0;
-    }
-
     fn index_subs(&mut self, view: &CodeView<'_>) {
         let subs = &mut self.shape.subs;
         subs.clear();
