@@ -79,7 +79,7 @@ codes! {
     216 WrongMaxStack "the declared stack maximum is not the computed one" "the frontend that wrote the chunk has an error";
     217 UnknownEffect "an op's effect on the stack is unknown" "declare the import's effect";
     218 TouchesFrames "a handler may change frames or the instruction pointer" "such a chunk runs loose";
-    219 BlockResult "a block leaves the wrong number of values" "map, grep and sort blocks leave one; a foreach block none";
+    219 BlockResult "a block leaves the wrong number of values" "map, grep and sort blocks leave one value";
     220 StackTooHigh "the stack height exceeds its limit" "split the expression";
 
     // E03xx: the text form.

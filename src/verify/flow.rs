@@ -13,7 +13,7 @@ use std::ops::Range;
 
 /// What an op expects of the block that it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct BlockRule {
+pub(super) struct BlockRule {
     /// How many values it puts on the block's stack.
     entry_height: u32,
     /// Whether the block must leave exactly one value; else what it leaves is dropped.
@@ -29,7 +29,7 @@ pub(super) struct BlockUse {
 }
 
 /// The block that an op runs, and what it expects of it.
-fn block_use(op: &Op) -> Option<(u16, BlockRule)> {
+pub(super) fn block_use(op: &Op) -> Option<(u16, BlockRule)> {
     let (block, entry_height, leaves_one) = match *op {
         Op::MapBlock(block) | Op::GrepBlock(block) => (block, 1, true),
         Op::SortBlock(block) => (block, 2, true),
@@ -72,6 +72,7 @@ pub(super) fn check(
         leaves_one: false,
         height: 0,
     };
+    // Main program and subs have the range of all ops.
     walk.walk(RegionKind::Main, 0, 0, 0)?;
     for (row, sub) in view.subs.iter().enumerate() {
         let height = u32::from(walk.verifier.shape.subs[row].argc);
@@ -351,7 +352,7 @@ impl Walk<'_, '_> {
             Class::Scope if matches!(op, Op::PushFrame) => self.open_scope(at, path),
             Class::Scope => self.close_scope(at, path),
             Class::Block => self.use_block(at),
-            // The path itself does the first three, and no others get here.
+            // `look_at` does what there is to do for these.
             Class::Plain
             | Class::Jump
             | Class::Branch
@@ -426,10 +427,8 @@ impl Walk<'_, '_> {
         };
         if self.verifier.uses.is_empty() {
             self.verifier.uses.resize(self.view.blocks.len(), None);
-            self.verifier
-                .shape
-                .region_of_block
-                .resize(self.view.blocks.len(), NONE);
+            let regions = &mut self.verifier.shape.region_of_block;
+            regions.resize(self.view.blocks.len(), NONE);
         }
         let Some(first) = self.verifier.uses[usize::from(block)] else {
             self.verifier.uses[usize::from(block)] = Some(BlockUse { rule, op: at });

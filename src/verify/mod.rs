@@ -95,7 +95,7 @@ impl<'a> CodeView<'a> {
 pub fn verify(view: &CodeView<'_>) -> Result<Shape, VerifyError> {
     let mut verifier = Verifier::new();
     verifier.verify(view)?;
-    Ok(verifier.shape)
+    Ok(verifier.into_shape())
 }
 
 /// As [`verify`], for people: looks for more errors behind the first.
@@ -269,6 +269,11 @@ impl Verifier {
             None => Ok(&self.shape),
             Some(error) => Err(error),
         }
+    }
+
+    /// The shape that was found last.
+    pub fn into_shape(self) -> Shape {
+        self.shape
     }
 
     fn take_all(&mut self, view: &CodeView<'_>) {

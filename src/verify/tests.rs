@@ -1,1 +1,0 @@
-//! Each rule with code that keeps it and code that breaks it.
