@@ -7,7 +7,7 @@ use super::{imports, limits};
 use crate::chunk::{Chunk, Signature};
 use crate::code::Code;
 use crate::op::{self, DecodeError, Op, leb};
-use crate::verify::{self, CodeView, ImportRow, Sub};
+use crate::verify::{self, CodeView, ImportRow, Sizes, Sub, Verifier};
 use std::collections::{HashMap, HashSet};
 
 /// A chunk's body in bytes.
@@ -130,11 +130,12 @@ pub(crate) struct Body {
 
 impl Body {
     /// Reads the body that `cursor` is at, in place of what was there before. `record` is what the
-    /// cursor's positions count in.
+    /// cursor's positions count in. The verifier takes the ops on the way.
     pub(crate) fn decode(
         &mut self,
         mut cursor: Cursor<'_>,
         record: &[u8],
+        verifier: &mut Verifier,
     ) -> Result<(), LoadError> {
         self.clear();
         let height = cursor.limited("stack height", limits::STACK_HEIGHT as usize + 1)?;
@@ -156,7 +157,14 @@ impl Body {
             let error = LoadError::structure(found, code_length);
             return Err(error.at(cursor.position() as u64));
         }
-        self.decode_ops(&record[cursor.position()..][..code_length], op_count)
+        verifier.start(Sizes {
+            ops: op_count,
+            constants: self.constants.len(),
+            names: self.names.len(),
+            blocks: self.blocks.len(),
+        });
+        let code = &record[cursor.position()..][..code_length];
+        self.decode_ops(code, op_count, verifier)
             .map_err(|error| error.relative_to(cursor.position() as u64))
     }
 
@@ -206,8 +214,14 @@ impl Body {
         Ok(())
     }
 
-    fn decode_ops(&mut self, code: &[u8], op_count: usize) -> Result<(), LoadError> {
-        let length = Op::decode_all(code, op_count, &mut self.ops).map_err(bad_op)?;
+    fn decode_ops(
+        &mut self,
+        code: &[u8],
+        op_count: usize,
+        verifier: &mut Verifier,
+    ) -> Result<(), LoadError> {
+        let length = Op::decode_all(code, op_count, &mut self.ops, |op| verifier.take(op));
+        let length = length.map_err(bad_op)?;
         if length != code.len() {
             let found = format!("{} bytes behind the last op", code.len() - length);
             return Err(LoadError::structure(found, "none").at(length as u64));

@@ -318,7 +318,7 @@ impl Check<'_> {
     }
 
     fn chunk(&mut self, entry: &IndexEntry, parts: &Parts, record: &[u8]) -> Result<(), LoadError> {
-        parts.decode_body(record, &mut self.body)?;
+        parts.decode_body(record, &mut self.body, &mut self.verifier)?;
         let body = &self.body;
         self.report.chunks += 1;
         self.report.ops += body.ops.len() as u64;
@@ -333,7 +333,7 @@ impl Check<'_> {
                 .with_found(format_args!("constant {index} written in full"))
                 .with_expected("a reference to the constant before that is the same string"));
         }
-        let verified = self.verifier.verify(&body.view());
+        let verified = self.verifier.finish(&body.view());
         match body.height {
             Some(height) => {
                 check_strict(verified, height, body, parts, record)?;

@@ -19,6 +19,7 @@ impl DuplicateFinder {
     /// The index of a string that stands in the pool already.
     pub(crate) fn find(&mut self, constants: &[Constant], record: &[u8]) -> Option<usize> {
         let size = (constants.len() * 2).next_power_of_two();
+        let mask = size - 1;
         self.table.clear();
         self.table.resize(size, 0);
         let mut steps = FAIR_STEPS * constants.len();
@@ -27,13 +28,13 @@ impl DuplicateFinder {
                 continue;
             };
             let bytes = span.of(record);
-            let mut slot = hash(bytes) % size;
+            let mut slot = hash(bytes) & mask;
             while self.table[slot] != 0 {
                 let other = &constants[self.table[slot] as usize - 1];
                 if string_of(other, record) == Some(bytes) {
                     return Some(index);
                 }
-                slot = (slot + 1) % size;
+                slot = (slot + 1) & mask;
                 steps -= 1;
                 if steps == 0 {
                     return find_by_sorting(constants, record);

@@ -9,7 +9,7 @@ use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::op::Op;
 use crate::value::Value;
-use crate::verify::{self, ImportRow, Shape, Sub, VerifyError};
+use crate::verify::{ImportRow, Shape, Sub, Verifier, VerifyError};
 use std::sync::OnceLock;
 
 /// A chunk from a module. It holds a private copy of its record, so nothing that happens to the file
@@ -27,14 +27,16 @@ impl LoadedChunk {
     /// Decodes a record and verifies its chunk.
     pub(crate) fn of(record: Record) -> Result<LoadedChunk, LoadError> {
         let mut body = Body::default();
-        let outcome = record.parts().decode_body(record.bytes(), &mut body);
+        let mut verifier = Verifier::new();
+        let (parts, bytes) = (record.parts(), record.bytes());
+        let outcome = parts.decode_body(bytes, &mut body, &mut verifier);
         outcome.map_err(|error| record.locate(error))?;
         let shape = match body.height {
             Some(height) => {
-                let verified = verify::verify(&body.view());
-                let (parts, bytes) = (record.parts(), record.bytes());
-                let shape = check_strict(verified, height, &body, parts, bytes);
-                Some(shape.map_err(|error| record.locate(error))?)
+                let verified = verifier.finish(&body.view());
+                check_strict(verified, height, &body, parts, bytes)
+                    .map_err(|error| record.locate(error))?;
+                Some(verifier.into_shape())
             }
             None => None,
         };
@@ -206,23 +208,23 @@ impl LoadedChunk {
 
 /// Judges what the verifier found out about a chunk that says it is strict, with this greatest height.
 /// Places are relative to the record.
-pub(crate) fn check_strict<S: std::borrow::Borrow<Shape>>(
-    verified: Result<S, VerifyError>,
+pub(crate) fn check_strict(
+    verified: Result<&Shape, VerifyError>,
     height: u32,
     body: &Body,
     parts: &Parts,
     record: &[u8],
-) -> Result<S, LoadError> {
+) -> Result<(), LoadError> {
     let shape = verified.map_err(|error| {
         let op = error.op();
         let line = op.and_then(|op| parts.line_of(record, body.ops.len(), op));
         LoadError::verify(error, line)
     })?;
-    let computed = shape.borrow().height();
+    let computed = shape.height();
     if computed != height {
         return Err(LoadError::new(Code::WrongMaxStack)
             .with_found(height)
             .with_expected(computed));
     }
-    Ok(shape)
+    Ok(())
 }

@@ -12,6 +12,7 @@ use super::source::Piece;
 use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::op;
+use crate::verify::Verifier;
 use std::sync::Arc;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -226,11 +227,12 @@ impl Parts {
         self.body.range()
     }
 
-    /// Reads the body into `into` and checks the lines and the level.
+    /// Reads the body into `into` and checks the lines and the level. The verifier takes the ops.
     pub(crate) fn decode_body(
         &self,
         record: &[u8],
         into: &mut body::Body,
+        verifier: &mut Verifier,
     ) -> Result<(), LoadError> {
         if self.opset_level > op::OPSET_LEVEL {
             return Err(LoadError::new(Code::NewerOpset)
@@ -238,7 +240,7 @@ impl Parts {
                 .with_expected(format_args!("at most {}", op::OPSET_LEVEL))
                 .at(4));
         }
-        into.decode(self.body.cursor(record), record)?;
+        into.decode(self.body.cursor(record), record, verifier)?;
         if into.opset_level != self.opset_level {
             let found = format_args!("opset level {}", self.opset_level).to_string();
             return Err(LoadError::structure(found, into.opset_level).at(4));

@@ -33,12 +33,12 @@ macro_rules! define_codec {
             /// When the bytes there are none; `*at` is then somewhere inside.
             pub fn decode(code: &[u8], at: &mut usize) -> Result<Op, DecodeError> {
                 let mut op = Op::Nop;
-                op.read(code, at)?;
+                op.read(code, at, &mut |_| ())?;
                 Ok(op)
             }
 
-            /// Reads `count` instructions from the start of `code` to the end of `ops`, and gives how
-            /// many bytes they take.
+            /// Reads `count` instructions from the start of `code` to the end of `ops`, shows each to
+            /// `see`, and gives how many bytes they take.
             ///
             /// # Errors
             /// At the first that is none: its index, the place of its bytes, and what is wrong. What
@@ -47,6 +47,7 @@ macro_rules! define_codec {
                 code: &[u8],
                 count: usize,
                 ops: &mut Vec<Op>,
+                mut see: impl FnMut(&Op),
             ) -> Result<usize, (usize, usize, DecodeError)> {
                 // An instruction has a byte at least.
                 if count > code.len() {
@@ -57,21 +58,29 @@ macro_rules! define_codec {
                 let mut at = 0;
                 for (index, op) in ops[first..].iter_mut().enumerate() {
                     let start = at;
-                    op.read(code, &mut at).map_err(|error| (index, start, error))?;
+                    let read = op.read(code, &mut at, &mut see);
+                    read.map_err(|error| (index, start, error))?;
                 }
                 Ok(at)
             }
 
-            /// Becomes the instruction at `*at`. Returned by value it would be put together in one
-            /// place and copied to another, which takes as long as the rest.
+            /// Becomes the instruction at `*at` and shows it to `see`. Returned by value it would be put
+            /// together in one place and copied to another, which takes as long as the rest.
             #[inline(always)]
-            fn read(&mut self, code: &[u8], at: &mut usize) -> Result<(), DecodeError> {
+            fn read(
+                &mut self,
+                code: &[u8],
+                at: &mut usize,
+                see: &mut impl FnMut(&Op),
+            ) -> Result<(), DecodeError> {
                 let byte = *code.get(*at).ok_or(DecodeError::Short)?;
                 *at += 1;
                 match byte {
                     $($byte => {
                         $($(let $operand = read::$kind(code, at, stringify!($operand))?;)+)?
-                        *self = pattern!($name $(($($operand),+))?);
+                        let op = pattern!($name $(($($operand),+))?);
+                        see(&op);
+                        *self = op;
                     })*
                     _ => return Err(DecodeError::Opcode(byte)),
                 }

@@ -28,10 +28,14 @@ pub fn write_signed(out: &mut Vec<u8>, value: i64) {
 /// Reads the number at `*at` and moves `*at` behind it.
 #[inline(always)]
 pub fn read_unsigned(input: &[u8], at: &mut usize) -> Result<u64, LebError> {
-    match input.get(*at) {
-        Some(&byte) if byte < 0x80 => {
+    match input.get(*at..) {
+        Some(&[byte, ..]) if byte < 0x80 => {
             *at += 1;
             Ok(u64::from(byte))
+        }
+        Some(&[low, high, ..]) if (1..0x80).contains(&high) => {
+            *at += 2;
+            Ok(u64::from(low & 0x7f) | u64::from(high) << 7)
         }
         _ => read_long(input, at),
     }
