@@ -84,7 +84,9 @@ impl Chunks {
         let mut numbers = std::str::from_utf8(text).ok()?.split(' ').map(number);
         let first = numbers.next()??;
         let runs = numbers.collect::<Option<Vec<u64>>>()?;
-        let end = runs.iter().try_fold(first, |sum, run| sum.checked_add(*run));
+        let end = runs
+            .iter()
+            .try_fold(first, |sum, run| sum.checked_add(*run));
         (end? <= count).then_some(Chunks { first, runs })
     }
 }
@@ -177,7 +179,11 @@ mod tests {
         let mut first = file("b.fvbc", 0, &[true, true, false]);
         first.producer = Some("zshrs 1".to_owned());
         first.metadata.insert("a/b".to_owned(), b"\xff".to_vec());
-        let files_in = [first, file("a", 3, &[]), file("c", 3, &[false, true, false])];
+        let files_in = [
+            first,
+            file("a", 3, &[]),
+            file("c", 3, &[false, true, false]),
+        ];
         let mut metadata = Metadata::new();
         metadata.insert("title".to_owned(), b"all".to_vec());
         files_in.iter().for_each(|file| file.print(&mut metadata));

@@ -3,8 +3,8 @@
 //! Each command's own flags stand in its module under `commands`.
 
 use crate::commands::{
-    asm, build, bundle, check, completions, diff, dis, explain, extract, hash, import, info, list, man,
-    run, size, spec, strip,
+    asm, build, bundle, check, completions, diff, dis, explain, extract, hash, import, info, list,
+    man, run, size, spec, strip,
 };
 use crate::failure::{Failure, status};
 use clap::{Parser, Subcommand};

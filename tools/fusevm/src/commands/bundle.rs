@@ -68,16 +68,25 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 
 /// The name under which a file stands in the bundle, and the one of its name space.
 fn names_of(path: &Path) -> Result<(String, String), Failure> {
-    let text = |name: Option<&std::ffi::OsStr>| name.and_then(|name| name.to_str()).map(str::to_owned);
+    let text =
+        |name: Option<&std::ffi::OsStr>| name.and_then(|name| name.to_str()).map(str::to_owned);
     match (text(path.file_name()), text(path.file_stem())) {
         (Some(name), Some(stem)) if name != "-" => {
-            let is_text = path.extension().is_some_and(|extension| extension == "fvasm");
-            let name = if is_text { format!("{stem}.fvbc") } else { name };
+            let is_text = path
+                .extension()
+                .is_some_and(|extension| extension == "fvasm");
+            let name = if is_text {
+                format!("{stem}.fvbc")
+            } else {
+                name
+            };
             Ok((name, stem))
         }
         _ => {
             let place = output::shown(&input::place(path));
-            Err(Failure::usage(format!("`{place}` has no name that a bundle can keep")))
+            Err(Failure::usage(format!(
+                "`{place}` has no name that a bundle can keep"
+            )))
         }
     }
 }
@@ -94,7 +103,9 @@ fn add(
     let mut file = BundledFile {
         name,
         producer: module.producer().map(str::to_owned),
-        metadata: module.metadata().map_err(|error| input::cant_load(&error))?,
+        metadata: module
+            .metadata()
+            .map_err(|error| input::cant_load(&error))?,
         chunks: Chunks::behind(first),
     };
     let mut copy = Copy::begin(&file)?;

@@ -182,7 +182,10 @@ impl Differences {
             let (name, what) = (output::shown(name), what.join(", "));
             let _ = writeln!(text, "same {name}, but for {what}");
         }
-        for Changed { name, ops, diff, .. } in &self.changed {
+        for Changed {
+            name, ops, diff, ..
+        } in &self.changed
+        {
             let (name, [old, new]) = (output::shown(name), ops);
             let _ = writeln!(text, "changed {name}, {old} -> {new} ops");
             text.push_str(diff.as_deref().unwrap_or_default());
@@ -212,7 +215,9 @@ fn entries(old: &Metadata, new: &Metadata) -> Vec<Entries> {
         Some(String::from_utf8_lossy(value).into_owned())
     };
     let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differing = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    let differing = keys
+        .into_iter()
+        .filter(|key| old.get(*key) != new.get(*key));
     differing
         .map(|key| Entries {
             key: key.clone(),

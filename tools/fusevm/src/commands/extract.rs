@@ -42,7 +42,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         (Some(name), target) => extract_one(&module, &files, name, target)?,
         (None, Target::File(folder)) => extract_all(&module, &files, &folder)?,
         (None, Target::Stdout) => {
-            return Err(Failure::usage("`--all` writes to a folder: name it with `-o`"));
+            return Err(Failure::usage(
+                "`--all` writes to a folder: name it with `-o`",
+            ));
         }
     }
     Ok(status::OK)
@@ -50,7 +52,9 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 
 /// What the module remembers of the files that it was made of.
 fn files(module: &Module, path: &Path) -> Result<Vec<BundledFile>, Failure> {
-    let metadata = module.metadata().map_err(|error| input::cant_load(&error))?;
+    let metadata = module
+        .metadata()
+        .map_err(|error| input::cant_load(&error))?;
     bundle::files(&metadata, module.chunk_count()).map_err(|reason| {
         let (status, code) = (status::CANT_LOAD, Code::BadStructure);
         let place = input::place(path);
