@@ -3,6 +3,7 @@
 //! What a command does stands in its module under `commands`. Nothing here knows the format or the
 //! VM beyond the library's public face.
 
+mod bundle;
 mod cli;
 mod commands;
 mod failure;
@@ -17,6 +18,8 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A mapped module that another process cuts short is an error like any other.
+    fusevm::format::guard_bus_errors();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(refusal) => return cli::refuse(&refusal),
