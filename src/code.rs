@@ -175,22 +175,11 @@ codes! {
          neither when the call was made.";
     409 NegativeIndex "a store at a negative index" "check the index before the store";
     410 NeedsHost "the op needs something that this host doesn't have" "run it with a host that provides it";
-    411 BadJump "a jump to a place outside of the code" "the loose chunk has an error"
-        "Strict chunks are proved not to do this before they run. A loose chunk is checked at each op \
-         instead, and this is such a check.";
     412 BlockFailed "a block ended in a way that its op can't use" "leave a block by its end";
-    413 HandlerPanicked "a handler of the embedder panicked" "the embedder has an error";
     414 HostFailed "an operation of the host failed" "see the message for its cause";
-    415 WorkLimit "a value is nested or shared so much that it can't be walked within the limit" "keep values simpler; shared nests grow exponentially"
-        "Values that share their parts can be far larger than the memory they take: sixty rounds of `a = [a, \
-         a]` would be 2 to the 60th elements. Whatever walks such a value, to print, compare or hash it, \
-         works within a limit.";
     416 WrongEffect "a handler broke the effect that its import declares" "the embedder and the module disagree: rebuild one of them"
         "What an import declares is what code was verified by: so many values taken, so many left. After each \
          call the VM looks whether that held.";
-    417 LooseRefused "the chunk is loose and this host runs only strict ones" "see `fusevm check` for the reason"
-        "A strict chunk is one whose stack height is proved at each op. A loose one couldn't be proved, runs \
-         on the checked interpreter, and a host may choose to have none of that.";
     418 MissingImport "the module needs something that this host doesn't provide" "register it, or use the host that the module was built for";
 
     // E05xx: the policy.
