@@ -8,7 +8,9 @@
 //! | `bundle/NAME/producer` | who wrote the file, if its header says so |
 //! | `bundle/NAME/meta/KEY` | an entry of the file's own metadata |
 
-use fusevm::format::Metadata;
+use crate::failure::Failure;
+use crate::input;
+use fusevm::format::{Metadata, Module};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -20,8 +22,8 @@ const PREFIX: &str = "bundle/";
 pub(crate) struct BundledFile {
     /// Its name, without folders.
     pub(crate) name: String,
-    /// Who wrote it.
-    pub(crate) producer: Option<String>,
+    /// Who wrote it; empty if it doesn't say.
+    pub(crate) producer: String,
     /// Its own metadata.
     pub(crate) metadata: Metadata,
     /// Its chunks.
@@ -98,14 +100,31 @@ fn number(text: &str) -> Option<u64> {
 }
 
 impl BundledFile {
+    /// A file that this module is, of which no chunks are added yet, behind the first chunks of a
+    /// bundle.
+    ///
+    /// # Errors
+    /// The module's metadata can't be read.
+    pub(crate) fn new(name: String, module: &Module, first: u64) -> Result<BundledFile, Failure> {
+        let metadata = module
+            .metadata()
+            .map_err(|error| input::cant_load(&error))?;
+        Ok(BundledFile {
+            name,
+            producer: module.producer().unwrap_or_default().to_owned(),
+            metadata,
+            chunks: Chunks::behind(first),
+        })
+    }
+
     /// Adds what is remembered of the file to the bundle's metadata.
     pub(crate) fn print(&self, metadata: &mut Metadata) {
         let mut put = |field: &str, value: &[u8]| {
             metadata.insert(format!("{PREFIX}{}/{field}", self.name), value.to_vec());
         };
         put("chunks", self.chunks.print().as_bytes());
-        if let Some(producer) = &self.producer {
-            put("producer", producer.as_bytes());
+        if !self.producer.is_empty() {
+            put("producer", self.producer.as_bytes());
         }
         for (key, value) in &self.metadata {
             put(&format!("meta/{key}"), value);
@@ -135,7 +154,7 @@ pub(crate) fn files(metadata: &Metadata, count: u64) -> Result<Vec<BundledFile>,
             }
             "producer" => {
                 let producer = String::from_utf8(value.clone());
-                file.producer = Some(producer.map_err(|_| wrong())?);
+                file.producer = producer.map_err(|_| wrong())?;
             }
             _ => {
                 let key = field.strip_prefix("meta/").ok_or_else(wrong)?;
@@ -177,7 +196,7 @@ mod tests {
     #[test]
     fn what_is_remembered_comes_back() {
         let mut first = file("b.fvbc", 0, &[true, true, false]);
-        first.producer = Some("zshrs 1".to_owned());
+        first.producer = "zshrs 1".to_owned();
         first.metadata.insert("a/b".to_owned(), b"\xff".to_vec());
         let files_in = [
             first,

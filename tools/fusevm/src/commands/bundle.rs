@@ -1,6 +1,6 @@
 //! `fusevm bundle`: many modules become one.
 
-use crate::bundle::{BundledFile, Chunks};
+use crate::bundle::BundledFile;
 use crate::failure::{Failure, status};
 use crate::input;
 use crate::output::{self, Output, Target};
@@ -51,7 +51,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             None => "",
         };
         let module = input::open(path)?;
-        let (file, exact) = add(&mut output, &module, name, space, count)?;
+        let mut file = BundledFile::new(name, &module, count)?;
+        let exact = add(&mut output, &mut file, space, &module, path)?;
         if !exact {
             let place = output::shown(&input::place(path));
             eprintln!("note: {place}: `extract` will give it back in canonical form");
@@ -64,6 +65,22 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     output.finish()?;
     Ok(status::OK)
+}
+
+/// The failure to add a chunk; one that the files before it explain says so.
+fn of_earlier_file(failure: Failure, path: &Path, chunk: &str) -> Failure {
+    match failure {
+        Failure::Reported {
+            code: Code::DuplicateChunk,
+            ..
+        } => {
+            let chunk = output::shown(chunk);
+            let detail = format!("an earlier file has a chunk `{chunk}` too");
+            let (status, code) = (status::CHECK_FAILED, Code::DuplicateChunk);
+            Failure::new(status, code, Some(&input::place(path)), detail)
+        }
+        failure => failure,
+    }
 }
 
 /// The name under which a file stands in the bundle, and the one of its name space.
@@ -91,40 +108,34 @@ fn names_of(path: &Path) -> Result<(String, String), Failure> {
     }
 }
 
-/// Adds a module behind the first chunks of the bundle, and tells whether it can be extracted byte for
-/// byte.
+/// Adds a module's chunks to the bundle, and tells whether it can be extracted byte for byte.
 fn add(
     output: &mut Output,
-    module: &Module,
-    name: String,
+    file: &mut BundledFile,
     space: &str,
-    first: u64,
-) -> Result<(BundledFile, bool), Failure> {
-    let mut file = BundledFile {
-        name,
-        producer: module.producer().map(str::to_owned),
-        metadata: module
-            .metadata()
-            .map_err(|error| input::cant_load(&error))?,
-        chunks: Chunks::behind(first),
-    };
-    let mut copy = Copy::begin(&file)?;
+    module: &Module,
+    path: &Path,
+) -> Result<bool, Failure> {
+    let mut copy = Copy::begin(file)?;
     for chunk in input::chunks(module)? {
         let chunk = chunk?;
         let moved = chunk.space().is_empty() && !space.is_empty();
         file.chunks.push(moved);
-        if moved {
-            let entry = chunk.entry();
+        let entry = chunk.entry();
+        let (added, full_name) = if moved {
             let content = chunk.into_chunk();
             copy.add(|writer| writer.add(&entry, &content).map(drop))?;
-            output.add(&entry.in_space(space), &content)?;
+            let entry = entry.in_space(space);
+            let full_name = output::full_name(space, &entry.name);
+            (output.add(&entry, &content), full_name)
         } else {
             copy.add(|writer| writer.add_loaded(&chunk))?;
-            output.add_loaded(&chunk)?;
-        }
+            let full_name = output::full_name(&entry.space, &entry.name);
+            (output.add_loaded(&chunk), full_name)
+        };
+        added.map_err(|failure| of_earlier_file(failure, path, &full_name))?;
     }
-    let exact = copy.is(module)?;
-    Ok((file, exact))
+    copy.is(module)
 }
 
 /// What `extract` will make of a file.
@@ -133,9 +144,7 @@ struct Copy(ModuleWriter<Cursor<Vec<u8>>>);
 impl Copy {
     fn begin(file: &BundledFile) -> Result<Copy, Failure> {
         let mut writer = ModuleWriter::new(Cursor::new(Vec::new())).map_err(failure)?;
-        if let Some(producer) = &file.producer {
-            writer.producer(producer).map_err(failure)?;
-        }
+        writer.producer(file.producer.as_str()).map_err(failure)?;
         for (key, value) in &file.metadata {
             writer.metadata(key.as_str(), value.as_slice());
         }

@@ -104,9 +104,7 @@ fn write_file(
     target: Target,
 ) -> Result<(), Failure> {
     let mut output = Output::begin(target, status::CANT_LOAD)?;
-    if let Some(producer) = &file.producer {
-        output.producer(producer)?;
-    }
+    output.producer(&file.producer)?;
     for (key, value) in &file.metadata {
         output.metadata(key, value);
     }
