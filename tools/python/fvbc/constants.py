@@ -89,6 +89,13 @@ def encode_pool(writer: Writer, pool: list[Value]) -> None:
             _encode(writer, value, 0)
 
 
+def alike_key(value: Value) -> bytes:
+    """What two constants have in common if they are alike in kind and contents: floats by bits, hashes in order."""
+    writer = Writer()
+    _encode(writer, value, 0)
+    return bytes(writer.data)
+
+
 def _encode(writer: Writer, value: Value, depth: int) -> None:
     if isinstance(value, bytes):
         writer.leb(len(value) << 2)
