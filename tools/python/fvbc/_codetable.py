@@ -56,6 +56,7 @@ CODES: dict[str, tuple[str, str]] = {
     "E0314": ("MisplacedDirective", "the directive doesn't belong here"),
     "E0315": ("TableFull", "a table of the chunk is full"),
     "E0316": ("TextTooLarge", "the text exceeds a limit"),
+    "E0317": ("UnclosedBlock", "a block without its end"),
     "E0401": ("OutOfFuel", "the program used up its fuel"),
     "E0402": ("TooDeep", "calls are nested too deep"),
     "E0403": ("ValueTooLarge", "a value would exceed the size limit"),

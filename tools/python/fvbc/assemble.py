@@ -463,7 +463,7 @@ class _Chunk:
     def finish(self) -> Chunk:
         """The chunk, with all that was pending."""
         if self.open_blocks:
-            raise FvbcError("E0314", "a block without its `.endblock`", chunk=self.chunk.name)
+            raise FvbcError("E0317", "a block without its `.endblock`", chunk=self.chunk.name)
         for part, resolve in self.pending:
             try:
                 resolve()
