@@ -15,8 +15,20 @@ from .cursor import Cursor
 from .errors import FvbcError
 from .lexer import text_lines, tokens
 from .opcodes import BY_MNEMONIC, OPS, Op
-from .record import ARGUMENTS, BUILTIN, EXTENSION, FIXED, FUNCTION, UNKNOWN, WIDE_EXTENSION, Block, Chunk
-from .record import Import, Link, Sub
+from .record import (
+    ARGUMENTS,
+    BUILTIN,
+    EXTENSION,
+    FIXED,
+    FUNCTION,
+    UNKNOWN,
+    WIDE_EXTENSION,
+    Block,
+    Chunk,
+    Import,
+    Link,
+    Sub,
+)
 from .text import CODE_WORDS, IMPORT_KINDS, IMPORT_WORDS, default_import
 from .values import Value
 from .verify import declared_height

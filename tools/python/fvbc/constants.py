@@ -29,7 +29,7 @@ def decode_pool(reader: Reader, count: int) -> list[Value]:
 def _repeated(reader: Reader, pool: list[Value], first: dict[bytes, int], index: int) -> bytes:
     """The string that constant `index` is; it stands before this one and is written out there."""
     if index >= len(pool):
-        raise reader.fail("E0204", f"constant {index} doesn't stand before constant {len(pool)}")
+        raise reader.fail("E0114", f"constant {index} doesn't stand before constant {len(pool)}")
     value = pool[index]
     if not isinstance(value, bytes) or first[value] != index:
         raise reader.fail("E0114", f"constant {len(pool)} names constant {index}, which is no string of class 0")

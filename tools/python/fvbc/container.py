@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import index, limits
 from .errors import FvbcError
-from .opcodes import LEVEL, level_of
+from .opcodes import level_of
 from .record import Chunk, decode_record, encode_record, limited_text
 from .wire import Reader, Writer, hash_of, seal_of
 
@@ -64,7 +64,7 @@ class Root:
 def decode_slot(header: bytes, offset: int) -> Slot | None:
     """The slot at this offset of the header, None if it is not intact."""
     data = header[offset : offset + SLOT_BYTES]
-    reader = Reader(data, missing="E0104", part="slot")
+    reader = Reader(data, "slot")
     generation, root_offset, root_length = reader.uint(8), reader.uint(8), reader.uint(4)
     zero = reader.uint(4)
     file_length, root_hash = reader.uint(8), reader.raw(32)
@@ -93,19 +93,19 @@ def encode_slot(header: bytes, slot: Slot) -> bytes:
 
 def decode_root(data: bytes) -> Root:
     """The root record that these bytes are, whose hash was compared."""
-    reader = Reader(data, missing="E0114", part="root")
+    reader = Reader(data, "root")
     if reader.raw(8) != ROOT_MAGIC:
         raise FvbcError("E0114", "no root record begins so", part="root")
     segment_number = limits.within(reader.uint(4), limits.SEGMENTS - 1, "segment number")
-    section_count = limits.within(reader.uint(4), limits.SECTIONS, "sections")
+    section_count = reader.uint(4)
+    if section_count > limits.SECTIONS:
+        raise FvbcError("E0114", f"{section_count} sections", part="root")
     segment_offset, previous_offset, previous_length = reader.uint(8), reader.uint(8), reader.uint(4)
     level, zero = reader.uint(2), reader.uint(2)
     chunk_count = limits.within(reader.uint(8), limits.CHUNKS, "chunks of a module")
     op_count, zero_too = reader.uint(8), reader.uint(8)
     if zero or zero_too:
         raise FvbcError("E0114", "a zero field is not zero", part="root")
-    if level > LEVEL:
-        raise FvbcError("E0111", f"opset level {level}, known are those to {LEVEL}", part="root")
     root = Root(
         segment_number,
         segment_offset,
@@ -171,7 +171,7 @@ class Module:
         """Opens the module that begins at this offset of the bytes."""
         # What lies before a module in another file is none of its business: offsets count from its header.
         data = data[offset:] if offset else data
-        if data[:8] != MAGIC:
+        if data[:8] != MAGIC[: len(data)] or not data:
             raise FvbcError("E0102", "the magic is missing", part="header")
         if len(data) >= 10 and data[8:10] != b"\x01\x00":
             raise FvbcError("E0103", f"format {int.from_bytes(data[8:10], 'little')}", part="header")
@@ -182,10 +182,12 @@ class Module:
         if not slots:
             raise FvbcError("E0105", "no slot is intact", part="header")
         self.slot = max(slots, key=lambda slot: slot.generation)
+        if sum(slot.generation == self.slot.generation for slot in slots) > 1:
+            raise FvbcError("E0105", "two slots have one generation", part="header")
         self.producer = _decode_header(header)
-        limits.within(self.slot.file_length, limits.FILE_BYTES, "bytes of a file")
         if self.slot.file_length > len(data):
             raise FvbcError("E0104", f"{self.slot.file_length} bytes expected, {len(data)} are there", part="file")
+        limits.within(self.slot.file_length, limits.FILE_BYTES, "bytes of a file")
         self.data = data[: self.slot.file_length]
         if self.slot.root_offset < HEADER_BYTES:
             raise FvbcError("E0114", "the root record overlaps the header", part="slot")
@@ -194,7 +196,7 @@ class Module:
             raise FvbcError("E0106", "the root's hash is another", part="root", offset=self.slot.root_offset)
         self.root = decode_root(root_bytes)
         for section in self.root.sections.values():
-            self.fetch(section.offset, section.length, f"section {section.id}")
+            self.fetch(section.offset, section.length, f"section {section.id}", "E0114")
         if INDEX not in self.root.sections:
             raise FvbcError("E0114", "there is no INDEX section", part="root")
 
@@ -211,17 +213,20 @@ class Module:
         """What covers the whole module (1.3)."""
         return self.slot.root_hash
 
-    def fetch(self, offset: int, length: int, what: str) -> bytes:
-        """The bytes of something that the newest root reaches: it lies between the header and that root."""
+    def fetch(self, offset: int, length: int, what: str, outside: str = "E0107") -> bytes:
+        """The bytes of something that the newest root reaches: it lies between the header and that root.
+
+        `outside` is the code if it doesn't; unless said otherwise, an index node led to it.
+        """
         if offset < HEADER_BYTES or length > self.slot.root_offset or offset > self.slot.root_offset - length:
-            raise FvbcError("E0114", f"{what} lies outside of the module", offset=offset)
+            raise FvbcError(outside, f"{what} lies outside of the module", offset=offset)
         return self.data[offset : offset + length]
 
-    def _section(self, number: int, damaged: str) -> bytes:
+    def _section(self, number: int) -> bytes:
         section = self.root.sections[number]
-        data = self.fetch(section.offset, section.length, f"section {number}")
+        data = self.fetch(section.offset, section.length, f"section {number}", "E0114")
         if seal_of(data) != section.seal:
-            raise FvbcError(damaged, "the seal is not that of the bytes", part=f"section {number}")
+            raise FvbcError("E0109", "the seal is not that of the bytes", part=f"section {number}")
         return data
 
     def meta(self) -> dict[str, bytes]:
@@ -229,7 +234,7 @@ class Module:
         if META not in self.root.sections:
             return {}
         limits.within(self.root.sections[META].length, limits.META_BYTES, "bytes of META")
-        reader = Reader(self._section(META, "E0109"), missing="E0114", part="META")
+        reader = Reader(self._section(META), "META")
         entries: dict[str, bytes] = {}
         before: str | None = None
         for _ in range(reader.leb()):
@@ -243,19 +248,19 @@ class Module:
 
     def record(self, entry: index.Entry) -> Chunk:
         """The chunk of an index entry, which has to agree with the record."""
-        limits.within(entry.length, limits.RECORD_BYTES, "bytes of a record")
+        data = self.fetch(entry.offset, entry.length, "a record")
         try:
-            chunk = decode_record(self.fetch(entry.offset, entry.length, "a record"))
+            chunk = decode_record(data)
         except FvbcError as error:
             raise error.within(part=f"record at {entry.offset}") from None
         if len(chunk.body.code) != entry.op_count:
-            raise FvbcError("E0114", "the index tells another number of ops", chunk=chunk.name, part="index")
+            raise FvbcError("E0107", "the index tells another number of ops", chunk=chunk.name, part="index")
         return chunk
 
     def chunk(self, name: str, space: str = "") -> Chunk:
         """The chunk of that name; the index leads to it, and the record's own name decides."""
         key = index.name_key(space, name)
-        for entry in index.find(self.fetch, self._section(INDEX, "E0107"), key):
+        for entry in index.find(self.fetch, self._section(INDEX), key):
             chunk = self.record(entry)
             if (chunk.space, chunk.name) == (space, name):
                 return chunk
@@ -263,7 +268,7 @@ class Module:
 
     def entries(self) -> list[index.Entry]:
         """The index entries in the module's order."""
-        walked = index.walk(self.fetch, self._section(INDEX, "E0107"), self.root.chunk_count)
+        walked = index.walk(self.fetch, self._section(INDEX), self.root.chunk_count)
         return sorted(walked, key=lambda entry: entry.offset)
 
     def chunks(self) -> Iterator[Chunk]:
@@ -273,10 +278,9 @@ class Module:
 
     def check(self) -> list[Chunk]:
         """Checks the whole file but for what chapter 4 says of code, and returns the chunks in order."""
-        self._check_segments()
         self.meta()
         for number in self.root.sections:
-            self._section(number, "E0107" if number == INDEX else "E0109")
+            self._section(number)
         chunks = []
         seen: set[tuple[str, str]] = set()
         for entry in self.entries():
@@ -284,13 +288,15 @@ class Module:
             if (chunk.space, chunk.name) in seen:
                 raise FvbcError("E0117", "another chunk has its name", chunk=chunk.name)
             if index.name_key(chunk.space, chunk.name) != entry.name_key:
-                raise FvbcError("E0114", "the index has another name key", chunk=chunk.name, part="index")
+                raise FvbcError("E0107", "the index has another name key", chunk=chunk.name, part="index")
             seen.add((chunk.space, chunk.name))
             chunks.append(chunk)
         if sum(len(chunk.body.code) for chunk in chunks) != self.root.op_count:
             raise FvbcError("E0114", "the number of ops is not that of the records", part="root")
         if max((level_of(chunk.body.code) for chunk in chunks), default=1) != self.root.opset_level:
             raise FvbcError("E0114", "the opset level is not that of the records", part="root")
+        # Last, as it can't tell what is damaged.
+        self._check_segments()
         return chunks
 
     def _check_segments(self) -> None:

@@ -60,7 +60,7 @@ def parse_float(text: bytes) -> float:
 
 def int_of_float(value: float) -> int:
     """Toward zero, saturating; NaN is 0."""
-    if value != value:
+    if math.isnan(value):
         return 0
     if value >= 2.0**63:
         return I64_MAX
@@ -91,7 +91,7 @@ def to_float(value: Value) -> float:
 
 def float_form(value: float) -> bytes:
     """The shortest decimal that reads back, never with an exponent."""
-    if value != value:
+    if math.isnan(value):
         return b"NaN"
     if math.isinf(value):
         return b"inf" if value > 0 else b"-inf"

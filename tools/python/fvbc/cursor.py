@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from . import limits
-
 from .errors import FvbcError
 from .lexer import Token, is_nan, signed
 from .text import QUIET_NAN

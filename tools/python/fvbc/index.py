@@ -93,7 +93,12 @@ def _decode_reference(data: bytes, at: int) -> Reference | None:
 
 
 def _wrong(message: str) -> FvbcError:
-    return FvbcError("E0114", message, part="index")
+    return FvbcError("E0107", message, part="index")
+
+
+def _miscounted(message: str) -> FvbcError:
+    # The nodes agree with each other; it is the root's `chunk_count` that doesn't.
+    return FvbcError("E0114", message, part="root")
 
 
 def _follow(fetch: Fetch, reference: Reference) -> Node:
@@ -143,14 +148,14 @@ def walk(fetch: Fetch, root: bytes, count: int) -> Iterator[Entry]:
         if not node.entries and depth:
             raise _wrong("an empty leaf below a branch")
         if len(keys) + len(node.entries) > count:
-            raise _wrong(f"more than {count} records")
+            raise _miscounted(f"more than {count} records")
         keys += [entry.name_key for entry in node.entries]
         for entry in node.entries:
             if entry.name_key >> (64 - 6 * depth) != bits:
                 raise _wrong(f"the name key {entry.name_key:016x} stands in the wrong leaf")
             yield entry
     if len(keys) != count:
-        raise _wrong(f"{len(keys)} records, {count} expected")
+        raise _miscounted(f"{len(keys)} records, {count} expected")
     if any(bisect_left(keys, end) - bisect_left(keys, first) <= limits.LEAF_ENTRIES for first, end in branches):
         raise _wrong("a branch whose entries fit into a leaf")
 

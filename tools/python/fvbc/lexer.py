@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -132,10 +133,7 @@ def _number(text: str) -> Token:
     match = _INTEGER.fullmatch(text)
     if match is not None:
         sign, hexadecimal, digits = match.groups()
-        if hexadecimal is None:
-            value = _bounded(digits.replace("_", ""))
-        else:
-            value = int(hexadecimal.replace("_", ""), 16)
+        value = _bounded(digits.replace("_", "")) if digits else int(hexadecimal.replace("_", ""), 16)
         value = -value if sign else value
         if not I64_MIN <= value <= U64_MAX:
             raise FvbcError("E0304", f"{text[:30]} takes more than 64 bits")
@@ -157,5 +155,4 @@ def signed(token: Token) -> int:
 
 def is_nan(bits: int) -> bool:
     """Whether these are the bits of a NaN."""
-    value = float_of(bits)
-    return value != value
+    return math.isnan(float_of(bits))

@@ -72,12 +72,12 @@ def effect(instruction: Instruction) -> tuple[int, int]:
 def level_of(code: list[Instruction]) -> int:
     """The lowest level of the opset that has all of these ops; the first level if there are none."""
     highest = max((instruction[0] for instruction in code), default=0)
-    return min(level for level, (count, _) in LEVELS.items() if highest < count)
+    return min(level for level, count in LEVELS.items() if highest < count)
 
 
 def decode_code(data: bytes, count: int) -> list[Instruction]:
     """The `count` instructions that `data` is; raises E0201 to E0203 with the op's index."""
-    reader = Reader(data, missing="E0203", part="code")
+    reader = Reader(data, "code", missing="E0203", malformed="E0202")
     code: list[Instruction] = []
     try:
         for _ in range(count):

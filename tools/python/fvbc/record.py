@@ -104,23 +104,24 @@ class Chunk:
 def decode_record(data: bytes) -> Chunk:
     """The chunk that a record's bytes are."""
     limits.within(len(data), limits.RECORD_BYTES, "bytes of a record")
-    if len(data) < HEAD_BYTES or int.from_bytes(data[:4], "little") != seal_of(data[4:]):
-        raise FvbcError("E0108", "the seal is not that of the bytes", part="record")
-    reader = Reader(data, missing="E0114", part="record")
-    reader.uint(4)
+    reader = Reader(data, "record")
+    seal = reader.uint(4)
     level, flags = reader.uint(2), reader.uint(2)
-    if level > LEVEL:
-        raise FvbcError("E0111", f"opset level {level}, known are those to {LEVEL}", part="opset_level")
-    if flags & ~1:
-        raise FvbcError("E0114", f"unknown flags {flags:#06x}", part="flags")
     lengths = [reader.uint(2) for _ in range(4)]
     body_length, lines_length = reader.uint(4), reader.uint(4)
     link_length = LINK_BYTES if flags & 1 else 0
     if HEAD_BYTES + sum(lengths) + link_length + body_length + lines_length != len(data):
         raise FvbcError("E0114", "the lengths of the parts don't add up to the record's", part="record")
+    # Where a record ends is known by its lengths alone, so they come even before the seal.
+    if seal != seal_of(data[4:]):
+        raise FvbcError("E0108", "the seal is not that of the bytes", part="record")
+    if flags & ~1:
+        raise FvbcError("E0114", f"unknown flags {flags:#06x}", part="flags")
     space, name, key, source = (reader.raw(length) for length in lengths)
     chunk = Chunk(utf8(space, "space"), utf8(name, "name"), key, utf8(source, "source"))
     try:
+        if level > LEVEL:
+            raise FvbcError("E0111", f"opset level {level}, known are those to {LEVEL}", part="opset_level")
         if link_length:
             chunk.link = Link(reader.raw(32), int.from_bytes(reader.raw(8), "little", signed=True), reader.uint(8))
         chunk.body = decode_body(reader.raw(body_length))
@@ -134,11 +135,12 @@ def decode_record(data: bytes) -> Chunk:
 
 def decode_body(data: bytes) -> Body:
     """The body that these bytes are (2.2)."""
-    reader = Reader(data, missing="E0114", part="body")
+    reader = Reader(data, "body")
     body = Body(reader.leb())
     limits.within(body.height, limits.STACK_HEIGHT + 1, "stack height")
-    op_count = limits.within(reader.leb(), limits.OPS, "ops")
-    code_length = reader.leb()
+    op_count, code_length = reader.leb(), reader.leb()
+    if op_count <= code_length <= reader.left:
+        limits.within(op_count, limits.OPS, "ops")
     body.constants = decode_pool(reader, _count(reader, "constants"))
     body.names = [limited_text(reader.text(), "bytes of a name") for _ in range(_count(reader, "names"))]
     body.subs = [_decode_sub(reader) for _ in range(_count(reader, "subs"))]
@@ -146,8 +148,6 @@ def decode_body(data: bytes) -> Body:
     body.imports = [_decode_import(reader) for _ in range(_count(reader, "imports"))]
     if code_length != reader.left:
         raise reader.fail("E0114", f"code of {code_length} bytes, {reader.left} are left")
-    if op_count > code_length:
-        raise reader.fail("E0203", f"{op_count} ops in {code_length} bytes")
     body.code = decode_code(reader.raw(code_length), op_count)
     return body
 
@@ -159,7 +159,11 @@ def limited_text(text: str, what: str) -> str:
 
 
 def _count(reader: Reader, what: str) -> int:
-    return limits.within(reader.leb(), limits.POOL, what)
+    """The number of entries of a table, each of which has a byte at least."""
+    count = reader.leb()
+    if count > reader.left:
+        raise reader.fail("E0114", f"{count} {what}, {reader.left} bytes are left")
+    return limits.within(count, limits.POOL, what)
 
 
 def _decode_sub(reader: Reader) -> Sub:
@@ -193,7 +197,7 @@ def _decode_import(reader: Reader) -> Import:
 
 def decode_lines(data: bytes, op_count: int) -> list[int]:
     """The line of each op (2.5)."""
-    reader = Reader(data, missing="E0114", part="lines")
+    reader = Reader(data, "lines")
     lines: list[int] = []
     line = 0
     while reader.left:
@@ -201,7 +205,7 @@ def decode_lines(data: bytes, op_count: int) -> list[int]:
         difference = unzigzag(number >> 3)
         ops = (number & 7) + 1 if number & 7 < 7 else reader.leb() + 8
         if difference == 0 and lines:
-            raise reader.fail("E0118", "a run of the line of the run before")
+            raise reader.fail("E0114", "a run of the line of the run before")
         line += difference
         if not 0 <= line < 1 << 32:
             raise reader.fail("E0114", f"line {line} is not from 0 to {(1 << 32) - 1}")
@@ -209,7 +213,7 @@ def decode_lines(data: bytes, op_count: int) -> list[int]:
             raise reader.fail("E0114", f"the runs cover more than the {op_count} ops")
         lines += [line] * ops
     if lines and line == 0:
-        raise reader.fail("E0118", "the last run's line is 0")
+        raise reader.fail("E0114", "the last run's line is 0")
     return lines + [0] * (op_count - len(lines))
 
 

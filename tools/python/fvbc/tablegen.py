@@ -12,7 +12,7 @@ from pathlib import Path
 
 _BANNER = '"""Generated from format-spec/{chapter} by `python3 -m fvbc.tablegen`. Do not edit."""\n\n'
 _OPERAND = re.compile(r"`(\w+): (\w+)`")
-_LEVEL = re.compile(r"Level (\d+) has (\d+) ops; its hash is `([0-9a-f]{64})`")
+_LEVEL = re.compile(r"^Level (\d+) has (\d+) ops", re.MULTILINE)
 
 
 def _rows(text: str, first_cell: str) -> list[list[str]]:
@@ -39,8 +39,8 @@ def op_table(chapter: str) -> str:
         # An effect that the import table or the sub decides is written as the one word `declared`.
         pops, _, pushes = effect.partition(" => ")
         lines.append(f'    (0x{byte}, "{name}", "{mnemonic}", ({pairs.rstrip()}), "{pops}", "{pushes or pops}"),\n')
-    lines.append(")\n\n# level: how many ops it has, and its hash\nLEVELS: dict[int, tuple[int, str]] = {\n")
-    lines += [f'    {level}: ({count}, "{digest}"),\n' for level, count, digest in _LEVEL.findall(chapter)]
+    lines.append(")\n\n# level: how many ops it has\nLEVELS: dict[int, int] = {\n")
+    lines += [f"    {level}: {count},\n" for level, count in _LEVEL.findall(chapter)]
     return "".join([*lines, "}\n"])
 
 

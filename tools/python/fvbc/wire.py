@@ -50,13 +50,17 @@ def bits_of(value: float) -> int:
 
 
 class Reader:
-    """A cursor that never leaves its bytes: what is missing is an error of the code that the caller chose."""
+    """A cursor that never leaves its bytes.
 
-    def __init__(self, data: bytes, *, missing: str, part: str) -> None:
+    `missing` and `malformed` are the codes for what is cut off and for numbers that are no numbers.
+    """
+
+    def __init__(self, data: bytes, part: str, *, missing: str = "E0114", malformed: str = "E0114") -> None:
         self.data = data
         self.pos = 0
-        self.missing = missing
         self.part = part
+        self.missing = missing
+        self.malformed = malformed
 
     @property
     def left(self) -> int:
@@ -96,11 +100,11 @@ class Reader:
                 break
             shift += 7
             if shift > 63:
-                raise self.fail("E0118", "a number of more than 64 bits")
+                raise self.fail(self.malformed, "a number of more than 64 bits")
         if byte == 0 and shift:
-            raise self.fail("E0118", "a number in a form longer than the shortest")
+            raise self.fail(self.malformed, "a number in a form longer than the shortest")
         if result > U64_MAX:
-            raise self.fail("E0118", "a number of more than 64 bits")
+            raise self.fail(self.malformed, "a number of more than 64 bits")
         self.pos = pos
         return result
 

@@ -102,7 +102,7 @@ class Opening(Case):
             mutant[at] ^= 0x40
             with self.subTest(at), self.refused(code):
                 Module(bytes(mutant))
-        for length, code in ((0, "E0102"), (7, "E0102"), (8, "E0104"), (255, "E0104"), (len(self.data) - 1, "E0104")):
+        for length, code in ((0, "E0102"), (7, "E0104"), (8, "E0104"), (255, "E0104"), (len(self.data) - 1, "E0104")):
             with self.subTest(length), self.refused(code):
                 Module(self.data[:length])
 
@@ -122,7 +122,6 @@ class Opening(Case):
             Module(bytes(mutant))
         unknown = Section(77, 0, 300, 1, 0)
         for root, code in (
-            (replace(module.root, opset_level=2), "E0111"),
             (replace(module.root, sections={META: module.root.sections[META]}), "E0114"),
             (replace(module.root, sections={**module.root.sections, 77: unknown}), "E0110"),
             (replace(module.root, sections={1: replace(module.root.sections[1], offset=at)}), "E0114"),
@@ -153,6 +152,9 @@ class Opening(Case):
                 Module(resealed(self.data[:at] + encode_root(root), at)).check()
         with self.refused("E0114"):
             root = replace(module.root, op_count=2)
+            Module(resealed(self.data[:at] + encode_root(root), at)).check()
+        with self.refused("E0114"):
+            root = replace(module.root, opset_level=2)
             Module(resealed(self.data[:at] + encode_root(root), at)).check()
         with self.refused("E0112"):
             root = replace(module.root, segment_hash=bytes(32))
