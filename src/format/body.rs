@@ -220,7 +220,7 @@ impl Body {
         op_count: usize,
         verifier: &mut Verifier,
     ) -> Result<(), LoadError> {
-        let length = Op::decode_all(code, op_count, &mut self.ops, |op| verifier.take(op));
+        let length = Op::decode_all(code, op_count, &mut self.ops, verifier);
         let length = length.map_err(bad_op)?;
         if length != code.len() {
             let found = format!("{} bytes behind the last op", code.len() - length);

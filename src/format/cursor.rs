@@ -23,6 +23,12 @@ impl Span {
         (self.start as usize, self.end as usize)
     }
 
+    /// The place behind it.
+    #[inline]
+    pub(crate) fn end(self) -> usize {
+        self.end as usize
+    }
+
     /// A cursor over the span.
     pub(crate) fn cursor(self, record: &[u8]) -> Cursor<'_> {
         Cursor::new(record, self.start as usize, self.end as usize)

@@ -1,9 +1,10 @@
 //! Whether a constant pool writes the same string twice, which a canonical one doesn't.
 
 use super::constants::Constant;
-use rustc_hash::FxHasher;
-use std::hash::Hasher;
+use super::cursor::Span;
 
+/// How many places of the table there are for each string.
+const ROOM: usize = 4;
 /// How many steps a string may take on average until it is found to be new. A pool made to collide
 /// takes more, and is sorted instead.
 const FAIR_STEPS: usize = 8;
@@ -18,7 +19,7 @@ pub(crate) struct DuplicateFinder {
 impl DuplicateFinder {
     /// The index of a string that stands in the pool already.
     pub(crate) fn find(&mut self, constants: &[Constant], record: &[u8]) -> Option<usize> {
-        let size = (constants.len() * 2).next_power_of_two();
+        let size = (constants.len() * ROOM).next_power_of_two();
         let mask = size - 1;
         self.table.clear();
         self.table.resize(size, 0);
@@ -28,7 +29,7 @@ impl DuplicateFinder {
                 continue;
             };
             let bytes = span.of(record);
-            let mut slot = hash(bytes) & mask;
+            let mut slot = hash(*span, record) & mask;
             while self.table[slot] != 0 {
                 let other = &constants[self.table[slot] as usize - 1];
                 if string_of(other, record) == Some(bytes) {
@@ -46,10 +47,29 @@ impl DuplicateFinder {
     }
 }
 
-fn hash(bytes: &[u8]) -> usize {
-    let mut hasher = FxHasher::default();
-    hasher.write(bytes);
-    hasher.finish() as usize
+/// A hash of the string's length, its first and its last eight bytes. Strings of a pool seldom differ
+/// in the middle alone, and a loop over their bytes would cost more than all the rest.
+///
+/// A record has more than eight bytes before its constants.
+#[inline(always)]
+fn hash(span: Span, record: &[u8]) -> usize {
+    let len = span.of(record).len();
+    let eight_at = |at: usize| {
+        let bytes = record[at..]
+            .first_chunk()
+            .expect("eight bytes up to the string's end");
+        u64::from_le_bytes(*bytes)
+    };
+    // What stands before a shorter string is shifted out.
+    let foreign_bits = 8 * 8usize.saturating_sub(len) as u32;
+    let last_at = span.end() - 8;
+    let first_at = if len > 8 { span.end() - len } else { last_at };
+    let last = eight_at(last_at).checked_shr(foreign_bits).unwrap_or(0);
+    let first = eight_at(first_at).checked_shr(foreign_bits).unwrap_or(0);
+    // Odd constants without a pattern: the first digits of pi and e.
+    let mixed = (last ^ (len as u64) << 56).wrapping_mul(0x243f_6a88_85a3_08d3)
+        ^ first.rotate_left(31).wrapping_mul(0xb7e1_5162_8aed_2a6b);
+    (mixed ^ mixed >> 32) as usize
 }
 
 fn string_of<'a>(constant: &Constant, record: &'a [u8]) -> Option<&'a [u8]> {

@@ -8,13 +8,14 @@ mod info;
 pub mod leb;
 mod table;
 
-pub use codec::DecodeError;
+pub use codec::{DecodeError, TakeOps};
 pub use info::{
     Family, Flow, INFO, Needs, OpInfo, Operand, OperandInfo, OperandKind, Operands, StackEffect,
 };
 pub(crate) use table::for_each_op;
 
 use serde::{Deserialize, Serialize};
+use zerocopy::TryFromBytes;
 
 /// How many rows of the table each level of the op set has, level 1 first. Ops are only appended, so
 /// a level's ops are a prefix of the table.
@@ -71,11 +72,14 @@ macro_rules! define_op {
         [$($effect:tt)+] $flow:ident $family:ident $needs:ident $picture:literal $meaning:literal;)*) => {
         /// An instruction. Operands stand in the order of the opcode table; jump targets are op
         /// indices, and a block operand is an index of the chunk's block ranges.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        ///
+        /// In memory it begins with its opcode, which the decoder makes use of.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TryFromBytes)]
+        #[repr(u8)]
         pub enum Op {
             $(
                 #[doc = concat!("`", $picture, "` ", $meaning)]
-                $name $(($($ty),+))?,
+                $name $(($($ty),+))? = $byte,
             )*
         }
     };

@@ -20,7 +20,7 @@ pub use shape::{Arity, NeedSet, Region, RegionKind, Scope, Shape, SubShape};
 
 use crate::{
     chunk::{Chunk, Effect, Import, ImportKind, Touches},
-    op::Op,
+    op::{Op, TakeOps},
 };
 use error::{Full, Reports};
 use std::collections::{HashMap, VecDeque};
@@ -217,6 +217,19 @@ pub struct Verifier {
     pending: VecDeque<u32>,
 }
 
+/// Takes the ops of the chunk that it was [started](Verifier::start) with.
+impl TakeOps for Verifier {
+    #[inline(never)]
+    fn take(&mut self, op: &Op) {
+        self.take_parts(op.opcode(), number(op));
+    }
+
+    #[inline(always)]
+    fn take_short(&mut self, opcode: u8, number: u16) {
+        self.take_parts(opcode, usize::from(number));
+    }
+}
+
 impl Verifier {
     /// A verifier without memory yet.
     pub fn new() -> Self {
@@ -232,18 +245,16 @@ impl Verifier {
         self.finish(view)
     }
 
-    /// Begins with a chunk of these sizes, whose ops [`take`](Self::take) gets then.
+    /// Begins with a chunk of these sizes, whose ops it [takes](TakeOps) then.
     pub fn start(&mut self, sizes: Sizes) {
         self.steps.clear();
         self.unclear.clear();
         self.limits = operands::limits(sizes);
     }
 
-    /// Takes the next op of the chunk.
-    #[inline(always)] // Where the decoder has the op in registers, its kind is known.
-    pub fn take(&mut self, op: &Op) {
-        let number = number(op);
-        let step = STEPS[usize::from(op.opcode())];
+    #[inline(always)]
+    fn take_parts(&mut self, opcode: u8, number: usize) {
+        let step = STEPS[usize::from(opcode)];
         if number >= self.limits[step.meaning()] {
             self.note_unclear();
         }

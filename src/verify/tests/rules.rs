@@ -621,7 +621,7 @@ fn ops_can_be_taken_one_by_one_and_the_memory_used_again() {
             blocks: sample.blocks.len(),
         });
         for op in &sample.ops {
-            verifier.take(op);
+            crate::op::TakeOps::take(&mut verifier, op);
         }
         let found = verifier.finish(&sample.view()).cloned();
         assert_eq!(found, sample.verify());
