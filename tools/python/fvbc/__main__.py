@@ -12,11 +12,13 @@ from pathlib import Path
 
 from .assemble import assemble
 from .container import Module, write_module
+from .convert import scalar_form
 from .errors import FvbcError
-from .interpret import Limits, Machine
-from .outcome import describe
+from .interpret import run as run_chunk
+from .meter import Limits
 from .text import print_module
-from .verify import verify
+from .values import Array, kind_of
+from .verify import check_declared
 
 PRODUCER = "fvbc for Python"
 
@@ -44,7 +46,7 @@ def check(arguments: argparse.Namespace) -> int:
     for path in arguments.files:
         try:
             chunks = Module.open(path).check()
-            loose = sum(not verify(chunk).strict for chunk in chunks)
+            loose = sum(chunk.body.loose for chunk in chunks if check_declared(chunk))
             print(f"{path}: ok, {len(chunks)} chunks, {loose} loose")
         except FvbcError as error:
             failed = True
@@ -83,15 +85,18 @@ def run(arguments: argparse.Namespace) -> int:
     found = [chunk for chunk in chunks if chunk.name == name]
     if not found:
         raise FvbcError("E0116", f"no chunk {name!r}")
-    machine = Machine(found[0], Limits(fuel=arguments.fuel), sys.stdin.buffer)
-    outcome = machine.run()
+    check_declared(found[0])
+    outcome, machine = run_chunk(found[0], Limits(fuel=arguments.fuel), sys.stdin.buffer)
     sys.stdout.buffer.write(machine.output)
     sys.stdout.buffer.flush()
-    if arguments.outcome:
-        print(describe(outcome), file=sys.stderr)
-    elif isinstance(outcome, FvbcError):
-        print(outcome, file=sys.stderr)
-    return 125 if isinstance(outcome, FvbcError) else 0
+    if outcome.trap is not None:
+        print(outcome.trap, file=sys.stderr)
+        return 125
+    if arguments.result:
+        value = outcome.value
+        form = f"of {len(value.items)}" if isinstance(value, Array) else repr(scalar_form(value))
+        print("no result" if outcome.halted else f"{kind_of(value)} {form}", file=sys.stderr)
+    return 0
 
 
 def hashes(arguments: argparse.Namespace) -> int:
@@ -122,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("file")
     command.add_argument("--entry", metavar="NAME")
     command.add_argument("--fuel", type=int, metavar="N")
-    command.add_argument("--outcome", action="store_true", help="tell on standard error how the run ended")
+    command.add_argument("--result", action="store_true", help="tell the result on standard error")
     command.set_defaults(function=run)
     return parser
 

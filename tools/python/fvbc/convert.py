@@ -1,4 +1,4 @@
-"""Conversions between kinds (chapter 5): truth, to Int, to Float, to string, and how numbers are read and written."""
+"""Conversions between kinds (chapter 5, section 5.1): truth, to Int, to Float, string form, length."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from .wire import I64_MAX, I64_MIN
 
 _INT = re.compile(rb"[+-]?[0-9]+")
 _FLOAT = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+LONGEST_NUMBER = 4096
+"""A Str of more bytes is 0, whatever it says."""
+
 _FLOAT_WORDS = {b"inf": math.inf, b"infinity": math.inf, b"nan": math.nan}
 
 
@@ -36,8 +39,8 @@ def truth(value: Value) -> bool:
 
 
 def parse_int(text: bytes) -> int:
-    """The whole string as an i64, else 0."""
-    if not _INT.fullmatch(text):
+    """The whole string as an Int, else 0."""
+    if len(text) > LONGEST_NUMBER or not _INT.fullmatch(text):
         return 0
     digits = text.lstrip(b"+-").lstrip(b"0")
     # Python refuses to read thousands of digits; none of what is that long fits.
@@ -48,7 +51,9 @@ def parse_int(text: bytes) -> int:
 
 
 def parse_float(text: bytes) -> float:
-    """The whole string as a binary64, else 0.0."""
+    """The whole string as a Float, else 0.0."""
+    if len(text) > LONGEST_NUMBER:
+        return 0.0
     if _FLOAT.fullmatch(text):
         return float(text)
     unsigned = text[1:] if text[:1] in (b"+", b"-") else text
@@ -116,3 +121,10 @@ def scalar_form(value: Value) -> bytes:
     if isinstance(value, NativeFn):
         return f"(builtin:{value.id})".encode()
     return b"(ref)" if isinstance(value, Ref) else b"(hash)"
+
+
+def length(value: Value) -> int:
+    """The bytes of a Str, the elements or entries of a collection, else the bytes of the string form."""
+    if isinstance(value, Array):
+        return len(value.items)
+    return len(value) if isinstance(value, Hash) else len(scalar_form(value))
