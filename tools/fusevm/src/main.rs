@@ -18,8 +18,6 @@ use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // A mapped module that another process cuts short is an error like any other.
-    fusevm::format::guard_bus_errors();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(refusal) => return cli::refuse(&refusal),
