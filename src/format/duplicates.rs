@@ -55,7 +55,9 @@ impl DuplicateFinder {
 fn hash(span: Span, record: &[u8]) -> usize {
     let len = span.of(record).len();
     let eight_at = |at: usize| {
-        let bytes = record[at..].first_chunk().expect("eight bytes up to the string's end");
+        let bytes = record[at..]
+            .first_chunk()
+            .expect("eight bytes up to the string's end");
         u64::from_le_bytes(*bytes)
     };
     // What stands before a shorter string is shifted out.

@@ -114,7 +114,7 @@ mod tests {
             (vec![0, 0, 5, 5, 4, 0], 5, 3),
             (vec![3; 7], 7, 1),
             (vec![3; 8], 8, 2),
-            (vec![u32::MAX, 1, u32::MAX], 3, 16),
+            (vec![u32::MAX, 1, u32::MAX], 3, 18),
         ] {
             let mut out = Vec::new();
             encode(&mut out, &lines, lines.len());

@@ -47,3 +47,6 @@ pub use record::{Entry, Record, SourceLink};
 pub use reseal::reseal;
 pub use source::{OpenOptions, Strategy};
 pub use writer::ModuleWriter;
+
+#[cfg(test)]
+mod tests;

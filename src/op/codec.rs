@@ -108,14 +108,30 @@ impl TakeOps for () {
 }
 
 macro_rules! form {
-    () => { short::PLAIN };
-    (Count8) => { short::BYTE };
-    (Argc) => { short::BYTE };
-    (Code) => { short::BYTE };
-    (Int) => { short::SIGNED };
-    (Float) => { short::OTHER };
-    ($kind:ident) => { short::UNSIGNED };
-    ($($kind:ident),+) => { short::OTHER };
+    () => {
+        short::PLAIN
+    };
+    (Count8) => {
+        short::BYTE
+    };
+    (Argc) => {
+        short::BYTE
+    };
+    (Code) => {
+        short::BYTE
+    };
+    (Int) => {
+        short::SIGNED
+    };
+    (Float) => {
+        short::OTHER
+    };
+    ($kind:ident) => {
+        short::UNSIGNED
+    };
+    ($($kind:ident),+) => {
+        short::OTHER
+    };
 }
 
 macro_rules! pattern {
