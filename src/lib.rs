@@ -90,3 +90,8 @@ const _: () = {
     is_send_and_sync::<VMResult>();
     is_send_and_sync::<JitCompiler>();
 };
+
+/// The Rust code of the first page compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;

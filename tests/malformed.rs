@@ -319,7 +319,11 @@ const LIES: &[Lie] = &[
     ),
     (
         "a height past the limit",
-        |b| in_body(b, 0, 0xff),
+        |b| {
+            in_body(b, 0, 0xff);
+            in_body(b, 1, 0xff);
+            in_body(b, 2, 0x7f);
+        },
         Code::OverLimit,
     ),
     ("another op_count", |b| in_body(b, 1, 3), Code::BadStructure),

@@ -8,7 +8,7 @@ use crate::chunk::{Chunk, Signature};
 use crate::code::Code;
 use crate::op::{self, DecodeError, Op, leb};
 use crate::verify::{self, CodeView, ImportRow, Sizes, Sub, Verifier};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// A chunk's body in bytes.
 pub(crate) struct Encoded {
@@ -24,7 +24,7 @@ pub(crate) struct Encoded {
 pub(crate) fn encode(chunk: &Chunk) -> Result<Encoded, WriteError> {
     check_limits(chunk)?;
     let imports = imports::Table::of(chunk);
-    let subs = subs_of(chunk);
+    let subs = verify::subs(chunk);
     let verified = verify::verify(&CodeView {
         ops: &chunk.ops,
         constants: chunk.constants.len(),
@@ -74,20 +74,6 @@ fn check_rows(what: &str, rows: usize) -> Result<(), WriteError> {
         return Err(WriteError::over_limit(what, rows, limits::TABLE_ROWS));
     }
     Ok(())
-}
-
-/// The chunk's subs with their declared argument counts.
-fn subs_of(chunk: &Chunk) -> Vec<Sub> {
-    let mut declared: HashMap<u16, u8> = HashMap::new();
-    for signature in &chunk.signatures {
-        declared.entry(signature.name).or_insert(signature.argc);
-    }
-    let subs = chunk.sub_entries.iter().map(|(name, entry)| Sub {
-        name: *name,
-        entry: *entry,
-        argc: declared.get(name).copied(),
-    });
-    subs.collect()
 }
 
 fn encode_subs(out: &mut Vec<u8>, subs: &[Sub]) {

@@ -18,6 +18,11 @@ impl Span {
         &record[self.start as usize..self.end as usize]
     }
 
+    /// Where it begins and ends.
+    pub(crate) fn range(self) -> (usize, usize) {
+        (self.start as usize, self.end as usize)
+    }
+
     /// The place behind it.
     #[inline]
     pub(crate) fn end(self) -> usize {

@@ -219,6 +219,8 @@ pub(crate) struct Walk<'a> {
     /// After how many errors the walk ends. A hostile index can lead to the same node again and again,
     /// but each time but once that is an error.
     most_errors: usize,
+    /// Bytes of the nodes.
+    pub(crate) bytes: u64,
     /// The entries, ascending by name key.
     pub(crate) entries: Vec<IndexEntry>,
     /// What is wrong.
@@ -237,6 +239,7 @@ impl<'a> Walk<'a> {
         let mut walk = Walk {
             source,
             most_errors,
+            bytes: 0,
             entries: Vec::new(),
             errors: Vec::new(),
         };
@@ -246,6 +249,7 @@ impl<'a> Walk<'a> {
 
     /// The recursion ends at [`INDEX_DEPTH`].
     fn node(&mut self, bytes: &[u8], offset: u64, depth: u32, prefix: u64) {
+        self.bytes += bytes.len() as u64;
         let before = self.entries.len();
         let outcome = match parse(bytes) {
             Ok(Node::Leaf(entries)) => self.leaf(entries, depth, prefix),

@@ -13,6 +13,9 @@ pub(crate) const FORMAT_MAJOR: u16 = 1;
 /// The minor version that this crate writes.
 pub(crate) const FORMAT_MINOR: u16 = 0;
 
+/// Bytes of the header's producer.
+pub(crate) const PRODUCER_LENGTH: usize = 48;
+
 /// Section `INDEX`: the root node of the index.
 pub(crate) const SECTION_INDEX: u32 = 1;
 /// Section `META`: keys and values.
@@ -38,7 +41,7 @@ pub(crate) struct Header {
     pub(crate) format_major: U16,
     pub(crate) format_minor: U16,
     pub(crate) header_length: U32,
-    pub(crate) producer: [u8; 48],
+    pub(crate) producer: [u8; PRODUCER_LENGTH],
     pub(crate) slots: [Slot; 2],
     pub(crate) zero: [u8; 32],
 }

@@ -4,6 +4,7 @@ use super::body::Body;
 use super::error::LoadError;
 use super::hash::ChunkHash;
 use super::record::{Entry, Parts, Record, SourceLink};
+use super::sizes::RecordSizes;
 use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::op::Op;
@@ -86,6 +87,12 @@ impl LoadedChunk {
     pub fn hash(&self) -> ChunkHash {
         let body = || self.record.parts().body(self.record.bytes());
         *self.hash.get_or_init(|| ChunkHash::of_body(body()))
+    }
+
+    /// Where the record's bytes go.
+    pub fn sizes(&self) -> RecordSizes {
+        let (parts, bytes) = (self.record.parts(), self.record.bytes());
+        RecordSizes::of(parts, bytes).expect("the body was decoded before")
     }
 
     /// Whether the stack height is proved at each instruction. A chunk that isn't strict says so

@@ -31,6 +31,7 @@ mod new_file;
 mod record;
 mod reseal;
 mod root;
+mod sizes;
 mod source;
 mod writer;
 
@@ -45,6 +46,7 @@ pub use module::{Module, Records};
 pub use new_file::NewFile;
 pub use record::{Entry, Record, SourceLink};
 pub use reseal::reseal;
+pub use sizes::{ModuleSizes, RecordSizes};
 pub use source::{OpenOptions, Strategy};
 pub use writer::ModuleWriter;
 

@@ -8,6 +8,7 @@ use super::loaded::LoadedChunk;
 use super::meta::{self, Metadata};
 use super::record::Record;
 use super::root::{self, Root, RootRef};
+use super::sizes::ModuleSizes;
 use super::source::{OpenOptions, Piece, Source};
 use super::{header, limits};
 use crate::code::Code;
@@ -215,6 +216,14 @@ impl Module {
         self.0.slot.file_length.get()
     }
 
+    /// Where the module's bytes go.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn sizes(&self) -> Result<ModuleSizes, LoadError> {
+        ModuleSizes::of(&self.0)
+    }
+
     /// The hash of the root, and by that of the whole module, if it is undamaged.
     pub fn root_hash(&self) -> [u8; 32] {
         self.0.slot.root_hash
@@ -294,11 +303,16 @@ impl Inner {
     /// All entries of the index.
     fn entries(&self) -> Result<Vec<IndexEntry>, LoadError> {
         let node = self.index()?;
+        Ok(self.walk(&node)?.entries)
+    }
+
+    /// A walk over the whole index, whose root node this is.
+    pub(crate) fn walk(&self, node: &[u8]) -> Result<Walk<'_>, LoadError> {
         let offset = self.root.index.offset.get();
-        let mut walk = Walk::run(&self.source, &node, offset, 1);
+        let mut walk = Walk::run(&self.source, node, offset, 1);
         match walk.errors.pop() {
             Some(error) => Err(error.with_origin(&self.origin)),
-            None => Ok(walk.entries),
+            None => Ok(walk),
         }
     }
 

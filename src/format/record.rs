@@ -222,6 +222,11 @@ impl Parts {
         self.body.of(record)
     }
 
+    /// Where the body begins and ends.
+    pub(crate) fn body_range(&self) -> (usize, usize) {
+        self.body.range()
+    }
+
     /// Reads the body into `into` and checks the lines and the level. The verifier takes the ops.
     pub(crate) fn decode_body(
         &self,

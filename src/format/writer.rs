@@ -4,8 +4,8 @@
 use super::error::WriteError;
 use super::hash::ChunkHash;
 use super::layout::{
-    HEADER_LENGTH, IndexEntry, ROOT_MAGIC, RootHead, SECTION_INDEX, SECTION_META, Section, Slot,
-    seal_of,
+    HEADER_LENGTH, IndexEntry, PRODUCER_LENGTH, ROOT_MAGIC, RootHead, SECTION_INDEX, SECTION_META,
+    Section, Slot, seal_of,
 };
 use super::loaded::LoadedChunk;
 use super::meta::{self, Metadata};
@@ -21,7 +21,7 @@ use zerocopy::FromZeros;
 
 /// What this crate writes into the header.
 const PRODUCER: &str = concat!("fusevm ", env!("CARGO_PKG_VERSION"));
-const _: () = assert!(PRODUCER.len() <= 48);
+const _: () = assert!(PRODUCER.len() <= PRODUCER_LENGTH);
 
 /// Writes a module of chunks.
 ///
@@ -56,6 +56,10 @@ pub struct ModuleWriter<W: Write + Seek> {
     opset_level: u16,
     /// Whether an output error left half of something behind.
     broken: bool,
+    /// What errors of the output are about, if it has a name.
+    place: Option<String>,
+    /// Who wrote the module, for its header.
+    producer: String,
     /// What is done with the output when the module is complete.
     publish: fn(&mut W) -> io::Result<()>,
 }
@@ -80,6 +84,8 @@ impl<W: Write + Seek> ModuleWriter<W> {
             op_count: 0,
             opset_level: 1,
             broken: false,
+            place: None,
+            producer: PRODUCER.to_owned(),
             publish: |_| Ok(()),
         })
     }
@@ -87,6 +93,25 @@ impl<W: Write + Seek> ModuleWriter<W> {
     /// Sets a key of the module's metadata, in place of what it was before.
     pub fn metadata(&mut self, key: impl Into<String>, value: impl Into<Vec<u8>>) {
         self.metadata.insert(key.into(), value.into());
+    }
+
+    /// Names who wrote the module, in place of this crate and its version. Readers show it with their
+    /// errors and nothing else.
+    ///
+    /// # Errors
+    /// When it has more than 48 bytes, or a zero byte.
+    pub fn producer(&mut self, producer: impl Into<String>) -> Result<(), WriteError> {
+        let producer = producer.into();
+        if producer.len() > PRODUCER_LENGTH {
+            let (what, limit) = ("bytes of a producer", PRODUCER_LENGTH);
+            return Err(WriteError::over_limit(what, producer.len(), limit));
+        }
+        if producer.contains('\0') {
+            let message = "the producer has a zero byte, which ends it";
+            return Err(WriteError::new(Code::BadStructure, message));
+        }
+        self.producer = producer;
+        Ok(())
     }
 
     /// Adds a chunk, and gives its hash. It is verified, and stands in the file as strict or loose by
@@ -129,9 +154,20 @@ impl<W: Write + Seek> ModuleWriter<W> {
     /// # Errors
     /// When the output can't be written, or the metadata is too large.
     pub fn finish(mut self) -> Result<W, WriteError> {
-        self.complete()?;
-        (self.publish)(&mut self.out)?;
-        Ok(self.out)
+        let completed = self.complete();
+        let published = completed.and_then(|()| Ok((self.publish)(&mut self.out)?));
+        match published {
+            Ok(()) => Ok(self.out),
+            Err(error) => Err(self.at_place(error)),
+        }
+    }
+
+    /// Names the output as what the error is about.
+    fn at_place(&self, error: WriteError) -> WriteError {
+        match &self.place {
+            Some(place) => error.about(place),
+            None => error,
+        }
     }
 
     fn append(&mut self, row: &RecordRow<'_>, record: &[u8]) -> Result<(), WriteError> {
@@ -172,7 +208,8 @@ impl<W: Write + Seek> ModuleWriter<W> {
             return Err(WriteError::new(Code::CantWrite, message));
         }
         self.broken = true;
-        self.out.write_all(bytes)?;
+        let written = self.out.write_all(bytes);
+        written.map_err(|error| self.at_place(error.into()))?;
         self.broken = false;
         self.segment_hash.update(bytes);
         self.at += bytes.len() as u64;
@@ -216,7 +253,7 @@ impl<W: Write + Seek> ModuleWriter<W> {
         slot.file_length.set(self.at);
         slot.root_hash = blake3::hash(&root).into();
         self.out.seek(SeekFrom::Start(self.base))?;
-        self.out.write_all(&header::encode(PRODUCER, &slot))?;
+        self.out.write_all(&header::encode(&self.producer, &slot))?;
         self.out.seek(SeekFrom::Start(self.base + self.at))?;
         self.out.flush()?;
         Ok(())
@@ -244,6 +281,7 @@ impl ModuleWriter<NewFile> {
         let mut writer = NewFile::beside(path)
             .and_then(ModuleWriter::new)
             .map_err(|error| error.about(path.display()))?;
+        writer.place = Some(path.display().to_string());
         writer.publish = NewFile::publish;
         Ok(writer)
     }

@@ -133,7 +133,7 @@ impl Excess {
     pub fn code(&self) -> Code {
         match self {
             Excess::ValueTooLarge { .. } => Code::ValueTooLarge,
-            Excess::Work => Code::WorkLimit,
+            Excess::Work => Code::OutOfFuel,
             Excess::NegativeIndex { .. } => Code::NegativeIndex,
         }
     }

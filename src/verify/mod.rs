@@ -153,7 +153,7 @@ fn import_rows(chunk: &Chunk) -> Vec<ImportRow> {
 }
 
 /// The chunk's table of subs, with the argument counts that it declares.
-fn subs(chunk: &Chunk) -> Vec<Sub> {
+pub(crate) fn subs(chunk: &Chunk) -> Vec<Sub> {
     let mut declared: HashMap<u16, u8> = HashMap::new();
     for signature in &chunk.signatures {
         declared.entry(signature.name).or_insert(signature.argc);

@@ -2,7 +2,7 @@
 //!
 //! Fuel, the size of a value and the depth of calls are exact: every tier charges the same at the
 //! same points. Memory is a bound. The deadline and the interrupt are looked at where fuel is
-//! charged, every [`LOOK_EVERY`] units.
+//! charged, every few hundred units.
 
 use super::trap::{Fault, Step};
 use crate::code::Code;
@@ -37,7 +37,7 @@ pub struct Limits {
     /// Calls that may be active at the same time; by default 1,000,000.
     pub max_depth: usize,
     /// Bytes of a single string; an element of an array counts 16, an entry of a hash 48. By
-    /// default 1 GiB.
+    /// default 256 MiB.
     pub max_value: u64,
     /// Bytes that values, stack and frames may take together, roughly; by default 4 GiB.
     pub max_memory: u64,
@@ -52,7 +52,7 @@ impl Default for Limits {
         Limits {
             fuel: None,
             max_depth: 1_000_000,
-            max_value: 1 << 30,
+            max_value: 1 << 28,
             max_memory: 4 << 30,
             max_output: None,
             deadline: None,

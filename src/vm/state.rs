@@ -30,12 +30,18 @@ impl VM {
         let mut work = self.meter.work();
         match act(self, &mut work) {
             Ok(result) => {
-                self.charge(work.done / WORK_PER_FUEL)?;
-                self.check_memory()?;
+                self.settle(&work)?;
                 Ok(result)
             }
             Err(excess) => Err(self.meter.fault_of(excess)),
         }
+    }
+
+    /// Pays for an op's bulk work, all of it together, and looks at the memory.
+    #[inline]
+    pub(super) fn settle(&mut self, work: &Work) -> Step {
+        self.charge(work.done / WORK_PER_FUEL)?;
+        self.check_memory()
     }
 
     /// Holds the memory in use to its limit.

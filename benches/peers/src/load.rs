@@ -123,6 +123,12 @@ fn first_use(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
             module.chunk(name)?.to_chunk().ops == function.chunk.ops,
             "{name} differs"
         );
+        let old: fusevm_0_9::Chunk = bincode::deserialize(&function.bincode)
+            .with_context(|| format!("0.9.7 can't read {name}"))?;
+        ensure!(
+            old.ops.len() == function.chunk.ops.len(),
+            "0.9.7 reads {name} differently"
+        );
         let rounds = |work: &mut dyn FnMut()| median((0..5).map(|_| time(8, &mut *work)).collect());
         let load = rounds(&mut || drop(module.chunk(name)));
         let hashed = rounds(&mut || drop(module.chunk(name).map(|chunk| chunk.hash())));

@@ -163,7 +163,7 @@ fn every_excess_has_its_code() {
     let limit = 1;
     for (excess, name) in [
         (Excess::ValueTooLarge { wanted: 2, limit }, "ValueTooLarge"),
-        (Excess::Work, "WorkLimit"),
+        (Excess::Work, "OutOfFuel"),
         (Excess::NegativeIndex { index: -1 }, "NegativeIndex"),
     ] {
         assert_eq!(excess.code().name(), name);

@@ -69,15 +69,19 @@ impl Machine<'_> {
         limit: i32,
     ) -> Step {
         let mut i = variables::slot(&self.vm.frames, i_slot).to_int();
-        let s = match self.slot_mut(s_slot)? {
-            Some(place) => std::mem::take(place),
-            None => Value::Undef,
-        };
         let constant = self.vm.chunk.constants.get(usize::from(index)).cloned();
         let constant = constant.unwrap_or_default();
-        let (mut s, piece) = self.vm.bulk(|_, work| {
-            let s = string::to_string(s, work)?;
-            Ok((s, Form::of(&constant, work)?.into_cow()))
+        self.slot_mut(s_slot)?;
+        let (piece, mut s) = self.vm.bulk(|vm, work| {
+            let piece = Form::of(&constant, work)?.into_cow();
+            let frame = vm.frames.last_mut();
+            let s = match frame.and_then(|frame| frame.slots.get_mut(usize::from(s_slot))) {
+                // As the only owner it is appended to in place.
+                Some(slot @ Value::Str(_)) => std::mem::take(slot),
+                Some(slot) => slot.clone(),
+                None => Value::Undef,
+            };
+            Ok((piece, string::to_string(s, work)?))
         })?;
         let limit = i64::from(limit);
         let mut paid = Ok(());

@@ -10,45 +10,51 @@ use crate::chunk::{Effect, ImportKind};
 use crate::code::Code;
 use crate::value::Value;
 
-/// The values that a handler takes and leaves, if the import table says so.
+/// What the import table says about a handler.
 #[derive(Clone, Copy)]
-struct Declared {
-    pops: usize,
-    pushes: usize,
+enum Contract {
+    /// Nothing, as in chunks of the 0.9 line.
+    Undeclared,
+    /// That it does what it likes.
+    Free,
+    /// How many values it takes and leaves.
+    Bound { pops: usize, pushes: usize },
 }
 
 impl Machine<'_> {
     /// `args -- r` Where control goes on.
     pub(super) fn call_builtin(&mut self, id: u16, argc: u8, next: usize) -> Step<usize> {
-        let declared = self.declared(ImportKind::Builtin, id, usize::from(argc))?;
-        let effect = declared.unwrap_or(Declared {
-            pops: usize::from(argc),
-            pushes: 1,
-        });
-        let base = self.vm.stack.len().saturating_sub(effect.pops);
+        let contract = self.contract(ImportKind::Builtin, id, usize::from(argc));
+        let (pops, pushes) = match contract {
+            Contract::Bound { pops, pushes } => (pops, pushes),
+            Contract::Undeclared | Contract::Free => (usize::from(argc), 1),
+        };
+        let base = self.vm.stack.len().saturating_sub(pops);
         let Some(handler) = self.vm.builtins.get(usize::from(id)).copied().flatten() else {
-            if declared.is_some() {
-                return Err(self.missing(ImportKind::Builtin, id));
-            }
+            self.tolerate_missing(contract, ImportKind::Builtin, id)?;
             let result = self.vm.stack.drain(base..).next_back();
             self.vm.push(result.unwrap_or_default());
             return Ok(next);
         };
         let (result, next) = self.run_builtin(handler, argc, next)?;
-        let Some(extra) = effect.pushes.checked_sub(1) else {
-            self.vm.stack.truncate(base);
-            return Ok(next);
-        };
-        let height = self.vm.stack.len();
-        if declared.is_some() && height < base + extra {
-            return Err(wrong_effect(ImportKind::Builtin, id));
+        match contract {
+            Contract::Undeclared => self.vm.stack.truncate(base),
+            Contract::Free => {}
+            Contract::Bound { .. } => {
+                // Of several results the handler leaves all but the last on the stack.
+                let extra = pushes.saturating_sub(1);
+                let Some(first) = self.vm.stack.len().checked_sub(extra) else {
+                    return Err(wrong_effect(ImportKind::Builtin, id));
+                };
+                if first < base {
+                    return Err(wrong_effect(ImportKind::Builtin, id));
+                }
+                self.vm.stack.drain(base..first);
+            }
         }
-        // Of several results the handler leaves all but the last on the stack.
-        let first_extra = height.saturating_sub(extra).max(base);
-        self.vm
-            .stack
-            .drain(base.min(height)..first_extra.min(height));
-        self.vm.push(result);
+        if pushes > 0 {
+            self.vm.push(result);
+        }
         Ok(next)
     }
 
@@ -64,34 +70,34 @@ impl Machine<'_> {
 
     /// Where control goes on.
     pub(super) fn extended(&mut self, id: u16, arg: u8, next: usize) -> Step<usize> {
-        let declared = self.declared(ImportKind::Extension, id, usize::from(arg))?;
+        let kind = ImportKind::Extension;
+        let contract = self.contract(kind, id, usize::from(arg));
         let Some(mut handler) = self.vm.extension.take() else {
-            return match declared {
-                Some(_) => Err(self.missing(ImportKind::Extension, id)),
-                None => Ok(next),
-            };
+            self.tolerate_missing(contract, kind, id)?;
+            return Ok(next);
         };
         let height = self.vm.stack.len();
         let ran = self.run_handler(next, |vm| handler(vm, id, arg));
         self.vm.extension.get_or_insert(handler);
-        self.hold_to_effect(ImportKind::Extension, id, declared, height)?;
-        ran.map(|((), next)| next)
+        let ((), next) = ran?;
+        self.hold_to(contract, kind, id, height)?;
+        Ok(next)
     }
 
     /// Where control goes on.
     pub(super) fn extended_wide(&mut self, id: u16, payload: usize, next: usize) -> Step<usize> {
-        let declared = self.declared(ImportKind::ExtensionWide, id, payload)?;
+        let kind = ImportKind::ExtensionWide;
+        let contract = self.contract(kind, id, payload);
         let Some(mut handler) = self.vm.extension_wide.take() else {
-            return match declared {
-                Some(_) => Err(self.missing(ImportKind::ExtensionWide, id)),
-                None => Ok(next),
-            };
+            self.tolerate_missing(contract, kind, id)?;
+            return Ok(next);
         };
         let height = self.vm.stack.len();
         let ran = self.run_handler(next, |vm| handler(vm, id, payload));
         self.vm.extension_wide.get_or_insert(handler);
-        self.hold_to_effect(ImportKind::ExtensionWide, id, declared, height)?;
-        ran.map(|((), next)| next)
+        let ((), next) = ran?;
+        self.hold_to(contract, kind, id, height)?;
+        Ok(next)
     }
 
     /// Runs a handler that sees the state as if the next op were about to run, and follows what it
@@ -116,40 +122,40 @@ impl Machine<'_> {
         Ok((result, went_on))
     }
 
-    /// The effect that the import table declares; `None` if it declares none, or says that it is
-    /// unknown.
+    /// What the import table says about a handler that is given `argc` arguments.
     #[inline]
-    fn declared(&mut self, kind: ImportKind, id: u16, argc: usize) -> Step<Option<Declared>> {
-        let effect = self.vm.index.declared_effect(&self.vm.chunk, kind, id);
-        let declared = match effect {
-            None | Some(Effect::Unknown) => return Ok(None),
-            Some(Effect::Arguments { pushes }) => Declared {
+    fn contract(&mut self, kind: ImportKind, id: u16, argc: usize) -> Contract {
+        match self.vm.index.declared_effect(&self.vm.chunk, kind, id) {
+            None => Contract::Undeclared,
+            Some(Effect::Unknown) => Contract::Free,
+            Some(Effect::Arguments { pushes }) => Contract::Bound {
                 pops: argc,
                 pushes: usize::from(pushes),
             },
-            Some(Effect::Fixed { pops, pushes }) => Declared {
+            Some(Effect::Fixed { pops, pushes }) => Contract::Bound {
                 pops: usize::from(pops),
                 pushes: usize::from(pushes),
             },
-        };
-        Ok(Some(declared))
+        }
     }
 
     /// Checks that an extension op which began at `height` did what its import declares.
-    fn hold_to_effect(
-        &self,
-        kind: ImportKind,
-        id: u16,
-        declared: Option<Declared>,
-        height: usize,
-    ) -> Step {
-        match declared {
-            Some(effect)
-                if self.vm.stack.len() != height.saturating_sub(effect.pops) + effect.pushes =>
+    fn hold_to(&self, contract: Contract, kind: ImportKind, id: u16, height: usize) -> Step {
+        match contract {
+            Contract::Bound { pops, pushes }
+                if self.vm.stack.len() != height.saturating_sub(pops) + pushes =>
             {
                 Err(wrong_effect(kind, id))
             }
-            Some(_) | None => Ok(()),
+            Contract::Bound { .. } | Contract::Undeclared | Contract::Free => Ok(()),
+        }
+    }
+
+    /// Lets pass that a handler is missing, if the module doesn't say that it needs it.
+    fn tolerate_missing(&self, contract: Contract, kind: ImportKind, id: u16) -> Step {
+        match contract {
+            Contract::Undeclared => Ok(()),
+            Contract::Free | Contract::Bound { .. } => Err(self.missing(kind, id)),
         }
     }
 

@@ -7,8 +7,7 @@ use crate::code::Code;
 use crate::host::words::{self, WordLimits};
 use crate::host::{Host, TooLarge};
 use crate::shell_builtins::builtin_id;
-use crate::value::convert::Form;
-use crate::value::{ELEMENT_BYTES, Str, Value, collection};
+use crate::value::{ELEMENT_BYTES, Str, Value, Work, collection, string};
 
 /// What separates words if the program doesn't say.
 const DEFAULT_IFS: &[u8] = b" \t\n";
@@ -87,7 +86,9 @@ impl Machine<'_> {
 
     /// `path -- bool`
     pub(super) fn test_file(&mut self, test: u8) -> Step {
-        let path = self.pop_text()?;
+        let mut work = self.vm.meter.work();
+        let path = self.pop_text(&mut work)?;
+        self.vm.settle(&work)?;
         let tested = self.vm.door().test_file(test, path.as_bytes());
         let holds = tested.map_err(|error| self.vm.host_fault("TestFile", &error))?;
         self.vm.push(Value::Bool(holds));
@@ -96,89 +97,95 @@ impl Machine<'_> {
 
     /// `pattern -- a`
     pub(super) fn glob(&mut self, recursive: bool) -> Step {
-        let pattern = self.pop_text()?;
-        let budget = self.word_budget();
-        let limit = budget.limits.words;
+        let mut work = self.vm.meter.work();
+        let pattern = self.pop_text(&mut work)?;
+        let limit = self.word_budget(&work).limits.words;
         let found = self.vm.door().glob(pattern.as_bytes(), recursive, limit);
         let op = if recursive { "GlobRecursive" } else { "Glob" };
         let paths = found.map_err(|error| self.vm.host_fault(op, &error))?;
-        self.push_words(paths)?;
+        self.push_words(paths, work)?;
+        // The file system may have been slow.
         self.vm.meter.look()
     }
 
     /// `s -- a`
     pub(super) fn word_split(&mut self) -> Step {
-        let text = self.pop_text()?;
+        let mut work = self.vm.meter.work();
+        let text = self.pop_text(&mut work)?;
         let ifs = match self.vm.index.ifs(&self.vm.chunk) {
             Some(name) => self.global(name).clone(),
             None => Value::Undef,
         };
-        let ifs = self.vm.bulk(|_, work| {
-            Ok(match ifs {
-                Value::Undef => DEFAULT_IFS.to_vec(),
-                set => Form::of(&set, work)?.into_cow().into_owned(),
-            })
-        })?;
-        let budget = self.word_budget();
-        let split = words::word_split(text.as_bytes(), &ifs, budget.limits.words);
-        self.push_words(split.map_err(|error| budget.fault(error))?)
+        let ifs = match ifs {
+            Value::Undef => Str::from(DEFAULT_IFS),
+            set => self.text_of(set, &mut work)?,
+        };
+        let budget = self.word_budget(&work);
+        let split = words::word_split(text.as_bytes(), ifs.as_bytes(), budget.limits.words);
+        let words = split.map_err(|error| budget.fault(error))?;
+        self.push_words(words, work)
     }
 
     /// `s -- a`
     pub(super) fn brace_expand(&mut self) -> Step {
-        let word = self.pop_text()?;
-        let budget = self.word_budget();
+        let mut work = self.vm.meter.work();
+        let word = self.pop_text(&mut work)?;
+        let budget = self.word_budget(&work);
         let expanded = words::brace_expand(word.as_bytes(), budget.limits);
-        self.push_words(expanded.map_err(|error| budget.fault(error))?)
+        let words = expanded.map_err(|error| budget.fault(error))?;
+        self.push_words(words, work)
     }
 
     /// `s -- s`
     pub(super) fn tilde_expand(&mut self) -> Step {
-        let word = self.pop_text()?;
-        let Some((user, rest)) = words::tilde_split(word.as_bytes()) else {
-            self.vm.push(Value::Str(word));
-            return Ok(());
-        };
-        let user = (!user.is_empty()).then_some(user);
-        let found = self.vm.door().home_dir(user);
-        let home = found.map_err(|error| self.vm.host_fault("TildeExpand", &error))?;
-        let expanded = match home {
-            Some(home) => {
-                let path = [&home, rest].concat();
-                self.vm.bulk(|_, work| {
-                    work.fits(path.len() as u64)?;
-                    work.charge(path.len() as u64)
-                })?;
-                Value::bytes(path)
+        let mut work = self.vm.meter.work();
+        let word = self.pop_text(&mut work)?;
+        let mut expanded = word.clone();
+        if let Some((user, rest)) = words::tilde_split(word.as_bytes()) {
+            let user = (!user.is_empty()).then_some(user);
+            let found = self.vm.door().home_dir(user);
+            let home = found.map_err(|error| self.vm.host_fault("TildeExpand", &error))?;
+            if let Some(mut path) = home {
+                path.extend_from_slice(rest);
+                let len = path.len() as u64;
+                let paid = work.fits(len).and_then(|()| work.charge(len));
+                paid.map_err(|excess| self.vm.meter.fault_of(excess))?;
+                expanded = Str::from(path);
             }
-            None => Value::Str(word),
-        };
-        self.vm.push(expanded);
+        }
+        self.vm.settle(&work)?;
+        self.vm.push(Value::Str(expanded));
         Ok(())
     }
 
     /// Takes the string form of the top.
-    fn pop_text(&mut self) -> Step<Str> {
+    fn pop_text(&mut self, work: &mut Work) -> Step<Str> {
         let value = self.vm.pop();
-        self.vm
-            .bulk(|_, work| crate::value::string::to_string(value, work))
+        self.text_of(value, work)
+    }
+
+    /// The string form of a value.
+    fn text_of(&mut self, value: Value, work: &mut Work) -> Step<Str> {
+        let text = string::to_string(value, work);
+        text.map_err(|excess| self.vm.meter.fault_of(excess))
     }
 
     /// Pushes an array of words; costs a unit for each and for each of its bytes.
-    fn push_words(&mut self, words: Vec<Vec<u8>>) -> Step {
-        let array = self.vm.bulk(|_, work| {
-            work.fits_array(words.len() as u64)?;
-            let bytes: usize = words.iter().map(Vec::len).sum();
-            work.charge((words.len() + bytes) as u64)?;
-            Ok(words.into_iter().map(Value::bytes).collect())
-        })?;
+    fn push_words(&mut self, words: Vec<Vec<u8>>, mut work: Work) -> Step {
+        let count = words.len() as u64;
+        let bytes: u64 = words.iter().map(|word| word.len() as u64).sum();
+        let paid = work
+            .fits_array(count)
+            .and_then(|()| work.charge(count + bytes));
+        paid.map_err(|excess| self.vm.meter.fault_of(excess))?;
+        let array = words.into_iter().map(Value::bytes).collect();
+        self.vm.settle(&work)?;
         self.vm.push(Value::Array(array));
         Ok(())
     }
 
     /// What the limits leave room for, and which of them is the closest.
-    fn word_budget(&self) -> WordBudget {
-        let work = self.vm.meter.work();
+    fn word_budget(&self, work: &Work) -> WordBudget {
         let memory = self.vm.memory_left();
         let by_value = (work.max_value / ELEMENT_BYTES, work.max_value);
         let by_memory = (memory / WORD_BYTES, memory / 2);

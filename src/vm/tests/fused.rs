@@ -166,3 +166,23 @@ fn an_appending_loop_stops_at_the_largest_value() {
     assert_eq!(vm.frames[0].slots[1], Value::Int(33));
     assert_eq!(vm.frames[0].slots[0].len(), 99);
 }
+
+#[test]
+fn what_an_appending_loop_cannot_read_it_leaves_alone() {
+    let mut b = ChunkBuilder::new();
+    let long = Value::array(vec![Value::str("x".repeat(90)); 2]);
+    let piece = b.add_constant(long);
+    emit_all(
+        &mut b,
+        &[LoadConst(piece), SetSlot(0), LoadInt(5), SetSlot(1)],
+    );
+    emit_all(&mut b, &[ConcatConstLoop(piece, 0, 1, 9)]);
+    let mut vm = quiet(b.build());
+    vm.set_limits(Limits {
+        max_value: 100,
+        ..Limits::default()
+    });
+    assert_eq!(vm.execute().unwrap_err().code(), Code::ValueTooLarge);
+    assert_eq!(vm.frames[0].slots[0].len(), 2);
+    assert_eq!(vm.frames[0].slots[1], Value::Int(5));
+}

@@ -102,6 +102,15 @@ fn a_declared_effect_is_enforced() {
     };
     assert_eq!(run(effect(1, 1), greedy), Err(Code::WrongEffect));
 
+    assert_eq!(
+        run(Effect::Unknown, nine),
+        Ok((vec![1, 2, 3], Some(Value::Int(9))))
+    );
+    assert_eq!(
+        run(Effect::Unknown, greedy),
+        Ok((vec![], Some(Value::Int(9))))
+    );
+
     let ops = [LoadInt(1), LoadInt(2), Extended(6, 1)];
     let chunk = declaring(&ops, ImportKind::Extension, 6, effect(1, 1));
     let mut vm = quiet(chunk.clone());

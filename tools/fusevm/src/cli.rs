@@ -3,7 +3,8 @@
 //! Each command's own flags stand in its module under `commands`.
 
 use crate::commands::{
-    asm, build, check, completions, dis, explain, import, info, list, man, run, spec,
+    asm, build, bundle, check, completions, diff, dis, explain, extract, hash, import, info, list,
+    man, run, size, spec, strip,
 };
 use crate::failure::{Failure, status};
 use clap::{Parser, Subcommand};
@@ -20,7 +21,7 @@ pub(crate) struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Exit status: that of the program under `run`; else 0 fine, 1 a check that failed, 2 wrong usage, \
+Exit status: that of the program under `run`; else 0 fine, 1 a check that failed or a difference, 2 wrong usage, \
 125 fusevm itself failed (a trap, a limit), 126 the file can't be loaded or is denied, \
 127 not found.";
 
@@ -35,6 +36,12 @@ pub(crate) enum Command {
     Check(check::Args),
     Info(info::Args),
     List(list::Args),
+    Size(size::Args),
+    Hash(hash::Args),
+    Diff(diff::Args),
+    Strip(strip::Args),
+    Bundle(bundle::Args),
+    Extract(extract::Args),
     Import(import::Args),
     Spec(spec::Args),
     Explain(explain::Args),
@@ -56,6 +63,12 @@ impl Command {
             Command::Check(args) => check::run(args),
             Command::Info(args) => info::run(args),
             Command::List(args) => list::run(args),
+            Command::Size(args) => size::run(args),
+            Command::Hash(args) => hash::run(args),
+            Command::Diff(args) => diff::run(args),
+            Command::Strip(args) => strip::run(args),
+            Command::Bundle(args) => bundle::run(args),
+            Command::Extract(args) => extract::run(args),
             Command::Import(args) => import::run(args),
             Command::Spec(args) => spec::run(args),
             Command::Explain(args) => explain::run(args),

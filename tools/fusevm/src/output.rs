@@ -4,7 +4,7 @@ use crate::failure::{Failure, status};
 use fusevm::Chunk;
 use fusevm::asm::Assembly;
 use fusevm::code::Code;
-use fusevm::format::{Entry, ModuleWriter, NewFile, WriteError};
+use fusevm::format::{Entry, LoadedChunk, ModuleWriter, NewFile, WriteError};
 use std::convert::Infallible;
 use std::fs;
 use std::io::{self, BufWriter, Cursor, IsTerminal, Write};
@@ -90,6 +90,30 @@ impl Output {
         added.map(drop).map_err(|error| self.failure(&error))
     }
 
+    /// Adds a chunk of another module, byte for byte as it stands there.
+    ///
+    /// # Errors
+    /// The module has one of the name already.
+    pub(crate) fn add_loaded(&mut self, chunk: &LoadedChunk) -> Result<(), Failure> {
+        let added = match &mut self.writer {
+            Writer::File(writer) => writer.add_loaded(chunk),
+            Writer::Memory(writer) => writer.add_loaded(chunk),
+        };
+        added.map_err(|error| self.failure(&error))
+    }
+
+    /// Names who wrote the module, in place of this program.
+    ///
+    /// # Errors
+    /// The header has no place for it.
+    pub(crate) fn producer(&mut self, producer: &str) -> Result<(), Failure> {
+        let named = match &mut self.writer {
+            Writer::File(writer) => writer.producer(producer),
+            Writer::Memory(writer) => writer.producer(producer),
+        };
+        named.map_err(|error| self.failure(&error))
+    }
+
     /// Adds the metadata and all chunks of a text.
     ///
     /// # Errors
@@ -103,7 +127,7 @@ impl Output {
     }
 
     /// Sets a key of the module's metadata.
-    pub(crate) fn metadata(&mut self, key: &str, value: &str) {
+    pub(crate) fn metadata(&mut self, key: &str, value: &[u8]) {
         match &mut self.writer {
             Writer::File(writer) => writer.metadata(key, value),
             Writer::Memory(writer) => writer.metadata(key, value),

@@ -38,21 +38,54 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
         cargo(root, &[&["test"], &library[..]].concat())?;
     }
     cargo(root, &["test", "--workspace", "--exclude", "fusevm"])?;
-    cargo(root, &["doc", "--workspace", "--no-deps"])
+    cargo(root, &["doc", "--workspace", "--no-deps"])?;
+    python(root)
 }
 
-/// Runs cargo, showing the command and, at its end, the time that it took.
+/// Runs the tests of the Python package, which reads the vectors from the specification alone, if
+/// there is a Python that has what it needs.
+fn python(root: &Path) -> anyhow::Result<()> {
+    let has_blake3 = Command::new("python3")
+        .args(["-c", "import blake3"])
+        .output();
+    if !has_blake3.is_ok_and(|output| output.status.success()) {
+        println!("- skipped: the Python package (needs python3 with blake3)");
+        return Ok(());
+    }
+    run_step(Command::new("python3").current_dir(root).args([
+        "-m",
+        "unittest",
+        "discover",
+        "tools/python/tests",
+    ]))
+}
+
 fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
-    println!("+ cargo {}", arguments.join(" "));
+    run_step(
+        Command::new(env!("CARGO"))
+            .args(arguments)
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .current_dir(root),
+    )
+}
+
+/// Runs a command, showing it and, at its end, the time that it took.
+fn run_step(command: &mut Command) -> anyhow::Result<()> {
+    let words: Vec<_> = command
+        .get_args()
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let name = Path::new(command.get_program())
+        .file_stem()
+        .unwrap_or_default();
+    let shown = format!("{} {}", name.to_string_lossy(), words.join(" "));
+    println!("+ {shown}");
     let began = Instant::now();
-    let status = Command::new(env!("CARGO"))
-        .args(arguments)
-        .env("RUSTDOCFLAGS", "-D warnings")
-        .current_dir(root)
+    let status = command
         .status()
-        .context("can't run cargo")?;
+        .with_context(|| format!("can't run {shown}"))?;
     if !status.success() {
-        bail!("cargo {} failed", arguments.join(" "));
+        bail!("{shown} failed");
     }
     println!("  {:.1} s", began.elapsed().as_secs_f64());
     Ok(())

@@ -3,6 +3,7 @@
 mod ci;
 mod figures;
 mod r#gen;
+mod golden;
 mod vectors;
 
 use clap::{Parser, Subcommand};
@@ -27,6 +28,8 @@ enum Chore {
         #[arg(long)]
         check: bool,
     },
+    /// Write the modules that are kept for later readers; never again for one version of the format.
+    Golden,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -34,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Ci => ci::run(&root()),
         Chore::Figures(arguments) => figures::run(&arguments),
         Chore::Gen { check } => r#gen::run(&root(), check),
+        Chore::Golden => golden::run(&root()),
     }
 }
 

@@ -6,6 +6,8 @@ mod native;
 mod ours;
 mod programs;
 mod table;
+#[cfg(test)]
+mod tests;
 mod v0_26;
 mod v0_9;
 pub(crate) mod worker;

@@ -10,7 +10,7 @@ pub(super) struct Program {
     pub(super) unit: &'static str,
     pub(super) native: fn(i64) -> f64,
     /// How many units a run has, from its size and its checksum.
-    units: fn(f64, f64) -> f64,
+    pub(super) units: fn(f64, f64) -> f64,
 }
 
 impl Program {

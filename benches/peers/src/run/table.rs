@@ -59,7 +59,7 @@ pub(super) fn print(lines: &[Line], engines: &[&Engine]) {
         return;
     }
     for (title, phase) in PHASES {
-        println!("our best / theirs, {title} (below 1: ours takes less)");
+        println!("our best / theirs, {title} (below 1: ours takes less; means of what both ran)");
         print_rows(&ratios(lines, engines, phase));
         println!();
     }

@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         output.add_all(&assembly)?;
     }
     if let Some(name) = args.name {
-        output.metadata(NAME_KEY, &name);
+        output.metadata(NAME_KEY, name.as_bytes());
     }
     output.finish()?;
     Ok(status::OK)

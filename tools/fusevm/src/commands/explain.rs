@@ -5,6 +5,9 @@ use crate::output;
 use fusevm::code::Code;
 use std::fmt::Write;
 
+/// Characters of a line.
+const WIDTH: usize = 80;
+
 /// Explain an error code
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -52,13 +55,35 @@ fn stage(code: Code) -> &'static str {
 }
 
 fn explain(code: Code) -> String {
+    let explanation = match code.explanation() {
+        Some(explanation) => format!("{}\n\n", wrapped(explanation)),
+        None => String::new(),
+    };
     format!(
-        "{code} ({}): {}\n\nWhere it comes from: {}.\nWhat to do: {}.\n",
+        "{code} ({}): {}\n\n{explanation}Where it comes from: {}.\nWhat to do: {}.\n",
         code.name(),
         code.title(),
         stage(code),
         code.help()
     )
+}
+
+/// The text in lines of at most [`WIDTH`] characters.
+fn wrapped(text: &str) -> String {
+    let mut lines = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column + length > WIDTH {
+            lines.push('\n');
+            column = 0;
+        } else if column > 0 {
+            lines.push(' ');
+        }
+        lines.push_str(word);
+        column += length + 1;
+    }
+    lines
 }
 
 fn list() -> String {

@@ -146,7 +146,6 @@ impl Contents {
     fn of(module: &Module) -> Result<Contents, Failure> {
         let mut contents = Contents::default();
         let mut imports = BTreeSet::new();
-        let mut code = Vec::new();
         for chunk in input::chunks(module)? {
             let chunk = chunk?;
             if chunk.is_strict() {
@@ -158,14 +157,14 @@ impl Contents {
                 .needs
                 .extend(needs::of(&chunk).iter().map(|need| need.word()));
             add_imports(&chunk, &mut imports);
-            code.clear();
-            chunk.ops().iter().for_each(|op| op.encode(&mut code));
-            let record = chunk.record().bytes().len();
-            contents.bytes_by_part.code += code.len() as u64;
-            contents.bytes_by_part.tables += (record - code.len()) as u64;
+            let (record, code) = (chunk.record().bytes().len() as u64, chunk.sizes().code);
+            contents.bytes_by_part.code += code;
+            contents.bytes_by_part.tables += record - code;
         }
         let parts = &mut contents.bytes_by_part;
-        parts.frame = module.file_length() - parts.code - parts.tables;
+        // Only in a hostile file do records overlap.
+        let records = parts.code + parts.tables;
+        parts.frame = module.file_length().saturating_sub(records);
         for (kind, ..) in imports {
             *contents.imports.of_kind(kind) += 1;
         }

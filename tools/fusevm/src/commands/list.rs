@@ -12,6 +12,9 @@ use std::path::PathBuf;
 pub(crate) struct Args {
     /// The module, or assembly text; `-` for standard input
     file: PathBuf,
+    /// Only chunks whose name, or SPACE::NAME, begins with this
+    #[arg(long, value_name = "P", default_value = "", hide_default_value = true)]
+    prefix: String,
     /// Print the list as JSON
     #[arg(long)]
     json: bool,
@@ -25,8 +28,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let module = input::open(&args.file)?;
     let mut rows = Vec::new();
-    for chunk in input::chunks(&module)? {
-        rows.push(Row::of(&chunk?));
+    for record in module.records().map_err(|error| input::cant_load(&error))? {
+        let record = record.map_err(|error| input::cant_load(&error))?;
+        if output::full_name(record.space(), record.name()).starts_with(&args.prefix) {
+            let chunk = record.load().map_err(|error| input::cant_load(&error))?;
+            rows.push(Row::of(&chunk));
+        }
     }
     if args.json {
         output::print_json(&rows)?;

@@ -1,6 +1,8 @@
 //! The command line as its users meet it: a process with arguments, streams and an exit status.
 
 mod blobs;
+mod bundles;
+mod changes;
 mod commands;
 mod pages;
 mod streams;

@@ -2,7 +2,7 @@
 
 use super::Place;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "build",
     "asm",
@@ -10,6 +10,12 @@ const COMMANDS: [&str; 12] = [
     "check",
     "info",
     "list",
+    "size",
+    "hash",
+    "diff",
+    "strip",
+    "bundle",
+    "extract",
     "import",
     "spec",
     "explain",

@@ -112,7 +112,7 @@ fn run_unread(place: &Place, args: &[&str]) -> (Option<i32>, String) {
 fn a_reader_that_went_away_is_no_error_of_ours() {
     let place = Place::new().with("m.fvasm", HELLO);
     place.ok(&["build", "m.fvasm", "-o", "m.fvbc"]);
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 10] = [
         &["spec"],
         &["explain"],
         &["--help"],
@@ -120,6 +120,8 @@ fn a_reader_that_went_away_is_no_error_of_ours() {
         &["dis", "m.fvbc"],
         &["list", "m.fvbc"],
         &["info", "m.fvbc"],
+        &["size", "m.fvbc"],
+        &["hash", "m.fvbc"],
         &["check", "m.fvbc"],
     ];
     for args in commands {

@@ -13,11 +13,15 @@ fn good() -> (Place, Vec<u8>) {
 }
 
 /// The commands that read a module.
-const READERS: [&[&str]; 5] = [
+const READERS: [&[&str]; 9] = [
     &["run"],
     &["dis"],
     &["info", "--all"],
     &["list"],
+    &["size"],
+    &["hash"],
+    &["strip", "-o", "out"],
+    &["extract", "--all", "-o", "out"],
     &["check"],
 ];
 
@@ -153,7 +157,13 @@ fn hostile_names_do_not_reach_the_terminal() {
     let source = ".meta \"\\e\" \"\\e[31m\"\n.chunk \"\\e[31mred\\nline\"\nload_int 1\n";
     let place = Place::new().with("m.fvasm", source);
     place.ok(&["build", "m.fvasm", "-o", "m.fvbc"]);
-    for reader in [&["list"][..], &["check"], &["info", "--all"]] {
+    for reader in [
+        &["list"][..],
+        &["check"],
+        &["info", "--all"],
+        &["size"],
+        &["hash"],
+    ] {
         let args = [reader, &["m.fvbc"]].concat();
         assert!(!place.ok(&args).contains(&0x1b), "{reader:?}");
     }
