@@ -49,3 +49,6 @@ pub use reseal::reseal;
 pub use sizes::{ModuleSizes, RecordSizes};
 pub use source::{OpenOptions, Strategy};
 pub use writer::ModuleWriter;
+
+#[cfg(test)]
+mod tests;

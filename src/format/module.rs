@@ -245,6 +245,11 @@ impl Module {
         self.0.origin.path.as_deref()
     }
 
+    #[cfg(test)]
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
     #[cold]
     fn no_such_chunk(&self, name: &str) -> LoadError {
         let error = LoadError::new(Code::NoSuchChunk)

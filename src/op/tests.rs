@@ -91,3 +91,78 @@ fn the_hash_of_each_level_is_pinned() {
         include_str!("pinned_opset_1.txt").trim()
     );
 }
+
+/// The decoder has a way of its own for short instructions; both ways agree on all of them, and on
+/// whatever isn't one.
+#[test]
+fn instructions_decode_alike_one_by_one_and_in_a_row() {
+    /// Keeps what it is given, rebuilt from its parts.
+    struct Taken(Vec<(u8, Option<u16>)>);
+
+    impl TakeOps for Taken {
+        fn take(&mut self, op: &Op) {
+            self.0.push((op.opcode(), None));
+        }
+
+        fn take_short(&mut self, opcode: u8, number: u16) {
+            self.0.push((opcode, Some(number)));
+        }
+    }
+
+    let bytes = [0x00, 0x01, 0x7f, 0x80, 0x81, 0xff];
+    for opcode in 0..=255u8 {
+        for (first, second, third) in triples(&bytes) {
+            let code = [opcode, first, second, third, 0, 0, 0, 0, 0, 0, 0, 0];
+            let mut end = 0;
+            let one = Op::decode(&code, &mut end);
+            let mut ops = Vec::new();
+            let mut taken = Taken(Vec::new());
+            let row = Op::decode_all(&code, 1, &mut ops, &mut taken);
+            match one {
+                Ok(op) => {
+                    assert_eq!(row, Ok(end), "{code:x?}");
+                    // Floats may be NaN.
+                    assert_eq!(format!("{:?}", ops[0]), format!("{op:?}"), "{code:x?}");
+                    assert_eq!(taken.0[0].0, opcode);
+                }
+                Err(error) => assert_eq!(row, Err((0, 0, error)), "{code:x?}"),
+            }
+            if let Some((_, Some(number))) = taken.0.first()
+                && let [Operand::Const(n) | Operand::Slot(n) | Operand::Name(n)] =
+                    *ops[0].operands()
+            {
+                assert_eq!(*number, n, "{code:x?}");
+            }
+        }
+    }
+}
+
+fn triples(bytes: &[u8]) -> impl Iterator<Item = (u8, u8, u8)> {
+    bytes.iter().flat_map(move |&a| {
+        bytes
+            .iter()
+            .flat_map(move |&b| bytes.iter().map(move |&c| (a, b, c)))
+    })
+}
+
+#[test]
+fn instructions_in_a_row_end_where_the_code_does() {
+    let mut code = Vec::new();
+    let ops = [
+        Op::LoadInt(-300),
+        Op::Add,
+        Op::Jump(5),
+        Op::LoadFloat(1.5),
+        Op::Pop,
+    ];
+    for op in &ops {
+        op.encode(&mut code);
+    }
+    let mut back = Vec::new();
+    assert_eq!(Op::decode_all(&code, 5, &mut back, &mut ()), Ok(code.len()));
+    assert_eq!(back, ops);
+    for length in 0..code.len() {
+        let cut = Op::decode_all(&code[..length], 5, &mut Vec::new(), &mut ());
+        assert_eq!(cut.unwrap_err().2, DecodeError::Short, "{length} bytes");
+    }
+}
