@@ -1,6 +1,6 @@
 //! What a run gave, in a form that can be compared and written down.
 
-use crate::vectors::INPUT;
+use crate::{program::install_extensions, vectors::INPUT};
 use fusevm::{
     Chunk, VM, Value,
     host::{Host, HostError},
@@ -134,6 +134,26 @@ pub fn run(mut vm: VM) -> Outcome {
             .unwrap_or_default(),
         fuel: vm.fuel_left(),
     }
+}
+
+/// The limits of generated programs, in every implementation that runs them.
+pub fn program_limits() -> Limits {
+    Limits {
+        fuel: Some(5000),
+        max_depth: 200,
+        max_value: 1 << 16,
+        max_memory: 1 << 28,
+        max_output: Some(1 << 16),
+        deadline: None,
+    }
+}
+
+/// Runs a generated program, with its handlers and [`program_limits`].
+pub fn run_program(chunk: Chunk) -> Outcome {
+    let mut vm = VM::new(chunk);
+    vm.set_limits(program_limits());
+    install_extensions(&mut vm);
+    run(vm)
 }
 
 /// Runs a vector's chunk: no handlers, [`vector_limits`].

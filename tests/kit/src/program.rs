@@ -6,8 +6,9 @@
 
 use fastrand::Rng;
 use fusevm::{
-    Chunk, ChunkBuilder, Op, Value,
+    Chunk, ChunkBuilder, Op, VM, Value,
     chunk::{Effect, Import, ImportKind, Touches},
+    value::number,
 };
 use std::collections::VecDeque;
 
@@ -16,6 +17,31 @@ use std::collections::VecDeque;
 /// 0 sets the global 0 to the Int of its argument byte. 1 leaves its operand plus the argument byte, as
 /// `Add`. 2 sets the slot 0 of the current frame to its operand. 3 leaves global 1.
 pub const EXTENSIONS: [(u16, u8, u8); 4] = [(0, 0, 0), (1, 1, 1), (2, 1, 0), (3, 0, 1)];
+
+/// Gives `vm` the handlers of [`EXTENSIONS`].
+pub fn install_extensions(vm: &mut VM) {
+    vm.set_extension_handler(Box::new(|vm, id, argument| match id {
+        0 => vm.globals[0] = Value::int(argument.into()),
+        1 => {
+            let sum = number::add(&vm.pop(), &Value::int(argument.into()));
+            vm.push(sum);
+        }
+        2 => {
+            let value = vm.pop();
+            if let Some(frame) = vm.frames.last_mut() {
+                if frame.slots.is_empty() {
+                    frame.slots.push(Value::Undef);
+                }
+                frame.slots[0] = value;
+            }
+        }
+        3 => {
+            let value = vm.globals[1].clone();
+            vm.push(value);
+        }
+        _ => {}
+    }));
+}
 
 /// Globals: scalars first, then arrays, then hashes.
 const SCALARS: u16 = 4;

@@ -5,11 +5,12 @@
 use crate::{mutate, program};
 use fastrand::Rng;
 use fusevm::{
-    Chunk, VM,
-    format::{CheckOptions, LoadError, Module, reseal},
+    Chunk, VM, asm,
+    format::{CheckOptions, LoadError, Module, ModuleWriter, reseal},
     host::RecordingHost,
     vm::{Limits, Trap},
 };
+use std::io::Cursor;
 
 /// Limits under which any program ends within milliseconds.
 pub fn tight_limits() -> Limits {
@@ -50,6 +51,27 @@ pub fn program(seed: u64) {
     module(&bytes);
 }
 
+/// Assembles a text; what is accepted is written, read and run, each chunk within limits.
+///
+/// # Panics
+/// If a module that was written doesn't load.
+pub fn assembly(text: &[u8]) {
+    let Ok(assembly) = asm::assemble(text, "text") else {
+        return;
+    };
+    let mut writer = ModuleWriter::new(Cursor::new(Vec::new())).expect("memory takes everything");
+    // What can't be written, as two chunks of one name, is refused with an error of its own.
+    if assembly.write(&mut writer).is_err() {
+        return;
+    }
+    let bytes = writer
+        .finish()
+        .expect("memory takes everything")
+        .into_inner();
+    let module = accept(&bytes).expect("what was written checks");
+    run_all(&module).expect("what was written loads");
+}
+
 /// The module, if the reader takes the bytes and a whole check finds nothing wrong. Chunks are asked
 /// for before, whatever the check will say.
 pub fn accept(bytes: &[u8]) -> Option<Module> {
@@ -84,4 +106,21 @@ fn run_within(chunk: Chunk, limits: Limits) -> Result<(), Trap> {
     vm.set_limits(limits);
     vm.set_host(Box::new(RecordingHost::new().with_limit(1 << 16)));
     vm.execute().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the fuzz targets do, on the stable toolchain and for a fixed seed.
+    #[test]
+    fn fuzz_targets_hold_for_a_while() {
+        let mut rng = Rng::with_seed(7);
+        for seed in 0..300 {
+            program(seed);
+            let bytes: Vec<u8> = (0..rng.usize(0..400)).map(|_| rng.u8(..)).collect();
+            module(&bytes);
+            assembly(&bytes);
+        }
+    }
 }

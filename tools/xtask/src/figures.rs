@@ -3,11 +3,14 @@
 //! A sweep splits its count over the cores. Each item has a seed of its own, derived from the sweep's,
 //! so a failure is found again with `--seed SEED --only ITEM`.
 
+mod models;
 mod mutants;
+mod texts;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
     process::Command,
     sync::atomic::{AtomicU64, Ordering},
     thread,
@@ -22,6 +25,15 @@ pub(crate) struct Arguments {
     /// Damage this many module files, each as it is and with its seals and hashes made right again.
     #[arg(long, value_name = "COUNT")]
     mutants: Option<u64>,
+    /// Run this many generated programs here and in the Python package.
+    #[arg(long, value_name = "COUNT")]
+    models: Option<u64>,
+    /// Assemble this many random texts.
+    #[arg(long, value_name = "COUNT")]
+    texts: Option<u64>,
+    /// Flip every bit of every vector, as it is and with its seals and hashes made right again.
+    #[arg(long)]
+    bit_flips: bool,
     /// The seed of the sweep.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -30,19 +42,35 @@ pub(crate) struct Arguments {
     only: Option<u64>,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
+pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     if !cfg!(debug_assertions) {
         return run_with_assertions();
     }
-    let Some(count) = arguments.mutants else {
-        bail!("name a sweep, such as --mutants 1000");
-    };
-    let sweep = Sweep {
+    let sweep = |count| Sweep {
         count,
         seed: arguments.seed,
         only: arguments.only,
     };
-    mutants::run(&sweep)
+    ensure!(
+        arguments.bit_flips
+            || [arguments.mutants, arguments.models, arguments.texts]
+                .iter()
+                .any(Option::is_some),
+        "name a sweep, such as --mutants 1000"
+    );
+    if let Some(count) = arguments.mutants {
+        mutants::run(&sweep(count))?;
+    }
+    if arguments.bit_flips {
+        mutants::flip_every_bit(&sweep(0))?;
+    }
+    if let Some(count) = arguments.texts {
+        texts::run(&sweep(count))?;
+    }
+    if let Some(count) = arguments.models {
+        models::run(&sweep(count), root)?;
+    }
+    Ok(())
 }
 
 /// Runs the same sweep in the profile `checked`: optimized, with every assertion of the library on,
@@ -114,6 +142,15 @@ impl Sweep {
         name: &str,
         item: impl Fn(&mut fastrand::Rng) -> Result<(), String> + Sync,
     ) -> Tally {
+        self.each_number(name, |number| {
+            item(&mut fastrand::Rng::with_seed(
+                self.seed.wrapping_shl(32) ^ number,
+            ))
+        })
+    }
+
+    /// Does every item on all cores: `item` gets its number.
+    fn each_number(&self, name: &str, item: impl Fn(u64) -> Result<(), String> + Sync) -> Tally {
         if let Some(only) = self.only {
             return self.items(name, &AtomicU64::new(only), only + 1, &item);
         }
@@ -135,7 +172,7 @@ impl Sweep {
         name: &str,
         next: &AtomicU64,
         end: u64,
-        item: &(impl Fn(&mut fastrand::Rng) -> Result<(), String> + Sync),
+        item: &(impl Fn(u64) -> Result<(), String> + Sync),
     ) -> Tally {
         let mut tally = Tally::default();
         loop {
@@ -144,8 +181,7 @@ impl Sweep {
                 return tally;
             }
             let began = Instant::now();
-            let mut rng = fastrand::Rng::with_seed(self.seed.wrapping_shl(32) ^ number);
-            let outcome = catch_unwind(AssertUnwindSafe(|| item(&mut rng)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| item(number)));
             let took = began.elapsed();
             let wrong = match outcome {
                 Ok(Ok(())) if took < HANG => None,

@@ -7,7 +7,10 @@ mod golden;
 mod vectors;
 
 use clap::{Parser, Subcommand};
-use std::path::{Path, PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 #[derive(Parser)]
 #[command(about = "Chores of the repository")]
@@ -35,15 +38,18 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Ci => ci::run(&root()),
-        Chore::Figures(arguments) => figures::run(&arguments),
+        Chore::Figures(arguments) => figures::run(&root(), &arguments),
         Chore::Gen { check } => r#gen::run(&root(), check),
         Chore::Golden => golden::run(&root()),
     }
 }
 
-/// The repository's top folder.
+/// The repository's top folder. Cargo says at run time where this package lies: a build folder that is
+/// shared by several checkouts may hold another one's binary.
 fn root() -> PathBuf {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let package =
+        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let tools = Path::new(&package).parent();
     tools
         .and_then(Path::parent)
         .expect("xtask lies in tools/")

@@ -3,12 +3,13 @@
 
 use anyhow::Context;
 use fusevm::{
+    Chunk,
     format::{CheckOptions, Entry, Module, ModuleWriter, chunk_hash},
     op::{INFO, OpInfo},
     verify::verify_chunk,
 };
 use fusevm_kit::{outcome, vectors};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::io::Cursor;
 
 /// The generated files: names below the repository's root, and contents.
@@ -50,37 +51,38 @@ fn refusal(bytes: &[u8]) -> Option<Json> {
     Some(json!({ "code": error.code().to_string(), "chunk": error.chunk(), "op": error.op() }))
 }
 
-/// The module of an op's cases and, as text, their expected outcomes, a chunk a line.
+/// The module of an op's cases and, as text, their expected outcomes.
 fn vector(info: &OpInfo) -> anyhow::Result<(Vec<u8>, String)> {
+    let cases = vectors::cases(info).into_iter();
+    let cases = cases.map(|case| {
+        let outcome = outcome::run_vector(case.chunk.clone()).to_json();
+        (case.name, case.chunk, outcome)
+    });
+    expectations(&format!("vectors of {}", info.name), cases)
+}
+
+/// A module of chunks and, as text, what is expected of each: the verdict, the hash, and the outcome given.
+pub(crate) fn expectations(
+    title: &str,
+    chunks: impl Iterator<Item = (String, Chunk, Json)>,
+) -> anyhow::Result<(Vec<u8>, String)> {
     let mut writer = ModuleWriter::new(Cursor::new(Vec::new()))?;
-    writer.metadata("title", format!("vectors of {}", info.name));
+    writer.metadata("title", title);
     let mut lines = Vec::new();
-    for case in vectors::cases(info) {
-        let shape = verify_chunk(&case.chunk);
-        let mut expected = Map::new();
-        expected.insert("strict".into(), json!(shape.is_ok()));
-        expected.insert(
-            "height".into(),
-            json!(shape.map(|shape| shape.height()).ok()),
-        );
-        expected.insert(
-            "hash".into(),
-            json!(outcome::hex(&chunk_hash(&case.chunk)?.0)),
-        );
-        writer.add(&Entry::named(&case.name), &case.chunk)?;
-        let Json::Object(run) = outcome::run_vector(case.chunk).to_json() else {
-            unreachable!("an outcome is an object");
-        };
-        expected.extend(run);
-        lines.push(format!(
-            "  {}: {}",
-            json!(case.name),
-            Json::Object(expected)
-        ));
+    for (name, chunk, outcome) in chunks {
+        let shape = verify_chunk(&chunk);
+        let mut expected = json!({
+            "strict": shape.is_ok(),
+            "height": shape.map(|shape| shape.height()).ok(),
+            "hash": outcome::hex(&chunk_hash(&chunk)?.0),
+        });
+        writer.add(&Entry::named(&name), &chunk)?;
+        if let (Json::Object(expected), Json::Object(outcome)) = (&mut expected, outcome) {
+            expected.extend(outcome);
+        }
+        lines.push(format!("  {}: {expected}", json!(name)));
     }
     let module = writer.finish()?.into_inner();
-    Ok((
-        module,
-        format!("{{\"chunks\": {{\n{}\n}}}}\n", lines.join(",\n")),
-    ))
+    let expected = format!("{{\"chunks\": {{\n{}\n}}}}\n", lines.join(",\n"));
+    Ok((module, expected))
 }

@@ -3,7 +3,7 @@
 //! A mutant that is accepted as it is has to be the same module. One whose seals and hashes were made
 //! right again may be another module, and a good one: it is run, within limits.
 
-use super::Sweep;
+use super::{Sweep, Tally};
 use fusevm::{
     format::{LoadError, Module, reseal},
     op::INFO,
@@ -122,4 +122,50 @@ fn same_module(original: &[u8], accepted: &Module) -> Result<(), String> {
         (Ok(_), Ok(_)) => Err("accepted, with other chunks".to_owned()),
         (_, Err(error)) | (Err(error), _) => Err(format!("checked, but doesn't load: {error}")),
     }
+}
+
+/// Flips each bit of each vector, both ways.
+pub(super) fn flip_every_bit(sweep: &Sweep) -> anyhow::Result<()> {
+    for sealed_again in [false, true] {
+        let counts = Counts::default();
+        let mut tally = Tally::default();
+        let mut flips = 0;
+        for original in originals().into_iter().take(INFO.len()) {
+            let bits = original.len() as u64 * 8;
+            flips += bits;
+            let each_bit = Sweep {
+                count: bits,
+                seed: sweep.seed,
+                only: None,
+            };
+            tally.add(each_bit.each_number("bit", |bit| {
+                let mut mutant = original.clone();
+                mutant[bit as usize / 8] ^= 1 << (bit % 8);
+                if sealed_again {
+                    reseal(&mut mutant);
+                }
+                match accept(&mutant) {
+                    Some(accepted) if sealed_again => {
+                        counts.accept().and_then(|()| counts.run_all(&accepted))
+                    }
+                    Some(accepted) => counts
+                        .accept()
+                        .and_then(|()| same_module(&original, &accepted)),
+                    None => Ok(()),
+                }
+            }));
+        }
+        let how = if sealed_again {
+            "resealed"
+        } else {
+            "as they are"
+        };
+        println!("{flips} single-bit flips of all vectors, {how}");
+        println!(
+            "  accepted             {}",
+            counts.accepted.load(Ordering::Relaxed)
+        );
+        tally.report()?;
+    }
+    Ok(())
 }
