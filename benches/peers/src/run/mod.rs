@@ -13,7 +13,7 @@ mod v0_9;
 pub(crate) mod worker;
 
 use crate::clock::median;
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use child::Outcome;
 use engines::{ENGINES, Engine, Group};
 use programs::{PROGRAMS, Program};
@@ -53,6 +53,11 @@ enum Jit {
 }
 
 pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<()> {
+    ensure!(
+        engines::sources().is_dir(),
+        "{} is gone; build anew where it is now",
+        engines::sources().display()
+    );
     let programs = select(&arguments.programs, &PROGRAMS, find_program)?;
     let mut engines = select(&arguments.engines, &ENGINES, find_engine)?;
     engines.retain(|engine| arguments.jit == Jit::Auto || !engine.is_our_jit());
