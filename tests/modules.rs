@@ -3,7 +3,7 @@
 
 mod sample;
 
-use fusevm::chunk::Touches;
+use fusevm::chunk::{Import, ImportKind, Touches};
 use fusevm::code::Code;
 use fusevm::format::{
     CheckOptions, Entry, LoadedChunk, Module, ModuleWriter, OpenOptions, Strategy, chunk_hash,
@@ -292,6 +292,26 @@ fn what_cannot_be_written_is_refused_and_leaves_the_module_as_it_was() {
     let module = Module::from_bytes(writer.finish().unwrap().into_inner()).unwrap();
     assert_good(&module);
     assert_eq!(module.chunk_count(), 2);
+}
+
+#[test]
+fn a_function_is_called_by_any_index_of_its_name() {
+    let mut chunk = sample::number_chunk(1);
+    chunk.names = ["f", "g", "f"].map(str::to_owned).to_vec();
+    chunk.ops.extend([Op::Call(2, 1), Op::Call(0, 1)]);
+    chunk.imports = ["g", "f", "nowhere"]
+        .map(|name| Import {
+            touches: Touches::ARGUMENTS,
+            ..Import::undeclared(ImportKind::Function, 0, name)
+        })
+        .to_vec();
+    let bytes = sample::module_of(&[(Entry::named("c"), chunk)]);
+    let module = Module::from_bytes(bytes.as_slice()).unwrap();
+    let loaded = module.chunk("c").unwrap();
+    assert!(loaded.is_strict());
+    let ids: Vec<u16> = loaded.imports().iter().map(|row| row.id).collect();
+    assert_eq!(ids, [0, 1, 2]);
+    assert!(rewrite(&module) == bytes);
 }
 
 fn names_in(folder: &Path) -> Vec<String> {

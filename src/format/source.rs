@@ -35,8 +35,9 @@ pub enum Strategy {
     /// A small file is read whole when it is opened, a larger one at offsets.
     #[default]
     Auto,
-    /// From a mapping, which pays for a large file of which many chunks are loaded. If another process truncates the file meanwhile, the process dies of a bus
-    /// error unless [`guard_bus_errors`](super::guard_bus_errors) was called.
+    /// From a mapping, which pays for a large file of which many chunks are loaded. If another process
+    /// truncates the file meanwhile, the process dies of a bus error unless
+    /// [`guard_bus_errors`](super::guard_bus_errors) was called.
     Map,
     /// By reading at offsets, which nothing can make fault.
     Read,

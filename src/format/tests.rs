@@ -98,7 +98,7 @@ fn append(bytes: &mut Vec<u8>, name: &str, chunk: &Chunk) {
     slot.seal.set(slot.seal_in(&bytes[..SEALED_HEADER]));
     bytes.extend(&root);
     let mut header = header_of(bytes);
-    header.slots[old_head.segment_number.get() as usize % 2 ^ 1] = slot;
+    header.slots[(old_head.segment_number.get() as usize + 1) % 2] = slot;
     bytes[..HEADER_LENGTH].copy_from_slice(header.as_bytes());
 }
 
