@@ -64,6 +64,7 @@ pub mod code;
 pub mod format;
 pub mod host;
 pub mod jit;
+pub(crate) mod lower;
 pub mod op;
 pub mod shell_builtins;
 pub mod value;

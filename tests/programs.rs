@@ -15,7 +15,7 @@
 
 use fusevm::asm::{Assembly, assemble};
 use fusevm::host::{FileTest, RecordingHost};
-use fusevm::vm::{Limits, Trap};
+use fusevm::vm::{EngineChoice, Limits, Trap};
 use fusevm::{Chunk, Module, ModuleWriter, VM};
 use std::io::Cursor;
 use std::path::Path;
@@ -83,13 +83,36 @@ fn host(program: &Program) -> RecordingHost {
         .with_file(b"/", &[FileTest::Directory, FileTest::Exists])
 }
 
-/// Runs the chunk and holds the program to its promise.
+/// Runs the chunk in every interpreter and holds the program to its promise.
 fn run(program: &Program, how: &str, chunk: Chunk) {
+    let fuel_left = [
+        EngineChoice::Reference,
+        EngineChoice::Register,
+        EngineChoice::Auto,
+    ]
+    .map(|choice| {
+        run_in(
+            choice,
+            program,
+            &format!("{how}, {choice:?}"),
+            chunk.clone(),
+        )
+    });
+    let same = fuel_left.iter().all(|fuel| *fuel == fuel_left[0]);
+    assert!(same, "{} {how}: fuel {fuel_left:?}", program.name);
+}
+
+/// Gives the fuel that is left.
+fn run_in(choice: EngineChoice, program: &Program, how: &str, chunk: Chunk) -> Option<u64> {
     let name = &program.name;
     let host = Arc::new(Mutex::new(host(program)));
     let mut vm = VM::new(chunk);
+    vm.set_engine(choice);
     vm.set_host(Box::new(Arc::clone(&host)));
-    vm.set_limits(program.limits);
+    vm.set_limits(Limits {
+        fuel: program.limits.fuel.or(Some(1 << 40)),
+        ..program.limits
+    });
     let ended = vm.execute();
     let output = host.lock().expect("nothing panicked").output();
     let output = String::from_utf8_lossy(&output);
@@ -107,6 +130,7 @@ fn run(program: &Program, how: &str, chunk: Chunk) {
             );
         }
     }
+    vm.fuel_left()
 }
 
 fn assembled(program: &Program) -> Assembly {

@@ -9,7 +9,7 @@ use super::meter::Charge;
 use super::walk;
 use super::work::{Excess, Work};
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// What an array costs beside its elements: the counts, the buffer's own fields.
 const OVERHEAD: usize = size_of::<ArrayBuf>() + 16;
@@ -99,6 +99,23 @@ impl Array {
     pub fn as_mut_slice(&mut self) -> &mut [Value] {
         let buf = Arc::make_mut(&mut self.0);
         &mut buf.items[buf.head..]
+    }
+
+    /// The element at `index`, to be changed in place; `None` where it is out of range or the array
+    /// is shared.
+    #[inline]
+    pub(crate) fn unshared_mut(&mut self, index: usize) -> Option<&mut Value> {
+        let buf = Arc::get_mut(&mut self.0)?;
+        buf.items[buf.head..].get_mut(index)
+    }
+
+    /// The vector of elements, if it has room for one more and fewer than `limit` elements and the
+    /// array isn't shared. What is pushed needs no counting then.
+    #[inline]
+    pub(crate) fn unshared_with_room(&mut self, limit: usize) -> Option<&mut Vec<Value>> {
+        let buf = Arc::get_mut(&mut self.0)?;
+        let len = buf.items.len();
+        (len < buf.items.capacity() && len - buf.head < limit).then_some(&mut buf.items)
     }
 
     /// Appends an element.
@@ -209,7 +226,7 @@ impl Array {
     /// The elements, if nobody else owns the buffer any more. Of all owners that ask at the same
     /// time exactly one gets them.
     pub(super) fn into_last_items(self) -> Option<Vec<Value>> {
-        Arc::into_inner(self.0).map(|mut buf| std::mem::take(&mut buf.items))
+        Arc::into_unique(self.0).map(|mut buf| std::mem::take(&mut buf.items))
     }
 }
 

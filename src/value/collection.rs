@@ -5,6 +5,7 @@
 //! `ArrayGet` and `ArraySet` do. What needs an effect or a block is the VM's.
 
 use super::convert::{self, Form};
+use super::hash::Key;
 use super::walk::Descent;
 use super::work::{ELEMENT_BYTES, Excess, Work};
 use super::{Array, Map, Str, Value};
@@ -127,13 +128,22 @@ fn with_key<'a, R>(
     hash: &'a Value,
     key: &Value,
     work: &mut Work,
-    act: impl FnOnce(&'a Map, &[u8]) -> R,
+    act: impl FnOnce(&'a Map, Key<'_>) -> R,
 ) -> Result<Option<R>, Excess> {
     let Value::Hash(map) = hash else {
         return Ok(None);
     };
-    let key = key_form(key, work)?;
-    Ok(Some(act(map, key.as_bytes())))
+    let form = key_form(key, work)?;
+    Ok(Some(act(map, key_of(key, &form))))
+}
+
+/// The key that a value is, its form being at hand.
+#[inline]
+fn key_of<'a>(value: &'a Value, form: &'a Form<'a>) -> Key<'a> {
+    match value {
+        Value::Str(s) => Key::of_str(s),
+        _ => Key::of_bytes(form.as_bytes()),
+    }
 }
 
 #[inline]
@@ -150,7 +160,7 @@ fn key_form<'a>(key: &'a Value, work: &mut Work) -> Result<Form<'a>, Excess> {
 /// [`Excess`] when the key's string form is too large or the work runs out.
 #[inline]
 pub fn hash_get<'a>(hash: &'a Value, key: &Value, work: &mut Work) -> Result<&'a Value, Excess> {
-    let found = with_key(hash, key, work, |map, key| map.get(key))?;
+    let found = with_key(hash, key, work, |map, key| map.find(key))?;
     Ok(found.flatten().unwrap_or(&UNDEF))
 }
 
@@ -161,7 +171,7 @@ pub fn hash_get<'a>(hash: &'a Value, key: &Value, work: &mut Work) -> Result<&'a
 /// [`Excess`] when the key's string form is too large or the work runs out.
 #[inline]
 pub fn hash_exists(hash: &Value, key: &Value, work: &mut Work) -> Result<bool, Excess> {
-    let found = with_key(hash, key, work, |map, key| map.contains_key(key))?;
+    let found = with_key(hash, key, work, |map, key| map.find(key).is_some())?;
     Ok(found.unwrap_or(false))
 }
 
@@ -182,19 +192,21 @@ pub fn hash_set(
         return Ok(());
     };
     let form = key_form(key, work)?;
+    let place = key_of(key, &form);
     let full = work.fits_hash(hash.len() as u64 + 1);
-    if full.is_err() && !hash.contains_key(form.as_bytes()) {
+    if full.is_err() && hash.find(place).is_none() {
         return full;
     }
-    let map: &mut Map = hash;
-    // A new key is looked up twice; the other way round every store would make a key to keep.
-    match map.get_mut(form.as_bytes()) {
-        Some(old) => *old = value,
-        None => {
-            map.insert(owned_form(key, form), value);
-        }
-    }
+    hash.set(place, value, || kept_form(key, &form));
     Ok(())
+}
+
+/// As [`owned_form`], of a form that stays.
+fn kept_form(value: &Value, form: &Form<'_>) -> Str {
+    match value {
+        Value::Str(s) => s.clone(),
+        _ => Str::from(form.as_bytes()),
+    }
 }
 
 /// A value's string form to keep: the string itself where the value is one.
@@ -219,10 +231,11 @@ pub fn hash_delete(hash: &mut Value, key: &Value, work: &mut Work) -> Result<Val
     };
     let form = key_form(key, work)?;
     // A shared table isn't copied to remove nothing from it.
-    if !hash.contains_key(form.as_bytes()) {
+    let place = key_of(key, &form);
+    if hash.find(place).is_none() {
         return Ok(Value::Undef);
     }
-    Ok(hash.remove(form.as_bytes()).unwrap_or_default())
+    Ok(hash.take(place).unwrap_or_default())
 }
 
 /// `HashKeys`: an array of the keys in order; empty where `hash` is no hash. Costs a unit for each.

@@ -5,10 +5,12 @@
 
 use super::meter::Charge;
 use super::walk;
-use super::{Str, Value};
+use super::{Str, Value, str};
 use indexmap::IndexMap;
+use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
+use std::hash::BuildHasherDefault;
 use std::ops::{Deref, DerefMut, Index};
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// What a table costs beside its entries: the counts, its own fields.
 const OVERHEAD: usize = size_of::<Map>() + 16;
@@ -16,13 +18,128 @@ const OVERHEAD: usize = size_of::<Map>() + 16;
 /// What room for one entry costs: hash, key, value, and its part of the index.
 const ENTRY: usize = 48;
 
+/// The entries. They are always looked for by a hash that is known, see [`Key`], so the hasher is
+/// never asked.
+pub(super) type Entries = IndexMap<Str, Value, BuildHasherDefault<rustc_hash::FxHasher>>;
+
 /// An ordered table from byte strings to values.
 pub struct Map {
-    entries: IndexMap<Str, Value>,
+    entries: Entries,
     charge: Charge,
 }
 
+/// A key to look for, with its hash.
+#[derive(Clone, Copy)]
+pub(super) struct Key<'a> {
+    bytes: &'a [u8],
+    hash: u64,
+}
+
+impl<'a> Key<'a> {
+    /// A key of these bytes.
+    #[inline]
+    pub(super) fn of_bytes(bytes: &'a [u8]) -> Key<'a> {
+        let hash = str::table_hash(bytes);
+        Key { bytes, hash }
+    }
+
+    /// A key that is a string, whose hash may be known.
+    #[inline]
+    pub(super) fn of_str(key: &'a Str) -> Key<'a> {
+        let hash = key.table_hash();
+        let bytes = key.as_bytes();
+        Key { bytes, hash }
+    }
+
+    #[inline]
+    fn is(self, other: &Str) -> bool {
+        let other = other.as_bytes();
+        std::ptr::eq(self.bytes, other) || self.bytes == other
+    }
+}
+
 impl Map {
+    /// The value of a string.
+    #[inline]
+    pub(crate) fn get_str(&self, key: &Str) -> Option<&Value> {
+        let place = self.place_of(key)?;
+        self.entries.get_index(place).map(|(_, value)| value)
+    }
+
+    /// The value of a string that is itself a key and where it was last, to be changed in place.
+    #[inline]
+    pub(crate) fn get_hinted_mut(&mut self, key: &Str) -> Option<&mut Value> {
+        let (other, value) = self.entries.get_index_mut(key.place_hint())?;
+        Str::ptr_eq(other, key).then_some(value)
+    }
+
+    /// The place of a string's entry. A string that is itself a key is mostly where it was last.
+    #[inline]
+    fn place_of(&self, key: &Str) -> Option<usize> {
+        let hint = key.place_hint();
+        let guess = self.entries.get_index(hint);
+        if guess.is_some_and(|(other, _)| Str::ptr_eq(other, key)) {
+            return Some(hint);
+        }
+        let wanted = Key::of_str(key);
+        let entries = self.entries.raw_entry_v1();
+        let place = entries.index_from_hash(wanted.hash, |other| wanted.is(other))?;
+        key.set_place_hint(place);
+        Some(place)
+    }
+
+    /// The value of a key.
+    #[inline]
+    pub(super) fn find(&self, key: Key<'_>) -> Option<&Value> {
+        let entries = self.entries.raw_entry_v1();
+        let found = entries.from_hash(key.hash, |other| key.is(other));
+        found.map(|(_, value)| value)
+    }
+
+    /// The value of a key, to be changed in place.
+    #[inline]
+    pub(super) fn find_mut(&mut self, key: Key<'_>) -> Option<&mut Value> {
+        let entries = self.entries.raw_entry_mut_v1();
+        match entries.from_hash(key.hash, |other| key.is(other)) {
+            RawEntryMut::Occupied(entry) => Some(entry.into_mut()),
+            RawEntryMut::Vacant(_) => None,
+        }
+    }
+
+    /// Sets the value of a key and gives the one that it had; `to_keep` makes a new key.
+    #[inline]
+    pub(super) fn set(
+        &mut self,
+        key: Key<'_>,
+        value: Value,
+        to_keep: impl FnOnce() -> Str,
+    ) -> Option<Value> {
+        let entries = self.entries.raw_entry_mut_v1();
+        match entries.from_hash(key.hash, |other| key.is(other)) {
+            RawEntryMut::Occupied(mut entry) => {
+                entry.key().set_place_hint(entry.index());
+                Some(entry.insert(value))
+            }
+            RawEntryMut::Vacant(entry) => {
+                let kept = to_keep();
+                kept.set_place_hint(entry.index());
+                entry.insert_hashed_nocheck(key.hash, kept, value);
+                self.charge.set(OVERHEAD + self.entries.capacity() * ENTRY);
+                None
+            }
+        }
+    }
+
+    /// Removes the entry of a key and gives its value; the last entry takes its place.
+    #[inline]
+    pub(super) fn take(&mut self, key: Key<'_>) -> Option<Value> {
+        let entries = self.entries.raw_entry_mut_v1();
+        match entries.from_hash(key.hash, |other| key.is(other)) {
+            RawEntryMut::Occupied(entry) => Some(entry.swap_remove()),
+            RawEntryMut::Vacant(_) => None,
+        }
+    }
+
     /// An empty table.
     pub fn new() -> Map {
         Map::with_capacity(0)
@@ -30,7 +147,7 @@ impl Map {
 
     /// An empty table with room for `capacity` entries. The caller has checked `capacity`.
     pub fn with_capacity(capacity: usize) -> Map {
-        let entries = IndexMap::with_capacity(capacity);
+        let entries = Entries::with_capacity_and_hasher(capacity, Default::default());
         let charge = Charge::new(OVERHEAD + entries.capacity() * ENTRY);
         Map { entries, charge }
     }
@@ -50,33 +167,32 @@ impl Map {
     /// The value of `key`.
     #[inline]
     pub fn get<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> Option<&Value> {
-        self.entries.get(key.as_ref())
+        self.find(Key::of_bytes(key.as_ref()))
     }
 
     /// The value of `key`, to be changed in place.
     #[inline]
     pub fn get_mut<K: AsRef<[u8]> + ?Sized>(&mut self, key: &K) -> Option<&mut Value> {
-        self.entries.get_mut(key.as_ref())
+        self.find_mut(Key::of_bytes(key.as_ref()))
     }
 
     /// Whether `key` has an entry.
     #[inline]
     pub fn contains_key<K: AsRef<[u8]> + ?Sized>(&self, key: &K) -> bool {
-        self.entries.contains_key(key.as_ref())
+        self.find(Key::of_bytes(key.as_ref())).is_some()
     }
 
     /// Sets the value of `key` and gives the one that it had. A new key goes to the end.
     #[inline]
     pub fn insert(&mut self, key: impl Into<Str>, value: Value) -> Option<Value> {
-        let old = self.entries.insert(key.into(), value);
-        self.charge.set(OVERHEAD + self.entries.capacity() * ENTRY);
-        old
+        let key = key.into();
+        self.set(Key::of_str(&key), value, || key.clone())
     }
 
     /// Removes the entry of `key` and gives its value; the last entry takes its place.
     #[inline]
     pub fn remove<K: AsRef<[u8]> + ?Sized>(&mut self, key: &K) -> Option<Value> {
-        self.entries.swap_remove(key.as_ref())
+        self.take(Key::of_bytes(key.as_ref()))
     }
 
     /// Removes all entries.
@@ -183,6 +299,12 @@ impl IntoIterator for Map {
 pub struct Hash(Arc<Map>);
 
 impl Hash {
+    /// The table, if this is its only owner.
+    #[inline]
+    pub(crate) fn unshared_mut(&mut self) -> Option<&mut Map> {
+        Arc::get_mut(&mut self.0)
+    }
+
     /// Whether both are the same allocation.
     #[inline]
     pub fn ptr_eq(a: &Hash, b: &Hash) -> bool {
@@ -197,8 +319,8 @@ impl Hash {
 
     /// The entries, if nobody else owns the table any more. Of all owners that ask at the same time
     /// exactly one gets them.
-    pub(super) fn into_last_entries(self) -> Option<IndexMap<Str, Value>> {
-        Arc::into_inner(self.0).map(|mut map| std::mem::take(&mut map.entries))
+    pub(super) fn into_last_entries(self) -> Option<Entries> {
+        Arc::into_unique(self.0).map(|mut map| std::mem::take(&mut map.entries))
     }
 }
 

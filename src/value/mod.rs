@@ -79,13 +79,13 @@ pub enum Value {
     /// A builtin, by its number.
     NativeFn(u16) = 8,
     /// A byte string.
-    Str(Str) = 0x80,
+    Str(Str) = 0x90,
     /// A list of values.
-    Array(Array) = 0x82,
+    Array(Array) = 0x92,
     /// A table from byte strings to values, in order of insertion.
-    Hash(Hash) = 0x84,
+    Hash(Hash) = 0x94,
     /// A reference to another value.
-    Ref(Ref) = 0x86,
+    Ref(Ref) = 0x96,
 }
 
 const _: () = {
@@ -157,10 +157,10 @@ impl Value {
             Value::Bool(_) => 4,
             Value::Status(_) => 6,
             Value::NativeFn(_) => 8,
-            Value::Str(_) => 0x80,
-            Value::Array(_) => 0x82,
-            Value::Hash(_) => 0x84,
-            Value::Ref(_) => 0x86,
+            Value::Str(_) => 0x90,
+            Value::Array(_) => 0x92,
+            Value::Hash(_) => 0x94,
+            Value::Ref(_) => 0x96,
         }
     }
 

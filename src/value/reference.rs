@@ -4,7 +4,7 @@ use super::Value;
 use super::meter::Charge;
 use super::walk;
 use std::ops::Deref;
-use std::sync::Arc;
+use triomphe::Arc;
 
 /// A counted pointer to a value. The value behind it can't be changed.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ impl Ref {
     /// The value behind it, if nobody else owns the reference any more. Of all owners that ask at
     /// the same time exactly one gets it.
     pub(super) fn into_last_value(self) -> Option<Value> {
-        Arc::into_inner(self.0).map(|mut buf| std::mem::take(&mut buf.value))
+        Arc::into_unique(self.0).map(|mut buf| std::mem::take(&mut buf.value))
     }
 }
 

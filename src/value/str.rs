@@ -3,11 +3,14 @@
 //! Counted, copied on write. The bytes need not be UTF-8; `as_str` gives text in every case.
 
 use super::meter::Charge;
+use smallvec::SmallVec;
 use std::borrow::{Borrow, Cow};
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{LazyLock, OnceLock};
+use triomphe::Arc;
 
 /// What a string costs beside its bytes: the counts, the buffer's own fields.
 const OVERHEAD: usize = size_of::<StrBuf>() + 16;
@@ -19,10 +22,25 @@ const OVERHEAD: usize = size_of::<StrBuf>() + 16;
 #[derive(Clone)]
 pub struct Str(Arc<StrBuf>);
 
+/// Bytes that need no memory beside the buffer.
+const INLINE: usize = 24;
+
+/// The bytes; a short string's are with the buffer's own fields, so that it is one piece of memory.
+type Bytes = SmallVec<[u8; INLINE]>;
+
+/// What the bytes take beside the buffer.
+fn heap_bytes(bytes: &Bytes) -> usize {
+    if bytes.spilled() { bytes.capacity() } else { 0 }
+}
+
 struct StrBuf {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     /// The text to show where the bytes are no UTF-8, made when first asked for.
     lossy: OnceLock<Box<Lossy>>,
+    /// The hash of the bytes in tables, once it was asked for; 0 until then.
+    hash: AtomicU64,
+    /// Where a table had this very string as a key when it was last looked for: a guess.
+    hint: AtomicU32,
     charge: Charge,
 }
 
@@ -32,11 +50,13 @@ struct Lossy {
 }
 
 impl StrBuf {
-    fn new(bytes: Vec<u8>) -> StrBuf {
-        let charge = Charge::new(OVERHEAD + bytes.capacity());
+    fn new(bytes: Bytes) -> StrBuf {
+        let charge = Charge::new(OVERHEAD + heap_bytes(&bytes));
         StrBuf {
             bytes,
             lossy: OnceLock::new(),
+            hash: AtomicU64::new(0),
+            hint: AtomicU32::new(0),
             charge,
         }
     }
@@ -87,16 +107,48 @@ impl Str {
         match Arc::get_mut(&mut self.0) {
             Some(buf) => {
                 buf.lossy.take();
+                *buf.hash.get_mut() = 0;
                 buf.bytes.extend_from_slice(bytes);
-                buf.charge.set(OVERHEAD + buf.bytes.capacity());
+                buf.charge.set(OVERHEAD + heap_bytes(&buf.bytes));
             }
             None => {
-                let mut copy = Vec::with_capacity(self.len() + bytes.len());
-                copy.extend_from_slice(self.as_bytes());
-                copy.extend_from_slice(bytes);
-                *self = Str::from(copy);
+                *self = Str::joined(self.as_bytes(), bytes);
             }
         }
+    }
+
+    /// A string of the bytes of both.
+    pub(super) fn joined(a: &[u8], b: &[u8]) -> Str {
+        let mut bytes = Bytes::with_capacity(a.len() + b.len());
+        bytes.extend_from_slice(a);
+        bytes.extend_from_slice(b);
+        Str(Arc::new(StrBuf::new(bytes)))
+    }
+
+    /// The hash of the bytes that tables use, kept beside them.
+    #[inline]
+    pub(super) fn table_hash(&self) -> u64 {
+        match self.0.hash.load(Ordering::Relaxed) {
+            0 => {
+                let hash = table_hash(self.as_bytes());
+                self.0.hash.store(hash, Ordering::Relaxed);
+                hash
+            }
+            hash => hash,
+        }
+    }
+
+    /// The place in a table where the string was last found as a key, if it was.
+    #[inline]
+    pub(super) fn place_hint(&self) -> usize {
+        self.0.hint.load(Ordering::Relaxed) as usize
+    }
+
+    /// Keeps the place for [`place_hint`](Str::place_hint).
+    #[inline]
+    pub(super) fn set_place_hint(&self, place: usize) {
+        let place = u32::try_from(place).unwrap_or(u32::MAX);
+        self.0.hint.store(place, Ordering::Relaxed);
     }
 
     /// Whether both are the same allocation.
@@ -104,6 +156,15 @@ impl Str {
     pub fn ptr_eq(a: &Str, b: &Str) -> bool {
         Arc::ptr_eq(&a.0, &b.0)
     }
+}
+
+/// The hash of bytes that tables use: keyed anew in each process, so that nobody can choose keys
+/// that collide.
+#[inline]
+pub(super) fn table_hash(bytes: &[u8]) -> u64 {
+    static KEY: LazyLock<foldhash::quality::RandomState> =
+        LazyLock::new(foldhash::quality::RandomState::default);
+    KEY.hash_one(bytes)
 }
 
 impl Default for Str {
@@ -114,7 +175,10 @@ impl Default for Str {
 
 impl From<Vec<u8>> for Str {
     fn from(bytes: Vec<u8>) -> Str {
-        Str(Arc::new(StrBuf::new(bytes)))
+        if bytes.len() <= INLINE {
+            return Str::from(bytes.as_slice());
+        }
+        Str(Arc::new(StrBuf::new(Bytes::from_vec(bytes))))
     }
 }
 
@@ -126,7 +190,7 @@ impl From<String> for Str {
 
 impl From<&str> for Str {
     fn from(text: &str) -> Str {
-        Str::from(text.as_bytes().to_vec())
+        Str::from(text.as_bytes())
     }
 }
 
@@ -138,13 +202,16 @@ impl From<&String> for Str {
 
 impl From<&[u8]> for Str {
     fn from(bytes: &[u8]) -> Str {
-        Str::from(bytes.to_vec())
+        Str(Arc::new(StrBuf::new(Bytes::from_slice(bytes))))
     }
 }
 
 impl From<Cow<'_, [u8]>> for Str {
     fn from(bytes: Cow<'_, [u8]>) -> Str {
-        Str::from(bytes.into_owned())
+        match bytes {
+            Cow::Borrowed(bytes) => Str::from(bytes),
+            Cow::Owned(bytes) => Str::from(bytes),
+        }
     }
 }
 
@@ -197,14 +264,14 @@ impl PartialEq<&str> for Str {
 
 impl PartialOrd for Str {
     #[inline]
-    fn partial_cmp(&self, other: &Str) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Str) -> Option<core::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Str {
     #[inline]
-    fn cmp(&self, other: &Str) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Str) -> core::cmp::Ordering {
         self.as_bytes().cmp(other.as_bytes())
     }
 }

@@ -25,12 +25,36 @@ pub fn to_string(value: Value, work: &mut Work) -> Result<Str, Excess> {
 #[inline]
 pub fn concat(a: Value, b: &Value, work: &mut Work) -> Result<Value, Excess> {
     let mut a = to_string(a, work)?;
+    append(&mut a, b, work)?;
+    Ok(Value::Str(a))
+}
+
+/// `Concat` where `a` stays: makes a new string. Costs the same.
+///
+/// # Errors
+/// [`Excess`] when the result would be too large or the work runs out.
+pub fn join(a: &Value, b: &Value, work: &mut Work) -> Result<Value, Excess> {
+    let a = Form::of(a, work)?;
+    let b = Form::of(b, work)?;
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    work.fits(a.len() as u64 + b.len() as u64)?;
+    work.charge(b.len() as u64)?;
+    Ok(Value::Str(Str::joined(a, b)))
+}
+
+/// `Concat` where `a` is a string that the result replaces. Costs what it does there; where it
+/// fails, `a` is as it was.
+///
+/// # Errors
+/// [`Excess`] when the result would be too large or the work runs out.
+#[inline]
+pub fn append(a: &mut Str, b: &Value, work: &mut Work) -> Result<(), Excess> {
     let b = Form::of(b, work)?;
     let b = b.as_bytes();
     work.fits(a.len() as u64 + b.len() as u64)?;
     work.charge(b.len() as u64)?;
     a.push_bytes(b);
-    Ok(Value::Str(a))
+    Ok(())
 }
 
 /// `StringRepeat`: the string form of `s`, `n` (to Int) times; empty where `n` is below 1. Costs

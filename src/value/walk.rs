@@ -4,8 +4,8 @@
 //! buffer once; `==` remembers the pairs of buffers that it has seen; `Hash` and `Debug` look at a
 //! bounded number of nodes.
 
+use super::hash::Entries;
 use super::{Array, Hash, Ref, Str, Value};
-use indexmap::IndexMap;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hasher;
@@ -37,7 +37,7 @@ pub(super) fn bury_items(items: &mut Vec<Value>) {
 
 /// Drops the entries of a table that is going away.
 #[inline]
-pub(super) fn bury_entries(entries: &mut IndexMap<Str, Value>) {
+pub(super) fn bury_entries(entries: &mut Entries) {
     if entries.values().any(holds_values) {
         bury_all(std::mem::take(entries).into_values().collect());
     }

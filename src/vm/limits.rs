@@ -244,6 +244,26 @@ impl Meter {
         }
     }
 
+    /// Hands the slice over to the engine, which pays from it.
+    pub(super) fn take_slice(&mut self) -> u64 {
+        std::mem::take(&mut self.slice)
+    }
+
+    /// Takes back what the engine has left of the slice.
+    pub(super) fn give_slice(&mut self, left: u64) {
+        self.slice = left;
+    }
+
+    /// The calls that are active.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Sets the number of calls that are active, which the engine has counted.
+    pub(super) fn set_depth(&mut self, depth: usize) {
+        self.depth = depth;
+    }
+
     /// Enters a call, which is paid for.
     #[inline]
     pub(super) fn enter_call(&mut self) -> Step {

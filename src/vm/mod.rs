@@ -6,18 +6,21 @@
 //! [`Host`].
 
 mod door;
+mod engine;
 mod index;
 pub mod limits;
 mod reference;
 mod state;
 pub mod trap;
 
+pub use engine::EngineChoice;
 pub use limits::{InterruptHandle, Limits};
 pub use trap::{CallSite, Trap};
 
 use crate::chunk::Chunk;
 use crate::host::{Guarded, Host, Policy};
 use crate::value::Value;
+use engine::EngineState;
 use index::Index;
 use limits::Meter;
 use reference::Machine;
@@ -96,6 +99,7 @@ pub struct VM {
     unflushed: bool,
     meter: Meter,
     index: Index,
+    engine: EngineState,
 }
 
 impl VM {
@@ -122,6 +126,7 @@ impl VM {
             unflushed: false,
             meter: Meter::new(Limits::default()),
             index: Index::default(),
+            engine: EngineState::default(),
         }
     }
 
@@ -162,6 +167,11 @@ impl VM {
     /// Sets what the program may use up, and fills its fuel up to that.
     pub fn set_limits(&mut self, limits: Limits) {
         self.meter.set_limits(limits);
+    }
+
+    /// Sets which interpreter runs the program.
+    pub fn set_engine(&mut self, choice: EngineChoice) {
+        self.engine.choice = choice;
     }
 
     /// What the program may use up.

@@ -20,6 +20,7 @@ mod stack;
 mod variables;
 
 use super::door::needs_host;
+use super::engine::{self, EngineChoice, Left};
 use super::limits::Outer;
 use super::trap::{Fault, Step};
 use super::{Frame, SCOPE, VM};
@@ -51,6 +52,8 @@ pub(super) struct Machine<'a> {
     outer: Outer,
     /// Room for what an op prints.
     text: Vec<u8>,
+    /// Calls and backward jumps until the run is warm; 0 once the engine is to be tried.
+    heat: u32,
     /// Lists of slots of calls that have ended, for the next ones.
     spare_slots: Vec<Vec<Value>>,
     /// What the heights of the stack must be; `None` in release builds.
@@ -102,6 +105,11 @@ impl<'a> Machine<'a> {
             region: Region::WHOLE,
             outer: vm.meter.begin_run(),
             text: Vec::new(),
+            heat: match vm.engine.choice {
+                EngineChoice::Register => 1,
+                EngineChoice::Auto => engine::WARM,
+                EngineChoice::Reference => u32::MAX,
+            },
             spare_slots: Vec::new(),
             heights: if cfg!(debug_assertions) {
                 Heights::of(vm)
@@ -117,6 +125,20 @@ impl<'a> Machine<'a> {
     /// This match is the one place that names every op: hot ones are done here, others in their
     /// family's module.
     pub(super) fn run(&mut self) -> Step {
+        if self.vm.engine.choice == EngineChoice::Register {
+            self.warm_up();
+        }
+        self.interpret::<false>()
+    }
+
+    /// Runs the op at `at` alone: one that goes on to the next op, touches no frame and calls no
+    /// handler.
+    pub(super) fn run_one(&mut self, at: usize) -> Step {
+        self.vm.ip = at;
+        self.interpret::<true>()
+    }
+
+    fn interpret<const ONE: bool>(&mut self) -> Step {
         let mut ip = self.vm.ip;
         // Ends the run at the op at hand if it faults.
         macro_rules! check {
@@ -132,11 +154,16 @@ impl<'a> Machine<'a> {
         }
         loop {
             let at = ip;
-            if cfg!(debug_assertions) && self.heights.is_some() {
+            if cfg!(debug_assertions) && !ONE && self.heights.is_some() {
                 self.assert_height(at);
             }
             let op = match self.vm.chunk.ops.get(at) {
                 Some(op) if at < self.region.end => op,
+                _ if self.heat == 0 && !ONE => {
+                    self.vm.ip = at;
+                    ip = self.move_to_engine(at)?;
+                    continue;
+                }
                 _ => {
                     self.vm.ip = at;
                     match self.leave_region(at)? {
@@ -365,6 +392,9 @@ impl<'a> Machine<'a> {
                     check!(at, Err(needs_host(name)));
                 }
             }
+            if ONE {
+                return Ok(());
+            }
         }
         self.vm.ip = self.vm.chunk.ops.len();
         Ok(())
@@ -378,8 +408,52 @@ impl<'a> Machine<'a> {
         }
         if target <= at {
             self.vm.charge(1)?;
+            self.warm_up();
         }
         Ok(target)
+    }
+
+    /// Counts a call or a backward jump. When the run is warm, no op is in reach for a moment: what
+    /// looks for the next one then tries the engine.
+    #[inline(always)]
+    fn warm_up(&mut self) {
+        self.heat = self.heat.wrapping_sub(1);
+        if self.heat == 0 {
+            self.region.end = 0;
+        }
+    }
+
+    /// Goes on in the engine, if that is possible, and then with the op that it gives.
+    #[cold]
+    fn move_to_engine(&mut self, at: usize) -> Step<usize> {
+        self.region = self.innermost_region();
+        if self.vm.engine.choice == EngineChoice::Reference {
+            self.heat = u32::MAX;
+            return Ok(at);
+        }
+        // All frames go over at once, so with many of them there must be much to gain.
+        let frames = self.vm.frames.len() - self.floor.min(self.vm.frames.len());
+        let frames = u32::try_from(frames).unwrap_or(u32::MAX / 8);
+        self.heat = engine::WARM + frames.min(u32::MAX / 8) * 4;
+        if !self.fences.is_empty() {
+            return Ok(at);
+        }
+        self.vm.ip = at;
+        match engine::run(self, self.floor) {
+            Left::Continue => Ok(self.vm.ip),
+            Left::Refused => Ok(at),
+            Left::Fault(fault) => Err(fault),
+        }
+    }
+
+    /// The VM that runs.
+    pub(super) fn vm_mut(&mut self) -> &mut VM {
+        self.vm
+    }
+
+    /// Where the frames of this run begin; the one below is that of the program itself.
+    pub(super) fn floor(&self) -> usize {
+        self.floor
     }
 }
 

@@ -65,7 +65,8 @@ impl VM {
     #[cold]
     fn recount_memory(&mut self) -> Step {
         let slots = self.frames.iter().map(|frame| slots_bytes(&frame.slots));
-        self.meter.set_slot_bytes(slots.sum());
+        let engine = self.engine.bytes as u64;
+        self.meter.set_slot_bytes(slots.sum::<u64>() + engine);
         if self.memory_left() > 0 {
             return Ok(());
         }

@@ -57,6 +57,7 @@ impl Machine<'_> {
     pub(super) fn enter_sub(&mut self, stack_base: usize, return_ip: usize) -> Step {
         self.vm.charge(1)?;
         self.vm.meter.enter_call()?;
+        self.warm_up();
         let slots = self.take_spare_slots();
         self.vm.frames.push(Frame {
             return_ip,

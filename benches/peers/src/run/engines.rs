@@ -47,8 +47,9 @@ pub(super) type Prepared = Result<Box<dyn FnMut() -> Run>, String>;
 pub(super) type Run = Box<dyn FnOnce() -> Result<f64, String>>;
 
 /// All engines, in the order in which they are shown.
-pub(super) const ENGINES: [Engine; 11] = [
+pub(super) const ENGINES: [Engine; 12] = [
     library("fusevm-reference", Group::Ours, ours::reference),
+    library("fusevm-register", Group::Ours, ours::register),
     library("fusevm-0.9.7", Group::Old, v0_9::interpreter),
     library("fusevm-0.9.7-jit", Group::Old, v0_9::jit),
     library("fusevm-0.26.10", Group::Old, v0_26::interpreter),

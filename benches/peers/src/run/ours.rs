@@ -12,16 +12,28 @@ use super::{
     programs::Program,
 };
 use fusevm as vm;
-use vm::{VM, VMResult};
+use vm::{VM, VMResult, vm::EngineChoice};
 
 pub(super) fn reference(program: &'static Program) -> Prepared {
+    prepare(program, EngineChoice::Reference)
+}
+
+pub(super) fn register(program: &'static Program) -> Prepared {
+    prepare(program, EngineChoice::Register)
+}
+
+fn prepare(program: &'static Program, engine: EngineChoice) -> Prepared {
     let chunk = chunks::build(program.name, program.size)?;
     Ok(Box::new(move || -> Run {
         let chunk = chunk.clone();
-        Box::new(move || match VM::new(chunk).run() {
-            VMResult::Ok(value) => Ok(value.to_float()),
-            VMResult::Halted => Err("no result".into()),
-            VMResult::Error(message) => Err(message),
+        Box::new(move || {
+            let mut vm = VM::new(chunk);
+            vm.set_engine(engine);
+            match vm.run() {
+                VMResult::Ok(value) => Ok(value.to_float()),
+                VMResult::Halted => Err("no result".into()),
+                VMResult::Error(message) => Err(message),
+            }
         })
     }))
 }

@@ -10,7 +10,7 @@ use fusevm::code::Code;
 use fusevm::format::{LoadedChunk, Module};
 use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
 use fusevm::value::{Work, convert};
-use fusevm::vm::{Limits, Trap};
+use fusevm::vm::{EngineChoice, Limits, Trap};
 use fusevm::{VM, Value};
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
     /// What runs it
-    #[arg(long, value_enum, default_value_t = Engine::Auto)]
+    #[arg(long, value_enum, default_value_t = Engine::Reference)]
     engine: Engine,
     /// Deny a capability: exec, read, write, env or all. A program that needs it is not started
     #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
@@ -105,10 +105,22 @@ impl LimitArgs {
 /// What runs a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Engine {
-    /// Whatever is best for the program
+    /// The reference interpreter while the program is cold, the register engine once it is warm
     Auto,
-    /// The reference interpreter
+    /// The reference interpreter alone
     Reference,
+    /// The register engine wherever it can, from the first op on
+    Register,
+}
+
+impl From<Engine> for EngineChoice {
+    fn from(engine: Engine) -> EngineChoice {
+        match engine {
+            Engine::Auto => EngineChoice::Auto,
+            Engine::Reference => EngineChoice::Reference,
+            Engine::Register => EngineChoice::Register,
+        }
+    }
 }
 
 /// How `--stats` tells.
@@ -164,10 +176,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     vm.set_limits(limits);
     set_arguments(&mut vm, arguments)?;
-    match args.engine {
-        // The reference interpreter is all there is to choose from.
-        Engine::Auto | Engine::Reference => {}
-    }
+    vm.set_engine(args.engine.into());
     let loaded = Instant::now();
     let outcome = vm.execute();
     let stats = Stats {

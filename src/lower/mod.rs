@@ -1,0 +1,464 @@
+//! Lowering: verified stack ops of one region to register code.
+//!
+//! Heights are static, so a position of the stack is a register, its *home*. One pass over the ops
+//! keeps, for each position, where its value is ([`stack`]); pushes of slots and constants cost
+//! nothing until something needs them in a register. At every op that is jumped to, all values are in
+//! their homes. A frame's registers are: the arguments, the slots of each scope depth, the homes.
+//! Where a sub begins by storing its arguments into slots, those slots are the argument registers
+//! themselves; where it has no slots at all, the arguments are at home.
+//!
+//! What an instruction does is the engine's business. Ops that have no instruction leave the engine:
+//! the reference interpreter does them and goes on. Time and memory are linear in the region, and
+//! nothing recurses.
+
+mod arithmetic;
+mod borrow;
+mod branch;
+pub(crate) mod code;
+mod emit;
+mod operands;
+mod stack;
+mod translate;
+
+use crate::chunk::Chunk;
+use crate::op::{Flow, Op};
+use crate::verify::{Arity, Shape};
+use code::{Code, MAX_REGISTERS, Place, Word};
+use emit::Emitter;
+use stack::AbstractStack;
+
+/// The first half of Undef, and of the two Bools.
+pub(crate) const UNDEF_WORD: u32 = 2;
+pub(crate) const FALSE_WORD: u32 = 4;
+pub(crate) const TRUE_WORD: u32 = 4 | 1 << 8;
+
+/// Why a region has no register code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declined {
+    /// It needs more registers, or longer branches, than fields can name.
+    TooLarge,
+    /// The region is a block, which runs within the frame of its user.
+    Block,
+}
+
+/// What lowering needs to know of a chunk, and memory that it uses again.
+#[derive(Debug, Default)]
+pub(crate) struct Lowering {
+    /// The row of the first sub of each name, plus 1; 0 for none.
+    sub_of_name: Vec<u32>,
+    marks: Vec<Mark>,
+    /// The ops of the present region.
+    reached: Vec<u32>,
+    work: Vec<u32>,
+}
+
+/// What is known of an op while its region is lowered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Mark {
+    reached: bool,
+    /// Whether something other than the op before it leads here.
+    leader: bool,
+    /// Where its instructions begin.
+    position: u32,
+}
+
+impl Lowering {
+    pub(crate) fn new(chunk: &Chunk) -> Lowering {
+        let mut sub_of_name = vec![0; chunk.names.len()];
+        for (row, (name, _)) in chunk.sub_entries.iter().enumerate().rev() {
+            if let Some(place) = sub_of_name.get_mut(usize::from(*name)) {
+                *place = row as u32 + 1;
+            }
+        }
+        Lowering {
+            sub_of_name,
+            // One behind the last op, which is where a jump to the end goes.
+            marks: vec![Mark::default(); chunk.ops.len() + 1],
+            reached: Vec::new(),
+            work: Vec::new(),
+        }
+    }
+
+    /// The row of the sub of this name.
+    pub(crate) fn sub_row(&self, name: u16) -> Option<usize> {
+        let row = *self.sub_of_name.get(usize::from(name))?;
+        (row as usize).checked_sub(1)
+    }
+
+    /// Lowers the region of this index. `shape` is that of `chunk`.
+    ///
+    /// # Errors
+    /// When it can't be register code.
+    pub(crate) fn lower(
+        &mut self,
+        chunk: &Chunk,
+        shape: &Shape,
+        region: usize,
+    ) -> Result<Code, Declined> {
+        let frame = self.find_ops(chunk, shape, region);
+        let code = frame.and_then(|frame| self.translate(chunk, shape, frame));
+        for op in self.reached.drain(..) {
+            self.marks[op as usize] = Mark::default();
+        }
+        code
+    }
+
+    /// Follows the region's paths: marks what is reached and what is jumped to, and lays out the
+    /// frame.
+    fn find_ops(
+        &mut self,
+        chunk: &Chunk,
+        shape: &Shape,
+        region: usize,
+    ) -> Result<FrameLayout, Declined> {
+        let region = shape.regions()[region];
+        if matches!(region.kind, crate::verify::RegionKind::Block(_)) {
+            return Err(Declined::Block);
+        }
+        let mut scopes = vec![shape.scopes()[region.scope].slots];
+        self.work.push(region.entry as u32);
+        while let Some(start) = self.work.pop() {
+            let mut at = start as usize;
+            loop {
+                let mark = &mut self.marks[at];
+                if mark.reached {
+                    break;
+                }
+                mark.reached = true;
+                self.reached.push(at as u32);
+                let Some(op) = chunk.ops.get(at) else { break };
+                if let Some(target) = jump_target(op).filter(|t| *t < chunk.ops.len()) {
+                    self.marks[target].leader = true;
+                    self.work.push(target as u32);
+                }
+                match op.flow() {
+                    Flow::Next | Flow::Branch => {}
+                    Flow::Jump | Flow::Return => break,
+                    Flow::Scope => self.note_scope(shape, at + 1, &mut scopes),
+                }
+                at += 1;
+            }
+        }
+        self.reached.sort_unstable();
+        self.mark_inverted_loops(chunk);
+        FrameLayout::new(chunk, &region, &scopes, |at| self.marks[at].leader)
+    }
+
+    /// Makes room for the slots of the scope at `at`.
+    fn note_scope(&self, shape: &Shape, at: usize, scopes: &mut Vec<u32>) {
+        if let Some(scope) = shape.scope_at(at) {
+            let scope = shape.scopes()[scope];
+            let depth = scope.depth as usize;
+            if scopes.len() <= depth {
+                scopes.resize(depth + 1, 0);
+            }
+            scopes[depth] = scopes[depth].max(scope.slots);
+        }
+    }
+
+    /// A loop whose head is a simple test gets that test again at its end, from where it goes on
+    /// behind the head: that place is one that is jumped to.
+    fn mark_inverted_loops(&mut self, chunk: &Chunk) {
+        for place in 0..self.reached.len() {
+            let at = self.reached[place] as usize;
+            if let Some(Op::Jump(target)) = chunk.ops.get(at)
+                && let Some(test) = self.loop_test(chunk, at, *target)
+            {
+                self.marks[test + 1].leader = true;
+            }
+        }
+    }
+
+    /// The branch that ends the test at the head of the loop which `at` jumps back to, if the test
+    /// is short and nothing else leads into it.
+    fn loop_test(&self, chunk: &Chunk, at: usize, head: usize) -> Option<usize> {
+        const LONGEST: usize = 8;
+        if head > at {
+            return None;
+        }
+        for test in head..at.min(head + LONGEST) {
+            if test > head && self.marks[test].leader {
+                return None;
+            }
+            match chunk.ops[test] {
+                Op::JumpIfFalse(exit)
+                | Op::JumpIfTrue(exit)
+                | Op::SlotLtIntJumpIfFalse(_, _, exit)
+                    if exit > at =>
+                {
+                    return Some(test);
+                }
+                ref op if is_simple(op) => {}
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// Whether the op may stand in a loop's test that is copied: it reads and computes.
+fn is_simple(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::GetSlot(_)
+            | Op::GetVar(_)
+            | Op::LoadInt(_)
+            | Op::LoadFloat(_)
+            | Op::LoadConst(_)
+            | Op::ArrayLen(_)
+            | Op::Add
+            | Op::Sub
+            | Op::Mul
+            | Op::Div
+            | Op::Mod
+            | Op::NumEq
+            | Op::NumNe
+            | Op::NumLt
+            | Op::NumGt
+            | Op::NumLe
+            | Op::NumGe
+    )
+}
+
+/// Which register is what in the frames of a region.
+#[derive(Debug, Default)]
+struct FrameLayout {
+    entry: usize,
+    argc: usize,
+    /// How many ops at the entry only store arguments into the slots that they already are.
+    prologue: usize,
+    /// The register of each slot, for each depth of scopes.
+    slots: Vec<Vec<u16>>,
+    /// The home of position 0.
+    homes: usize,
+    registers: usize,
+}
+
+impl FrameLayout {
+    fn new(
+        chunk: &Chunk,
+        region: &crate::verify::Region,
+        scopes: &[u32],
+        is_leader: impl Fn(usize) -> bool,
+    ) -> Result<FrameLayout, Declined> {
+        let argc = region.entry_height as usize;
+        let total = scopes.iter().map(|count| *count as usize).sum::<usize>();
+        if argc + total + region.height as usize >= MAX_REGISTERS {
+            return Err(Declined::TooLarge);
+        }
+        let prologue = if is_leader(region.entry) {
+            None
+        } else {
+            stored_arguments(chunk, region.entry, argc, &is_leader)
+        };
+        let mut next = argc;
+        let mut slots = Vec::with_capacity(scopes.len());
+        for (depth, count) in scopes.iter().enumerate() {
+            let mut registers = Vec::with_capacity(*count as usize);
+            for slot in 0..*count as u16 {
+                let stored = match &prologue {
+                    Some(stored) if depth == 0 => stored.iter().position(|s| *s == slot),
+                    _ => None,
+                };
+                let register = stored.map_or(next, |popped| argc - 1 - popped);
+                if register == next {
+                    next += 1;
+                }
+                registers.push(register as u16);
+            }
+            slots.push(registers);
+        }
+        let homes = if prologue.is_none() && total == 0 {
+            0
+        } else {
+            next
+        };
+        Ok(FrameLayout {
+            entry: region.entry,
+            argc,
+            prologue: prologue.map_or(0, |stored| stored.len()),
+            slots,
+            homes,
+            registers: homes + region.height as usize + 1,
+        })
+    }
+
+    fn home(&self, position: usize) -> u16 {
+        (self.homes + position) as u16
+    }
+}
+
+/// The slots that the ops at the entry store all arguments into, the last argument first; `None` if
+/// they don't, or there are no arguments.
+fn stored_arguments(
+    chunk: &Chunk,
+    entry: usize,
+    argc: usize,
+    is_leader: impl Fn(usize) -> bool,
+) -> Option<Vec<u16>> {
+    let mut stored: Vec<u16> = Vec::with_capacity(argc);
+    for at in entry..entry + argc {
+        match chunk.ops.get(at) {
+            Some(Op::SetSlot(slot)) if !is_leader(at) && !stored.contains(slot) => {
+                stored.push(*slot);
+            }
+            _ => return None,
+        }
+    }
+    (argc > 0).then_some(stored)
+}
+
+/// Translates one region.
+struct Translator<'a> {
+    chunk: &'a Chunk,
+    shape: &'a Shape,
+    lowering: &'a Lowering,
+    frame: FrameLayout,
+    stack: AbstractStack,
+    out: Emitter,
+    /// The depth of scopes at the present op.
+    depth: usize,
+    /// One above the highest register that can hold something counted.
+    counted: u16,
+    /// Where the returns stand, which have to drop what those registers hold.
+    returns: Vec<usize>,
+    /// Slots that borrow, and from whom.
+    pairs: Vec<borrow::Pair>,
+    /// The innermost scope at the present op.
+    scope: usize,
+    /// The heights and scopes with which branches reach the end of the program.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Lowering {
+    fn translate(
+        &mut self,
+        chunk: &Chunk,
+        shape: &Shape,
+        frame: FrameLayout,
+    ) -> Result<Code, Declined> {
+        let reached = std::mem::take(&mut self.reached);
+        let mut positions = Vec::with_capacity(reached.len());
+        let pairs = borrow::pairs(chunk, shape, &frame, &self.marks, &reached);
+        let mut translator = Translator {
+            chunk,
+            shape,
+            lowering: self,
+            counted: frame.homes as u16,
+            frame,
+            stack: AbstractStack::default(),
+            out: Emitter::default(),
+            depth: 0,
+            returns: Vec::new(),
+            pairs,
+            scope: 0,
+            ends: Vec::new(),
+        };
+        translator.run(&reached, &mut positions);
+        let ends = translator.emit_ends();
+        let out = translator.take_code();
+        let mut entries = Vec::new();
+        for (at, position) in reached.iter().zip(&positions) {
+            let mark = &mut self.marks[*at as usize];
+            mark.position = *position;
+            if mark.leader {
+                entries.push((*at, *position));
+            }
+        }
+        self.reached = reached;
+        let mut code = out.finish(|op| match self.marks.get(op) {
+            Some(mark) => mark.position as usize,
+            None => ends[op - self.marks.len()],
+        })?;
+        code.entries = entries;
+        Ok(code)
+    }
+}
+
+impl Translator<'_> {
+    /// Translates the ops reached, ascending, and notes where each begins.
+    fn run(&mut self, reached: &[u32], positions: &mut Vec<u32>) {
+        let enters_elsewhere = reached
+            .first()
+            .is_none_or(|at| *at as usize != self.frame.entry);
+        if enters_elsewhere || self.lowering.marks[self.frame.entry].leader {
+            self.out.op = self.frame.entry as u32;
+            self.enter();
+            if enters_elsewhere {
+                self.go_to(self.frame.entry);
+            }
+        }
+        let mut falls_through = !enters_elsewhere;
+        let mut skip_to = self.frame.entry + self.frame.prologue;
+        if skip_to > self.frame.entry {
+            self.enter();
+        }
+        for at in reached.iter().map(|at| *at as usize) {
+            self.out.op = at as u32;
+            if self.lowering.marks[at].leader {
+                if falls_through {
+                    self.flush_all();
+                }
+                self.out.label();
+            }
+            if self.lowering.marks[at].leader || !falls_through {
+                self.stack
+                    .reset(self.shape.height_at(at).unwrap_or(0) as usize);
+            } else if at == self.frame.entry && self.frame.prologue == 0 {
+                self.enter();
+            }
+            positions.push(self.out.position() as u32);
+            if at < skip_to {
+                falls_through = true;
+                continue;
+            }
+            if let Some(scope) = self.shape.scope_at(at) {
+                self.scope = scope;
+            }
+            self.depth = self.shape.scopes()[self.scope].depth as usize;
+            let (next, goes_on) = self.op(at);
+            skip_to = next;
+            falls_through = goes_on;
+        }
+    }
+
+    fn take_code(mut self) -> Emitter {
+        for at in &self.returns {
+            let word = Word(self.out.code.words[*at]);
+            let counted = emit::field(self.counted);
+            let op = word.op().return_of(self.counted);
+            self.out.code.words[*at] = Word::new(op, 0, counted, word.b(), 0).0;
+        }
+        self.out.code.registers = self.frame.registers as u32;
+        self.out.code.counted = self.counted;
+        self.out.code.slots = self.frame.slots;
+        self.out.code.homes = self.frame.homes as u16;
+        self.out
+    }
+
+    /// The values of the stack, for a stack map.
+    fn places(&self) -> Vec<Place> {
+        self.stack
+            .places(|position| self.frame.home(position))
+            .collect()
+    }
+}
+
+/// Whether a call of the sub leaves a value.
+fn leaves_value(shape: &Shape, row: usize) -> bool {
+    shape.subs()[row].returns == Arity::Value
+}
+
+/// Where a jump or branch goes.
+fn jump_target(op: &Op) -> Option<usize> {
+    match *op {
+        Op::Jump(target)
+        | Op::JumpIfTrue(target)
+        | Op::JumpIfFalse(target)
+        | Op::JumpIfTrueKeep(target)
+        | Op::JumpIfFalseKeep(target)
+        | Op::SlotLtIntJumpIfFalse(_, _, target)
+        | Op::SlotIncLtIntJumpBack(_, _, target) => Some(target),
+        _ => None,
+    }
+}

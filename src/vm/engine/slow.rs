@@ -1,0 +1,607 @@
+//! What handlers do out of line: other kinds than the fast paths', bulk work, leaving.
+//!
+//! What an op means on values is in [`value`](crate::value), as everywhere. Functions that can fail
+//! note the fault in the activation and give `false`.
+
+#![allow(unsafe_code)]
+// SAFETY of the whole module: the callers are handlers, which hand on what they were promised.
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "every line relies on the same promise"
+)]
+
+use super::dispatch::{Pc, go, go_to};
+use super::window::{Reg, reg, tag};
+use super::{Activation, CallRecord, Exit};
+use crate::lower::code::{Binary, Unary, Word, Worked, flag};
+use crate::value::{Excess, Value, Work, collection, compare, number, string};
+use crate::vm::limits::WORK_PER_FUEL;
+use crate::vm::trap::{Fault, Step};
+
+/// `to = from`, counted.
+#[inline(never)]
+pub(super) unsafe fn copy(to: Reg, from: Reg) {
+    let value = from.counted();
+    to.put(value);
+}
+
+/// `to = from`, not counted.
+#[inline(never)]
+pub(super) unsafe fn borrow(to: Reg, from: Reg) {
+    to.clear();
+    if from.is_counted() {
+        to.set_borrowed(from);
+    } else {
+        to.set_halves(from);
+    }
+}
+
+/// The registers of a `Clear` become Undef.
+#[inline(never)]
+pub(super) unsafe fn clear_slots(base: *mut u8, word: Word) {
+    for place in 0..word.b() {
+        reg(base, word.a() + place * 16).put(Value::Undef);
+    }
+}
+
+/// The length of anything.
+#[inline(never)]
+pub(super) unsafe fn string_len(base: *mut u8, word: Word) {
+    unary(base, word, |s| Value::Int(string::string_len(s)));
+}
+
+/// `to = from`, which is Undef then if it was counted.
+#[inline(never)]
+pub(super) unsafe fn take(to: Reg, from: Reg) {
+    to.clear();
+    to.set_halves(from);
+    if from.is_counted() {
+        from.set_word(u32::from(tag::UNDEF));
+    }
+}
+
+/// As `copy`, but a value that dies is moved.
+#[inline(never)]
+pub(super) unsafe fn store(to: Reg, from: Reg, dies: bool) {
+    let value = if dies { from.take() } else { from.counted() };
+    to.put(value);
+}
+
+#[inline(never)]
+pub(super) unsafe fn exchange(a: Reg, b: Reg) {
+    let kept = a.peek();
+    let kept_tag = a.tag();
+    a.set_halves(b);
+    b.set_halves(Reg((&raw const *kept).cast_mut().cast()));
+    b.set_tag(kept_tag);
+}
+
+/// Drops what the first registers, up to this field, hold.
+#[inline(never)]
+pub(super) unsafe fn clear(base: *mut u8, end: u16) {
+    for place in (0..end).step_by(16) {
+        reg(base, place).clear();
+    }
+}
+
+/// Moves the result to the first register and drops what the others hold.
+#[inline(never)]
+pub(super) unsafe fn return_counted(base: *mut u8, word: Word) {
+    let value = reg(base, word.b()).take();
+    clear(base, word.a());
+    reg(base, 0).put(value);
+}
+
+/// The truth of what is no Bool.
+#[inline(never)]
+pub(super) unsafe fn truth(at: Reg, word: Word) -> bool {
+    let truth = at.peek().is_truthy();
+    if word.flags() & flag::FIRST_DIES != 0 {
+        at.clear();
+    }
+    truth
+}
+
+/// Drops operands that die, as far as the result isn't in their place.
+unsafe fn drop_operands(word: Word, a: Reg, b: Option<Reg>) {
+    if word.flags() & flag::FIRST_DIES != 0 {
+        a.clear();
+    }
+    if let Some(b) = b
+        && word.flags() & flag::SECOND_DIES != 0
+    {
+        b.clear();
+    }
+}
+
+#[inline(never)]
+pub(super) unsafe fn binary(base: *mut u8, word: Word, meaning: fn(&Value, &Value) -> Value) {
+    let (a, b) = (reg(base, word.b()), reg(base, word.c()));
+    let result = meaning(&a.peek(), &b.peek());
+    drop_operands(word, a, Some(b));
+    reg(base, word.a()).put(result);
+}
+
+/// Numbers of different kinds, or anything else. An Int with an Int never comes here but to write
+/// over something counted.
+#[inline(always)]
+pub(super) unsafe fn arithmetic(
+    base: *mut u8,
+    word: Word,
+    float: fn(f64, f64) -> f64,
+    meaning: fn(&Value, &Value) -> Value,
+) {
+    let (to, a, b) = (
+        reg(base, word.a()),
+        reg(base, word.b()),
+        reg(base, word.c()),
+    );
+    if (a.tag() ^ b.tag() == 1) & (a.tag() | b.tag() == 1) & !to.is_counted() {
+        let as_float = |r: Reg| {
+            if r.tag() == tag::INT {
+                r.int() as f64
+            } else {
+                r.float()
+            }
+        };
+        to.set_float(float(as_float(a), as_float(b)));
+    } else {
+        binary(base, word, meaning);
+    }
+}
+
+#[inline(never)]
+pub(super) unsafe fn with_int(
+    base: *mut u8,
+    word: Word,
+    k: i64,
+    meaning: fn(&Value, &Value) -> Value,
+) {
+    let a = reg(base, word.b());
+    let result = meaning(&a.peek(), &Value::Int(k));
+    drop_operands(word, a, None);
+    reg(base, word.a()).put(result);
+}
+
+#[inline(never)]
+pub(super) unsafe fn with_float(base: *mut u8, word: Word, k: f64, meaning: fn(f64, f64) -> f64) {
+    let a = reg(base, word.b());
+    let result = Value::Float(meaning(a.peek().to_float(), k));
+    drop_operands(word, a, None);
+    reg(base, word.a()).put(result);
+}
+
+#[inline(never)]
+pub(super) unsafe fn float_by(base: *mut u8, word: Word, k: f64) {
+    let b = reg(base, word.b());
+    let result = number::div(&Value::Float(k), &b.peek());
+    drop_operands(word, b, None);
+    reg(base, word.a()).put(result);
+}
+
+#[inline(never)]
+pub(super) unsafe fn unary(base: *mut u8, word: Word, meaning: fn(&Value) -> Value) {
+    let a = reg(base, word.b());
+    let result = meaning(&a.peek());
+    drop_operands(word, a, None);
+    reg(base, word.a()).put(result);
+}
+
+/// The functions of the kinds of `Rop::Binary`.
+const BINARY: [fn(&Value, &Value) -> Value; 15] = {
+    fn undefined(_: &Value, _: &Value) -> Value {
+        Value::Undef
+    }
+    let mut table: [fn(&Value, &Value) -> Value; 15] = [undefined; 15];
+    table[Binary::Add as usize] = number::add;
+    table[Binary::Sub as usize] = number::sub;
+    table[Binary::Mul as usize] = number::mul;
+    table[Binary::Div as usize] = number::div;
+    table[Binary::Mod as usize] = number::modulo;
+    table[Binary::Pow as usize] = number::pow;
+    table[Binary::NumEq as usize] = |a, b| Value::Bool(compare::num_eq(a, b));
+    table[Binary::NumNe as usize] = |a, b| Value::Bool(compare::num_ne(a, b));
+    table[Binary::NumLt as usize] = |a, b| Value::Bool(compare::num_lt(a, b));
+    table[Binary::NumGt as usize] = |a, b| Value::Bool(compare::num_gt(a, b));
+    table[Binary::NumLe as usize] = |a, b| Value::Bool(compare::num_le(a, b));
+    table[Binary::NumGe as usize] = |a, b| Value::Bool(compare::num_ge(a, b));
+    table[Binary::Spaceship as usize] = |a, b| Value::Int(compare::spaceship(a, b));
+    table[Binary::LogAnd as usize] = number::log_and;
+    table[Binary::LogOr as usize] = number::log_or;
+    table
+};
+
+pub(super) unsafe fn binary_kind(base: *mut u8, word: Word) {
+    let kind = usize::from(word.flags() >> flag::KIND_SHIFT);
+    binary(base, word, BINARY[kind]);
+}
+
+/// The functions of the kinds of `Rop::Unary`.
+const UNARY: [fn(&Value) -> Value; 3] = {
+    let mut table: [fn(&Value) -> Value; 3] = [number::negate; 3];
+    table[Unary::LogNot as usize] = number::log_not;
+    table[Unary::BitNot as usize] = number::bit_not;
+    table
+};
+
+pub(super) unsafe fn unary_kind(base: *mut u8, word: Word) {
+    let kind = usize::from(word.flags() >> flag::KIND_SHIFT);
+    unary(base, word, UNARY[kind]);
+}
+
+/// The comparison of two registers.
+#[inline(never)]
+pub(super) unsafe fn compare(
+    base: *mut u8,
+    word: Word,
+    meaning: fn(&Value, &Value) -> bool,
+) -> bool {
+    let (a, b) = (reg(base, word.a()), reg(base, word.b()));
+    let holds = meaning(&a.peek(), &b.peek());
+    drop_operands(word, a, Some(b));
+    holds
+}
+
+/// The comparison with an Int.
+#[inline(never)]
+pub(super) unsafe fn compare_int(
+    base: *mut u8,
+    word: Word,
+    k: i64,
+    meaning: fn(&Value, &Value) -> bool,
+) -> bool {
+    let a = reg(base, word.a());
+    let holds = if word.flags() & flag::AS_INT != 0 {
+        meaning(&Value::Int(a.peek().to_int()), &Value::Int(k))
+    } else {
+        meaning(&a.peek(), &Value::Int(k))
+    };
+    drop_operands(word, a, None);
+    holds
+}
+
+/// The comparison with a Float.
+#[inline(never)]
+pub(super) unsafe fn compare_float(
+    base: *mut u8,
+    word: Word,
+    k: f64,
+    meaning: fn(&Value, &Value) -> bool,
+) -> bool {
+    let a = reg(base, word.a());
+    let holds = meaning(&a.peek(), &Value::Float(k));
+    drop_operands(word, a, None);
+    holds
+}
+
+#[inline(never)]
+pub(super) unsafe fn increment(a: Reg) {
+    let next = number::inc(&a.peek());
+    a.put(next);
+}
+
+/// Fuel of the slice is used up: pays from what is left, and does the instruction's branch, or goes
+/// on behind one that has none.
+#[inline(never)]
+pub(super) unsafe fn fuel(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    use crate::lower::code::Rop;
+    if !(*act).succeeds(pc, base, |vm| vm.charge(1)) {
+        return false;
+    }
+    match word.op() {
+        Rop::Fuel => go!(pc, base, act, 1),
+        Rop::Loop => go!(pc, base, act, word.wide() as i32 as isize),
+        _ => go!(pc, base, act, word.c() as i16 as isize),
+    }
+}
+
+/// A call of a sub that isn't lowered yet, or with the end of something reached.
+#[inline(never)]
+pub(super) unsafe fn call(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let region = word.wide() as usize;
+    if (*(*act).units.add(region)).entry.is_null() && !(*act).lower(region) {
+        return leave(pc, base, act);
+    }
+    if !(*act).succeeds(pc, base, |vm| vm.charge(1)) {
+        return false;
+    }
+    if (*act).calls_top == (*act).calls_end
+        && let Err(fault) = (*act).grow_calls()
+    {
+        (*act).exit = Exit::Fault(pc, base, fault);
+        return false;
+    }
+    let unit = (*act).units.add(region);
+    let offset = usize::from(word.a());
+    let end = base.wrapping_add(offset + (*unit).frame_bytes as usize);
+    let base = if end > (*act).window_end {
+        match (*act).grow_window(base, offset + (*unit).frame_bytes as usize) {
+            Ok(base) => base,
+            Err((base, fault)) => {
+                (*act).exit = Exit::Fault(pc, base, fault);
+                return false;
+            }
+        }
+    } else {
+        base
+    };
+    (*act).calls_top.write(CallRecord {
+        pc,
+        base_offset: offset,
+    });
+    (*act).calls_top = (*act).calls_top.add(1);
+    go_to!((*unit).entry, base.add(offset), act)
+}
+
+/// Leaves the engine before the op at hand.
+#[inline(never)]
+pub(super) unsafe fn leave(pc: Pc, base: *mut u8, act: *mut Activation) -> bool {
+    (*act).exit = Exit::Left(pc, base);
+    false
+}
+
+/// Runs a stack op on the values in its operands' homes as the reference interpreter does.
+#[inline(never)]
+pub(super) unsafe fn outline(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let at = *pc.add(1) as usize;
+    let (first, pops, pushes) = (word.a(), word.b(), word.c());
+    let height = (*act).machine_vm().stack.len();
+    for place in 0..pops {
+        let value = reg(base, first + place * 16).take();
+        (*act).machine_vm().stack.push(value);
+    }
+    if !(*act).runs_op(pc, base, at) {
+        (*act).machine_vm().stack.truncate(height);
+        return false;
+    }
+    for place in (0..pushes).rev() {
+        let value = (*act).machine_vm().stack.pop().unwrap_or_default();
+        reg(base, first + place * 16).put(value);
+    }
+    true
+}
+
+impl Activation {
+    /// Does something that may use fuel or memory, and notes the fault if there is one.
+    unsafe fn succeeds(
+        &mut self,
+        pc: Pc,
+        base: *mut u8,
+        act: impl FnOnce(&mut crate::vm::VM) -> Step,
+    ) -> bool {
+        self.with_vm(act).map_or_else(
+            |fault: Fault| {
+                self.exit = Exit::Fault(pc, base, fault);
+                false
+            },
+            |()| true,
+        )
+    }
+
+    /// Does bulk work, and notes the fault if it fails.
+    unsafe fn works<R>(
+        &mut self,
+        pc: Pc,
+        base: *mut u8,
+        act: impl FnOnce(&mut Work) -> Result<R, Excess>,
+    ) -> Option<R> {
+        match self.with_vm(|vm| vm.bulk(|_, work| act(work))) {
+            Ok(result) => Some(result),
+            Err(fault) => {
+                self.exit = Exit::Fault(pc, base, fault);
+                None
+            }
+        }
+    }
+}
+
+type WorkedMeaning = fn(&Value, &Value, &mut Work) -> Result<Value, Excess>;
+
+/// The functions of the kinds of `Rop::Worked`.
+const WORKED: [WorkedMeaning; 9] = {
+    let mut table: [WorkedMeaning; 9] = [string::repeat; 9];
+    table[Worked::StrEq as usize] = |a, b, work| compare::str_eq(a, b, work).map(Value::Bool);
+    table[Worked::StrNe as usize] = |a, b, work| compare::str_ne(a, b, work).map(Value::Bool);
+    table[Worked::StrLt as usize] = |a, b, work| compare::str_lt(a, b, work).map(Value::Bool);
+    table[Worked::StrGt as usize] = |a, b, work| compare::str_gt(a, b, work).map(Value::Bool);
+    table[Worked::StrLe as usize] = |a, b, work| compare::str_le(a, b, work).map(Value::Bool);
+    table[Worked::StrGe as usize] = |a, b, work| compare::str_ge(a, b, work).map(Value::Bool);
+    table[Worked::StrCmp as usize] = |a, b, work| compare::str_cmp(a, b, work).map(Value::Int);
+    table[Worked::Range as usize] = collection::range;
+    table
+};
+
+#[inline(never)]
+pub(super) unsafe fn worked(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let (a, b) = (reg(base, word.b()), reg(base, word.c()));
+    let meaning = WORKED[usize::from(word.flags() >> flag::KIND_SHIFT)];
+    let result = (*act).works(pc, base, |work| meaning(&a.peek(), &b.peek(), work));
+    let Some(result) = result else { return false };
+    drop_operands(word, a, Some(b));
+    reg(base, word.a()).put(result);
+    true
+}
+
+/// `d = b . c`, in place where `b` is the destination, or dies, and nobody shares its string.
+#[inline(never)]
+pub(super) unsafe fn concat(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let (to, a, b) = (
+        reg(base, word.a()),
+        reg(base, word.b()),
+        reg(base, word.c()),
+    );
+    let in_place = (to == a || word.flags() & flag::FIRST_DIES != 0) && a != b;
+    if in_place && a.tag() == tag::STR {
+        let appended = (*act).works(pc, base, |work| {
+            string::append(a.str_mut(), &b.peek(), work)
+        });
+        if appended.is_none() {
+            return false;
+        }
+        drop_operands(
+            Word(word.0 & !(u64::from(flag::FIRST_DIES) << 8)),
+            a,
+            Some(b),
+        );
+        if to != a {
+            take(to, a);
+        }
+        return true;
+    }
+    let result = (*act).works(pc, base, |work| {
+        string::concat(a.counted(), &b.peek(), work)
+    });
+    let Some(result) = result else { return false };
+    drop_operands(word, a, Some(b));
+    to.put(result);
+    true
+}
+
+/// `a = element c of the array`, whatever they are.
+#[inline(never)]
+pub(super) unsafe fn element(base: *mut u8, word: Word, array: Reg, counts: bool) {
+    let (to, index) = (reg(base, word.a()), reg(base, word.c()));
+    let array = array.peek();
+    let index_value = index.peek();
+    let item = collection::array_get(&array, &index_value);
+    put_item(to, item, counts);
+    if word.flags() & flag::SECOND_DIES != 0 && index != to {
+        index.clear();
+    }
+}
+
+/// Writes an item of a collection, borrowed unless it is to be counted.
+unsafe fn put_item(to: Reg, item: &Value, counts: bool) {
+    let item = Reg((&raw const *item).cast_mut().cast());
+    if counts {
+        to.put(item.counted());
+        return;
+    }
+    to.clear();
+    if item.is_counted() {
+        to.set_borrowed(item);
+    } else {
+        to.set_halves(item);
+    }
+}
+
+/// The value that a collection is to keep.
+unsafe fn kept(value: Reg, word: Word) -> Value {
+    if word.flags() & flag::SECOND_DIES != 0 {
+        value.take()
+    } else {
+        value.counted()
+    }
+}
+
+/// A place that holds a collection, as one that can be changed: a borrowed one is counted first.
+unsafe fn changeable<'a>(place: Reg) -> &'a mut Value {
+    if place.is_pointer() && !place.is_counted() {
+        copy(place, place);
+    }
+    &mut *place.0.cast::<Value>()
+}
+
+#[inline(never)]
+pub(super) unsafe fn set_element(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    array: Reg,
+) -> bool {
+    let value = kept(reg(base, word.c()), word);
+    store_element(pc, base, act, word, array, value)
+}
+
+/// Stores a value as an element.
+#[inline(never)]
+pub(super) unsafe fn store_element(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    array: Reg,
+    value: Value,
+) -> bool {
+    let index = reg(base, word.b());
+    let key = index.peek();
+    let done = (*act).works(pc, base, |work| {
+        collection::array_set(changeable(array), &key, value, work)
+    });
+    drop_operands(word, index, None);
+    done.is_some()
+}
+
+#[inline(never)]
+pub(super) unsafe fn push(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    array: Reg,
+) -> bool {
+    let value = kept(reg(base, word.c()), word);
+    let done = (*act).works(pc, base, |work| {
+        collection::array_push(changeable(array), value, work)
+    });
+    done.is_some()
+}
+
+/// Whether the key is a string so short that looking for it is less work than a unit of fuel pays,
+/// and that there is always a budget for.
+unsafe fn is_short_string(key: Reg) -> bool {
+    key.tag() | tag::COUNTED == tag::STR && (key.str().len() as u64) < WORK_PER_FUEL
+}
+
+#[inline(never)]
+pub(super) unsafe fn hash_get(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    counts: bool,
+) -> bool {
+    let (to, key) = (reg(base, word.a()), reg(base, word.c()));
+    let hash = Reg((*act).globals.add(usize::from(word.b())).cast());
+    if hash.tag() == tag::HASH && is_short_string(key) {
+        let found = hash.hash().get_str(key.str()).unwrap_or(&Value::Undef);
+        put_item(to, found, counts);
+        if word.flags() & flag::SECOND_DIES != 0 && key != to {
+            key.clear();
+        }
+        return true;
+    }
+    let key_value = key.peek();
+    let hash = &*hash.0.cast::<Value>();
+    let found = (*act).works(pc, base, |work| {
+        collection::hash_get(hash, &key_value, work)
+    });
+    let Some(item) = found else { return false };
+    if word.flags() & flag::SECOND_DIES != 0 && key != to {
+        key.clear();
+    }
+    put_item(to, item, counts);
+    true
+}
+
+#[inline(never)]
+pub(super) unsafe fn hash_set(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let hash = Reg((*act).globals.add(usize::from(word.a())).cast());
+    let (key, value) = (reg(base, word.b()), reg(base, word.c()));
+    if hash.tag() == tag::HASH && is_short_string(key) && !value.is_pointer() {
+        let map = hash.hash_mut().unshared_mut();
+        if let Some(place) = map.and_then(|map| map.get_hinted_mut(key.str())) {
+            Reg((&raw mut *place).cast()).put_halves(value);
+            drop_operands(word, key, None);
+            return true;
+        }
+    }
+    let key_value = key.peek();
+    let value = kept(value, word);
+    let done = (*act).works(pc, base, |work| {
+        collection::hash_set(changeable(hash), &key_value, value, work)
+    });
+    drop_operands(word, key, None);
+    done.is_some()
+}
