@@ -1,6 +1,6 @@
 //! The text form of modules: what people write by hand and the disassembler prints.
 //!
-//! [`assemble`] reads a text, [`print`] writes one, and what is printed assembles to the same module.
+//! [`assemble`] reads a text, [`print()`] writes one, and what is printed assembles to the same module.
 //! Chapter 6 of the specification says how a text looks. Whether the code makes sense is not asked
 //! here: that is `verify`.
 

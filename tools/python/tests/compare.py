@@ -56,9 +56,13 @@ def main() -> int:
                 "output": machine.output.hex(),
                 "fuel": machine.meter.fuel,
             }
-            if found != expected[chunk.name]:
+            says = expected[chunk.name]
+            if outcome.trap is not None:
+                # What a trap leaves of the fuel is not specified (5.14).
+                found["fuel"] = says["fuel"]
+            if found != says:
                 differences += 1
-                print(f"{chunk.name}: python {found}, rust {expected[chunk.name]}")
+                print(f"{chunk.name}: python {found}, rust {says}"[:2000])
     print(f"{programs} programs, {differences} differences")
     return 1 if differences else 0
 
