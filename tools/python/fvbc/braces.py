@@ -11,6 +11,8 @@ from .wire import I64_MAX, I64_MIN
 
 LEVELS = 32
 WORD_BYTES = 1 << 20
+MANY = 1 << 60
+"""As good as infinite."""
 
 _NUMBERS = re.compile(rb"([+-]?[0-9]{1,20})\.\.([+-]?[0-9]{1,20})(?:\.\.([+-]?[0-9]{1,20}))?")
 _LETTERS = re.compile(rb"([A-Za-z])\.\.([A-Za-z])(?:\.\.([+-]?[0-9]{1,20}))?")
@@ -24,7 +26,12 @@ class _Terms:
     width: int = 0
     letters: bool = False
 
+    def count(self) -> int:
+        """How many terms there are; `len` can't tell of more than 2^63."""
+        return abs(self.terms[-1] - self.terms.start) // abs(self.terms.step) + 1
+
     def words(self) -> Iterator[bytes]:
+        """The terms in their form."""
         for term in self.terms:
             yield bytes([term]) if self.letters else f"{term:0{self.width}d}".encode()
 
@@ -33,21 +40,34 @@ class _Terms:
 class _Parts:
     """The parts between commas."""
 
-    parts: list[_Text]
+    parts: list[Text]
+
+    def count(self) -> int:
+        """How many words there are; no more than `MANY` are told apart."""
+        return min(MANY, sum(part.count() for part in self.parts))
 
     def words(self) -> Iterator[bytes]:
+        """The words of one part after the other."""
         for part in self.parts:
             yield from part.words()
 
 
 @dataclass
-class _Text:
+class Text:
     """Text and braces behind each other."""
 
     items: list[bytes | _Terms | _Parts] = field(default_factory=list)
 
     def add(self, text: bytes) -> None:
         self.items.append(text)
+
+    def count(self) -> int:
+        """How many words there are; no more than `MANY` are told apart."""
+        count = 1
+        for item in self.items:
+            if not isinstance(item, bytes):
+                count = min(MANY, count * item.count())
+        return count
 
     def words(self) -> Iterator[bytes]:
         """All combinations, the leftmost brace varying slowest; braces nest 32 deep, so recursion is bounded."""
@@ -76,18 +96,14 @@ def _words(item: bytes | _Terms | _Parts) -> Iterator[bytes]:
     return iter([item]) if isinstance(item, bytes) else item.words()
 
 
-def expand(text: bytes) -> Iterator[bytes]:
-    """The words that a word with braces stands for, one after the other."""
+def parse(text: bytes) -> Text:
+    """A word with its braces."""
     if b"{" not in text:
-        return iter([text])
+        return Text([text])
     if len(text) > WORD_BYTES:
         raise FvbcError("E0403", f"a word of {len(text)} bytes with a brace, at most {WORD_BYTES}")
-    return _parse(text).words()
-
-
-def _parse(text: bytes) -> _Text:
     # The braces that are open, each with the parts before its last comma; the last of all parts is the open one.
-    levels: list[list[_Text]] = [[_Text()]]
+    levels: list[list[Text]] = [[Text()]]
     at = 0
     while at < len(text):
         end = _plain(text, at)
@@ -96,10 +112,10 @@ def _parse(text: bytes) -> _Text:
         elif text[at : at + 1] == b"{":
             if len(levels) > LEVELS:
                 raise FvbcError("E0403", f"braces nest more than {LEVELS} deep")
-            levels.append([_Text()])
+            levels.append([Text()])
             end = at + 1
         elif text[at : at + 1] == b"," and len(levels) > 1:
-            levels[-1].append(_Text())
+            levels[-1].append(Text())
             end = at + 1
         elif text[at : at + 1] == b"}" and len(levels) > 1:
             parts = levels.pop()
@@ -140,7 +156,7 @@ def _parameter(text: bytes, at: int) -> int:
     return min(at, len(text))
 
 
-def _close(into: _Text, parts: list[_Text]) -> None:
+def _close(into: Text, parts: list[Text]) -> None:
     """A brace is closed: parts, a sequence, or text with braces around it."""
     if len(parts) > 1:
         into.items.append(_Parts(parts))
@@ -155,7 +171,7 @@ def _close(into: _Text, parts: list[_Text]) -> None:
     into.add(b"}")
 
 
-def _splice(into: _Text, parts: list[_Text]) -> None:
+def _splice(into: Text, parts: list[Text]) -> None:
     """A brace without an end: its parts and commas are text again."""
     for place, part in enumerate(parts):
         if place:

@@ -16,13 +16,19 @@ from .values import Array
 
 def pre_inc_slot(machine: Machine, slot: int) -> None:
     """Adds 1 to the slot and pushes it."""
-    pre_inc_slot_void(machine, slot)
-    machine.push(machine.slot(slot))
+    # Where there is no frame, nothing holds the sum, but it is pushed all the same.
+    machine.push(_incremented(machine, slot))
 
 
 def pre_inc_slot_void(machine: Machine, slot: int) -> None:
     """Adds 1 to the slot."""
-    machine.set_slot(slot, wrapped(to_int(machine.slot(slot)) + 1))
+    _incremented(machine, slot)
+
+
+def _incremented(machine: Machine, slot: int) -> int:
+    value = wrapped(to_int(machine.slot(slot)) + 1)
+    machine.set_slot(slot, value)
+    return value
 
 
 def add_assign_slot_void(machine: Machine, a: int, b: int) -> None:

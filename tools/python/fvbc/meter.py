@@ -23,12 +23,16 @@ WORK_UNITS = 64
 
 @dataclass(frozen=True)
 class Limits:
-    """The limits of a run. The specification leaves their values to whoever runs a program; None is no limit."""
+    """The limits of a run. The specification leaves their values to whoever runs a program; None is no limit.
+
+    `memory` is looked at only where one op could take any amount of it; there is no account of all memory.
+    """
 
     fuel: int | None = None
     depth: int = 1 << 16
     value: int = 1 << 26
     output: int | None = None
+    memory: int = 1 << 30
 
 
 class Meter:
@@ -71,6 +75,21 @@ class Meter:
     def elements(self, count: int) -> None:
         """Traps with E0403 if an Array of so many elements must not be made."""
         self.sized(ELEMENT_BYTES * count)
+
+    def fits(self, size: int) -> None:
+        """Traps with E0404 if an op must not hold so many bytes in all its values together."""
+        if size > self.limits.memory:
+            raise FvbcError("E0404", f"{size} bytes, at most {self.limits.memory}")
+
+    def told(self, count: int) -> None:
+        """Traps if an Array of so many elements is out of reach from the start, before any of it is made.
+
+        Where fuel leaves less room than the size of a value, it is the fuel that has run out.
+        """
+        if ELEMENT_BYTES * count > self.limits.value:
+            if self.fuel is not None and WORK_UNITS * self.fuel + WORK_UNITS - 1 - self._units < self.limits.value:
+                raise self._empty()
+            self.elements(count)
 
     def deepened(self, depth: int) -> None:
         """Traps with E0402 if so many calls and blocks must not be active."""

@@ -145,7 +145,13 @@ def decode_body(data: bytes) -> Body:
     body.names = [limited_text(reader.text(), "bytes of a name") for _ in range(_count(reader, "names"))]
     body.subs = [_decode_sub(reader) for _ in range(_count(reader, "subs"))]
     body.blocks = [Block(reader.leb(), reader.leb()) for _ in range(_count(reader, "blocks"))]
-    body.imports = [_decode_import(reader) for _ in range(_count(reader, "imports"))]
+    for _ in range(_count(reader, "imports")):
+        row = _decode_import(reader)
+        if body.imports and (row.kind, row.id) <= (body.imports[-1].kind, body.imports[-1].id):
+            raise reader.fail("E0209", "the imports are not in order, or two are for the same")
+        if row.kind == FUNCTION and row.id >= len(body.names):
+            raise reader.fail("E0209", f"a function of name {row.id}, there are {len(body.names)}")
+        body.imports.append(row)
     if code_length != reader.left:
         raise reader.fail("E0114", f"code of {code_length} bytes, {reader.left} are left")
     body.code = decode_code(reader.raw(code_length), op_count)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from .braces import expand
+from .braces import parse
 from .convert import to_int
 from .errors import FvbcError
 from .machine import Machine
@@ -102,12 +102,14 @@ def exec_words(machine: Machine, argc: int) -> None:
 
 def _held_words(machine: Machine, words: Iterable[bytes]) -> Array:
     """An array of words, each word and its bytes paid for."""
-    size = 0
     held: list[Value] = []
+    size = 0
     for word in words:
-        size += ELEMENT_BYTES + len(word)
-        machine.meter.sized(size)
+        machine.meter.elements(len(held) + 1)
+        machine.meter.sized(len(word))
         machine.meter.work(1 + len(word))
+        size += ELEMENT_BYTES + len(word)
+        machine.meter.fits(size)
         held.append(word)
     return Array(held)
 
@@ -149,7 +151,9 @@ def split(text: bytes, separators: bytes) -> list[bytes]:
 def brace_expand(machine: Machine) -> None:
     """Expands braces."""
     text = machine.meter.take(machine.pop())
-    machine.push(_held_words(machine, expand(text)))
+    word = parse(text)
+    machine.meter.told(word.count())
+    machine.push(_held_words(machine, word.words()))
 
 
 def tilde_expand(machine: Machine) -> None:
@@ -157,6 +161,7 @@ def tilde_expand(machine: Machine) -> None:
     text = machine.meter.take(machine.pop())
     if text.startswith(b"~"):
         raise FvbcError("E0410", "there are no home directories here")
+    machine.meter.sized(len(text))
     machine.push(text)
 
 

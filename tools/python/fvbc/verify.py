@@ -77,9 +77,11 @@ def verify(body: Body) -> Verdict:
 
 
 def check_declared(chunk: Chunk) -> Verdict:
-    """Refuses a chunk that says it is strict and isn't, or whose height is another."""
+    """Refuses a chunk that says it is strict and isn't, one that is and doesn't say so, and one of another height."""
     verdict = verify(chunk.body)
     if chunk.body.loose:
+        if verdict.strict:
+            raise FvbcError("E0118", "a strict chunk that says it is loose", chunk=chunk.name)
         return verdict
     if verdict.error is not None:
         raise verdict.error.within(chunk=chunk.name)
