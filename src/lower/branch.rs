@@ -311,15 +311,20 @@ impl Translator<'_> {
         self.branch_to(Rop::Jump, 0, [0, 0, 0], None, target);
     }
 
+    /// Whether the target's instructions come next. The end of the program has no place of its own.
+    fn follows(&self, target: usize, at: usize) -> bool {
+        target == at + 1 && target < self.chunk.ops.len()
+    }
+
     /// A jump; one back to a loop's test does the test here.
     pub(super) fn jump(&mut self, at: usize, target: usize) -> (usize, bool) {
         self.flush_all();
         if target > at {
-            if target != at + 1 {
-                self.go_to(target);
-                return (at + 1, false);
+            if self.follows(target, at) {
+                return (at + 1, true);
             }
-            return (at + 1, true);
+            self.go_to(target);
+            return (at + 1, false);
         }
         match self.lowering.loop_test(self.chunk, at, target) {
             Some(test) => self.invert(at, target, test),
@@ -370,7 +375,7 @@ impl Translator<'_> {
         };
         self.out.op = at as u32;
         self.out.emit(Rop::Fuel, 0, 0, 0, 0);
-        if exit == at + 1 {
+        if self.follows(exit, at) {
             return (exit, true);
         }
         self.go_to(exit);

@@ -40,6 +40,9 @@ macro_rules! for_each_rop {
             Add 1 "a = b + c";
             Sub 1 "a = b - c";
             Mul 1 "a = b * c";
+            AddFloats 1 "a = b + c, which were Floats the last time";
+            SubFloats 1 "a = b - c, which were Floats the last time";
+            MulFloats 1 "a = b * c, which were Floats the last time";
             Div 1 "a = b / c";
             Mod 1 "a = b % c";
             AddI 2 "a = b + Int k";

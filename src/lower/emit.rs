@@ -28,6 +28,15 @@ pub(super) struct Emitter {
 }
 
 impl Emitter {
+    /// An emitter with room for the code of so many ops.
+    pub(super) fn with_capacity(ops: usize) -> Emitter {
+        let mut emitter = Emitter::default();
+        let words = ops + ops / 2 + 4;
+        emitter.code.words.reserve(words);
+        emitter.code.ops.reserve(words);
+        emitter
+    }
+
     /// The position of the next instruction.
     pub(super) fn position(&self) -> usize {
         self.code.words.len()

@@ -22,8 +22,8 @@ mod translate;
 
 use crate::chunk::Chunk;
 use crate::op::{Flow, Op};
-use crate::verify::{Arity, Shape};
-use code::{Code, MAX_REGISTERS, Place, Word};
+use crate::verify::{Arity, RegionKind, Shape};
+use code::{Code, MAX_REGISTERS, Word};
 use emit::Emitter;
 use stack::AbstractStack;
 
@@ -112,34 +112,43 @@ impl Lowering {
         region: usize,
     ) -> Result<FrameLayout, Declined> {
         let region = shape.regions()[region];
-        if matches!(region.kind, crate::verify::RegionKind::Block(_)) {
+        if matches!(region.kind, RegionKind::Block(_)) {
             return Err(Declined::Block);
         }
         let mut scopes = vec![shape.scopes()[region.scope].slots];
         self.work.push(region.entry as u32);
+        // Straight stretches of ops, which have to be brought in order at the end.
+        let mut stretches: Vec<(u32, u32)> = Vec::new();
         while let Some(start) = self.work.pop() {
             let mut at = start as usize;
-            loop {
+            let end = loop {
                 let mark = &mut self.marks[at];
                 if mark.reached {
-                    break;
+                    break at;
                 }
                 mark.reached = true;
-                self.reached.push(at as u32);
-                let Some(op) = chunk.ops.get(at) else { break };
+                let Some(op) = chunk.ops.get(at) else {
+                    break at + 1;
+                };
                 if let Some(target) = jump_target(op).filter(|t| *t < chunk.ops.len()) {
-                    self.marks[target].leader = true;
-                    self.work.push(target as u32);
+                    let mark = &mut self.marks[target];
+                    mark.leader = true;
+                    if !mark.reached {
+                        self.work.push(target as u32);
+                    }
                 }
                 match op.flow() {
                     Flow::Next | Flow::Branch => {}
-                    Flow::Jump | Flow::Return => break,
+                    Flow::Jump | Flow::Return => break at + 1,
                     Flow::Scope => self.note_scope(shape, at + 1, &mut scopes),
                 }
                 at += 1;
-            }
+            };
+            stretches.push((start, end as u32));
         }
-        self.reached.sort_unstable();
+        stretches.sort_unstable();
+        let ops = stretches.iter().flat_map(|(start, end)| *start..*end);
+        self.reached.extend(ops);
         self.mark_inverted_loops(chunk);
         FrameLayout::new(chunk, &region, &scopes, |at| self.marks[at].leader)
     }
@@ -223,6 +232,7 @@ fn is_simple(op: &Op) -> bool {
 /// Which register is what in the frames of a region.
 #[derive(Debug, Default)]
 struct FrameLayout {
+    is_main: bool,
     entry: usize,
     argc: usize,
     /// How many ops at the entry only store arguments into the slots that they already are.
@@ -274,6 +284,7 @@ impl FrameLayout {
             next
         };
         Ok(FrameLayout {
+            is_main: matches!(region.kind, RegionKind::Main),
             entry: region.entry,
             argc,
             prologue: prologue.map_or(0, |stored| stored.len()),
@@ -347,7 +358,7 @@ impl Lowering {
             counted: frame.homes as u16,
             frame,
             stack: AbstractStack::default(),
-            out: Emitter::default(),
+            out: Emitter::with_capacity(reached.len()),
             depth: 0,
             returns: Vec::new(),
             pairs,
@@ -435,13 +446,6 @@ impl Translator<'_> {
         self.out.code.homes = self.frame.homes as u16;
         self.out
     }
-
-    /// The values of the stack, for a stack map.
-    fn places(&self) -> Vec<Place> {
-        self.stack
-            .places(|position| self.frame.home(position))
-            .collect()
-    }
 }
 
 /// Whether a call of the sub leaves a value.
@@ -462,3 +466,6 @@ fn jump_target(op: &Op) -> Option<usize> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

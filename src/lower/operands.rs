@@ -1,7 +1,7 @@
 //! Where operands are and results go: between the abstract stack and registers.
 
 use super::Translator;
-use super::code::{Place, Rop, flag};
+use super::code::{Rop, flag};
 use super::emit::field;
 use super::stack::{Entry, Owner};
 use super::{FALSE_WORD, TRUE_WORD, UNDEF_WORD};
@@ -69,9 +69,10 @@ impl Translator<'_> {
 
     /// Records where the values of the stack are, for the instruction that comes next.
     pub(super) fn map(&mut self) {
-        let places: Vec<Place> = self.places();
         let at = self.out.position();
-        self.out.code.add_map(at, places.into_iter());
+        let (stack, frame) = (&self.stack, &self.frame);
+        let places = stack.places(|position| frame.home(position));
+        self.out.code.add_map(at, places);
     }
 
     /// Puts the value of `position` into its home, counted.

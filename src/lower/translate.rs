@@ -531,7 +531,8 @@ impl Translator<'_> {
         let fresh = slots
             .filter(|register| usize::from(**register) >= argc)
             .count();
-        if fresh > 0 {
+        // The main program's slots are what the embedder has put into them.
+        if fresh > 0 && !self.frame.is_main {
             self.out
                 .emit(Rop::Clear, 0, field(argc as u16), fresh as u16, 0);
         }

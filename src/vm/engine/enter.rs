@@ -43,8 +43,8 @@ pub(super) fn enter(activation: &mut Activation, floor: usize) -> Option<(Pc, *m
     vm.stack.truncate(stack_base);
     vm.truncate_frames(frame + 1);
     let last = entered.last()?;
-    let code = activation.program().code(last.region)?;
-    Some((code.words[last.position..].as_ptr(), base))
+    let pc = activation.program().instruction(last.region, last.position);
+    Some((pc, base))
 }
 
 /// Finds out what each frame is, the outermost first, and lowers what isn't lowered.
@@ -201,10 +201,9 @@ fn fill(activation: &mut Activation, entered: &[Entered]) -> *mut u8 {
             if activation.calls_top == activation.calls_end {
                 let _ = activation.grow_calls_to(entered.len());
             }
-            let code = activation.program().code(frame.region);
-            let pc = code.map_or(std::ptr::null(), |code| {
-                code.words[frame.position..].as_ptr()
-            });
+            let pc = activation
+                .program()
+                .instruction(frame.region, frame.position);
             let record = CallRecord {
                 pc,
                 base_offset: step,

@@ -10,7 +10,7 @@ use crate::verify::{Shape, verify_chunk};
 /// What a call needs to know of a region.
 pub(super) struct Unit {
     /// The first instruction; null if the region isn't lowered.
-    pub(super) entry: *const u64,
+    pub(super) entry: *mut u64,
     /// What its frames take; more than any window has if it isn't lowered, so that a call needs no
     /// look at the entry.
     pub(super) frame_bytes: u32,
@@ -53,7 +53,7 @@ impl Program {
             ..Chunk::default()
         };
         let unit = || Unit {
-            entry: std::ptr::null(),
+            entry: std::ptr::null_mut(),
             frame_bytes: u32::MAX,
         };
         Some(Box::new(Program {
@@ -84,7 +84,7 @@ impl Program {
         if self.codes[region].is_some() {
             return true;
         }
-        let Ok(code) = self.lowering.lower(&self.chunk, &self.shape, region) else {
+        let Ok(mut code) = self.lowering.lower(&self.chunk, &self.shape, region) else {
             return false;
         };
         for index in &code.constants {
@@ -92,7 +92,7 @@ impl Program {
             self.constants[index] = self.chunk.constants[index].clone();
         }
         self.units[region] = Unit {
-            entry: code.words.as_ptr(),
+            entry: code.words.as_mut_ptr(),
             frame_bytes: code.registers * REGISTER_BYTES as u32,
         };
         let start = code.words.as_ptr().addr();
@@ -105,6 +105,11 @@ impl Program {
     /// The code of a region that was lowered.
     pub(super) fn code(&self, region: usize) -> Option<&Code> {
         self.codes[region].as_deref()
+    }
+
+    /// The instruction at a position of a region that was lowered.
+    pub(super) fn instruction(&self, region: usize, position: usize) -> *const u64 {
+        self.units[region].entry.wrapping_add(position)
     }
 
     /// The region of an instruction, and its position there.

@@ -6,36 +6,62 @@
 use super::super::dispatch::{Pc, go};
 use super::super::window::{reg, tag};
 use super::super::{Activation, slow};
-use crate::lower::code::Word;
+use crate::lower::code::{Rop, Word};
 use crate::value::number;
 
 /// `d = b op c`: Ints by the first expression, Floats by the second, else out of line.
+///
+/// An instruction that meets Floats becomes the one that looks for Floats first, and back with Ints;
+/// both do the same on anything.
 macro_rules! arithmetic {
-    ($($name:ident $slow:expr, $int:expr, $float:expr;)*) => { handlers! {
+    ($($name:ident $floats:ident $slow:expr, $int:expr, $float:expr;)*) => { handlers! {
         $($name(pc, base, act, word) {
             let (to, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
-            let counted = to.tag() & tag::COUNTED;
-            if a.tag() | b.tag() | counted == 0 {
+            if a.tag() | b.tag() | (to.tag() & tag::COUNTED) == 0 {
                 let int: fn(i64, i64) -> i64 = $int;
                 to.set_int(int(a.int(), b.int()));
                 go!(pc, base, act, 1)
             }
-            if (a.tag() & b.tag() & 1 != 0) & (counted == 0) {
+            outline!(pc, base, act, word, {
+                let (to, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
+                if (a.tag() & b.tag() == tag::FLOAT) & !to.is_counted() {
+                    quicken(pc, Rop::$floats);
+                    return $floats(pc, base, act, word);
+                }
+                slow::arithmetic(base, word, $float, $slow);
+                go!(pc, base, act, 1)
+            })
+        }
+
+        $floats(pc, base, act, word) {
+            let (to, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
+            if (a.tag() & b.tag()) | (to.tag() & tag::COUNTED) == tag::FLOAT {
                 let float: fn(f64, f64) -> f64 = $float;
                 to.set_float(float(a.float(), b.float()));
                 go!(pc, base, act, 1)
             }
-            slowly!(pc, base, act, word, 1, {
-                slow::arithmetic(base, word, $float, $slow)
+            outline!(pc, base, act, word, {
+                if reg(base, word.b()).tag() | reg(base, word.c()).tag() == tag::INT {
+                    quicken(pc, Rop::$name);
+                }
+                slow::arithmetic(base, word, $float, $slow);
+                go!(pc, base, act, 1)
             })
         })*
     } };
 }
 
+/// Puts another opcode into the instruction.
+unsafe fn quicken(pc: Pc, rop: Rop) {
+    let word = Word(*pc);
+    pc.cast_mut()
+        .write(Word::new(rop, word.flags(), word.a(), word.b(), word.c()).0);
+}
+
 arithmetic! {
-    Add number::add, i64::wrapping_add, |a, b| a + b;
-    Sub number::sub, i64::wrapping_sub, |a, b| a - b;
-    Mul number::mul, i64::wrapping_mul, |a, b| a * b;
+    Add AddFloats number::add, i64::wrapping_add, |a, b| a + b;
+    Sub SubFloats number::sub, i64::wrapping_sub, |a, b| a - b;
+    Mul MulFloats number::mul, i64::wrapping_mul, |a, b| a * b;
 }
 
 /// `d = b op k` where `k` is an Int.

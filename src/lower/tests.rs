@@ -1,0 +1,132 @@
+//! What lowering makes of ops; what its code does is tested by running it, in `tests/`.
+
+use super::code::{Code, Rop, Word};
+use super::{Declined, Lowering};
+use crate::chunk::{Chunk, ChunkBuilder};
+use crate::op::Op;
+use crate::verify::verify_chunk;
+
+fn chunk(ops: impl IntoIterator<Item = Op>) -> Chunk {
+    let mut builder = ChunkBuilder::new();
+    for op in ops {
+        builder.emit(op, 1);
+    }
+    builder.build()
+}
+
+fn main_code(chunk: &Chunk) -> Result<Code, Declined> {
+    let shape = verify_chunk(chunk).expect("a strict chunk");
+    Lowering::new(chunk).lower(chunk, &shape, 0)
+}
+
+fn rops(code: &Code) -> Vec<Rop> {
+    let mut rops = Vec::new();
+    let mut at = 0;
+    while at < code.words.len() {
+        let rop = Word(code.words[at]).op();
+        rops.push(rop);
+        at += rop.words();
+    }
+    rops
+}
+
+#[test]
+fn four_stack_ops_are_one_instruction() {
+    let code = main_code(&chunk([
+        Op::GetSlot(0),
+        Op::GetSlot(1),
+        Op::Add,
+        Op::SetSlot(0),
+    ]));
+    assert_eq!(rops(&code.expect("code")), [Rop::Add, Rop::Leave]);
+}
+
+#[test]
+fn a_counting_loop_is_inverted_and_its_end_is_one_instruction() {
+    let code = main_code(&chunk([
+        Op::GetSlot(1),
+        Op::LoadInt(10),
+        Op::NumLt,
+        Op::JumpIfFalse(10),
+        Op::GetSlot(0),
+        Op::GetSlot(1),
+        Op::Mul,
+        Op::SetSlot(0),
+        Op::PreIncSlotVoid(1),
+        Op::Jump(0),
+    ]));
+    let expected = [
+        Rop::IfNotLtI,
+        Rop::Mul,
+        Rop::IncLoopLtI,
+        Rop::Fuel,
+        Rop::Jump,
+        Rop::Leave,
+    ];
+    assert_eq!(rops(&code.expect("code")), expected);
+}
+
+#[test]
+fn a_pushed_slot_is_read_before_it_is_written() {
+    let code = main_code(&chunk([
+        Op::GetSlot(0),
+        Op::LoadInt(1),
+        Op::SetSlot(0),
+        Op::GetSlot(0),
+        Op::Sub,
+        Op::SetSlot(1),
+    ]));
+    let expected = [Rop::Copy, Rop::LoadInt, Rop::Sub, Rop::Leave];
+    assert_eq!(rops(&code.expect("code")), expected);
+}
+
+#[test]
+fn arguments_stored_at_once_are_their_slots() {
+    let mut builder = ChunkBuilder::new();
+    let name = builder.add_name("f");
+    for op in [
+        Op::LoadInt(1),
+        Op::LoadInt(2),
+        Op::Call(name, 2),
+        Op::Jump(9),
+        Op::SetSlot(1),
+        Op::SetSlot(0),
+        Op::GetSlot(0),
+        Op::GetSlot(1),
+        Op::ReturnValue,
+    ] {
+        builder.emit(op, 1);
+    }
+    builder.add_sub_entry(name, 4);
+    let chunk = builder.build();
+    let shape = verify_chunk(&chunk).expect("a strict chunk");
+    let region = shape.subs()[0].region;
+    let code = Lowering::new(&chunk).lower(&chunk, &shape, region);
+    assert_eq!(rops(&code.expect("code")), [Rop::ReturnValue2]);
+}
+
+#[test]
+fn frames_that_fields_cannot_name_are_declined() {
+    let code = main_code(&chunk([Op::LoadInt(1), Op::SetSlot(5_000)]));
+    assert_eq!(code.err(), Some(Declined::TooLarge));
+}
+
+#[test]
+fn code_is_linear_in_the_ops() {
+    // Every jump back finds a test at its head to copy.
+    const LOOPS: usize = 2_000;
+    let mut ops = Vec::new();
+    for place in 0..LOOPS {
+        let head = place * 6;
+        ops.extend([
+            Op::GetSlot(0),
+            Op::LoadInt(10),
+            Op::NumLt,
+            Op::JumpIfFalse(head + 6),
+            Op::PreIncSlotVoid(0),
+            Op::Jump(head),
+        ]);
+    }
+    let code = main_code(&chunk(ops)).expect("code");
+    assert!(code.words.len() < LOOPS * 12);
+}
