@@ -147,7 +147,11 @@ pub(super) fn run(machine: &mut Machine<'_>, floor: usize) -> Left {
             unsafe { dispatch::run(pc, base, &raw mut activation) };
             leave::leave(&mut activation)
         }
-        None => Left::Refused,
+        None => {
+            let fuel = activation.fuel;
+            activation.machine_vm().meter.give_slice(fuel);
+            Left::Refused
+        }
     };
     let Activation {
         window, mut calls, ..
