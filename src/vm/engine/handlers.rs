@@ -196,7 +196,12 @@ handlers! {
                 go!(pc, base, act, 0)
             })
         }
-        to.set_borrowed(constant(act, word.b()));
+        let from = constant(act, word.b());
+        if from.is_counted() {
+            to.set_borrowed(from);
+        } else {
+            to.set_halves(from);
+        }
         go!(pc, base, act, 1)
     }
 

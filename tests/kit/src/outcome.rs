@@ -1,29 +1,35 @@
-//! What a run gave, in a form that can be compared and written down.
+//! What a run gave: all that can be seen of it, and the form in which the vectors write it down.
 
-use crate::{program::install_extensions, vectors::INPUT};
+use crate::{program::install_extensions, tiers::Tier, vectors::INPUT};
 use fusevm::{
     Chunk, VM, Value,
-    host::{Host, HostError},
-    vm::{Limits, Trap},
+    host::{Call, Host, HostError, RecordingHost},
+    vm::{Frame, Limits, Trap},
 };
 use serde_json::{Value as Json, json};
 use std::{
-    io,
+    io, mem,
     sync::{Arc, Mutex},
 };
 
-/// How a run ended, and what it printed.
+/// How a run ended, and everything that it left behind.
 #[derive(Debug)]
 pub struct Outcome {
     /// The value on top of the stack, none if there is none, or the trap.
     pub end: Result<Option<Value>, Trap>,
     /// Standard output.
     pub output: Vec<u8>,
+    /// What the host was asked, output included.
+    pub calls: Vec<Call>,
     /// The global variables when the run was over.
     pub globals: Vec<Value>,
-    /// The slots of the last frame.
-    pub slots: Vec<Value>,
-    /// What was left of the fuel.
+    /// The frames that were left, the program's own first.
+    pub frames: Vec<Frame>,
+    /// The stack below the result.
+    pub stack: Vec<Value>,
+    /// The status of the last command.
+    pub status: i32,
+    /// What was left of the fuel, also by a trap.
     pub fuel: Option<u64>,
 }
 
@@ -71,38 +77,54 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A host with the lines of [`INPUT`] on standard input, a standard output that is kept, and nothing
-/// else.
-#[derive(Clone, Default)]
-pub struct PlainHost {
-    output: Arc<Mutex<Vec<u8>>>,
-    lines_read: usize,
+/// What the program finds outside.
+#[derive(Clone)]
+pub enum World {
+    /// The lines of [`INPUT`], a standard output, and nothing else: what asks for more traps.
+    Bare,
+    /// What the script of a recording host says.
+    Scripted(RecordingHost),
 }
 
-impl PlainHost {
-    /// What was written so far.
-    pub fn output(&self) -> Vec<u8> {
-        self.output.lock().expect("no writer panics").clone()
-    }
-}
+/// The host of [`World::Bare`].
+struct Bare(Arc<Mutex<RecordingHost>>);
 
-impl Host for PlainHost {
+impl Host for Bare {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.output
-            .lock()
-            .expect("no writer panics")
-            .extend_from_slice(bytes);
-        Ok(())
+        self.0.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.0.flush()
     }
 
-    fn read_line(&mut self, _limit: u64) -> Result<Option<Vec<u8>>, HostError> {
-        let line = INPUT.get(self.lines_read).map(|line| line.to_vec());
-        self.lines_read += 1;
-        Ok(line)
+    fn read_line(&mut self, limit: u64) -> Result<Option<Vec<u8>>, HostError> {
+        self.0.read_line(limit)
+    }
+}
+
+/// Runs `vm`, which has the limits and handlers that its run needs, in this world.
+pub fn run(mut vm: VM, world: World) -> Outcome {
+    let record = match &world {
+        World::Bare => RecordingHost::new().with_input(&INPUT.join(&b'\n')),
+        World::Scripted(host) => host.clone(),
+    };
+    let record = Arc::new(Mutex::new(record));
+    match world {
+        World::Bare => vm.set_host(Box::new(Bare(Arc::clone(&record)))),
+        World::Scripted(_) => vm.set_host(Box::new(Arc::clone(&record))),
+    }
+    let end = vm.execute();
+    let record = record.lock().expect("no host panics");
+    Outcome {
+        end,
+        output: record.output(),
+        calls: record.calls().to_vec(),
+        globals: mem::take(&mut vm.globals),
+        frames: mem::take(&mut vm.frames),
+        stack: mem::take(&mut vm.stack),
+        status: vm.last_status,
+        fuel: vm.fuel_left(),
     }
 }
 
@@ -118,24 +140,6 @@ pub fn vector_limits() -> Limits {
     }
 }
 
-/// Runs `vm`, which has the limits and handlers that its run needs, with a [`PlainHost`].
-pub fn run(mut vm: VM) -> Outcome {
-    let host = PlainHost::default();
-    vm.set_host(Box::new(host.clone()));
-    let end = vm.execute();
-    Outcome {
-        end,
-        output: host.output(),
-        globals: std::mem::take(&mut vm.globals),
-        slots: vm
-            .frames
-            .last()
-            .map(|frame| frame.slots.clone())
-            .unwrap_or_default(),
-        fuel: vm.fuel_left(),
-    }
-}
-
 /// The limits of generated programs, in every implementation that runs them.
 pub fn program_limits() -> Limits {
     Limits {
@@ -148,17 +152,18 @@ pub fn program_limits() -> Limits {
     }
 }
 
-/// Runs a generated program, with its handlers and [`program_limits`].
+/// Runs a generated program in the first tier, with its handlers and [`program_limits`].
 pub fn run_program(chunk: Chunk) -> Outcome {
     let mut vm = VM::new(chunk);
     vm.set_limits(program_limits());
     install_extensions(&mut vm);
-    run(vm)
+    run(vm, World::Bare)
 }
 
-/// Runs a vector's chunk: no handlers, [`vector_limits`].
-pub fn run_vector(chunk: Chunk) -> Outcome {
+/// Runs a vector's chunk in a tier: no handlers, [`vector_limits`].
+pub fn run_vector(chunk: Chunk, tier: &Tier) -> Outcome {
     let mut vm = VM::new(chunk);
     vm.set_limits(vector_limits());
-    run(vm)
+    (tier.choose)(&mut vm);
+    run(vm, World::Bare)
 }

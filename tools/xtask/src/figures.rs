@@ -3,11 +3,15 @@
 //! A sweep splits its count over the cores. Each item has a seed of its own, derived from the sweep's,
 //! so a failure is found again with `--seed SEED --only ITEM`.
 
+mod differential;
 mod models;
 mod mutants;
+mod report;
 mod texts;
 
 use anyhow::ensure;
+use indicatif::{ProgressBar, ProgressStyle};
+use report::Report;
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -25,6 +29,9 @@ pub(crate) struct Arguments {
     /// Damage this many module files, each as it is and with its seals and hashes made right again.
     #[arg(long, value_name = "COUNT")]
     mutants: Option<u64>,
+    /// Run this many generated programs, every vector and every program of the tests in all tiers.
+    #[arg(long, value_name = "COUNT")]
+    differential: Option<u64>,
     /// Run this many generated programs here and in the Python package.
     #[arg(long, value_name = "COUNT")]
     models: Option<u64>,
@@ -40,6 +47,9 @@ pub(crate) struct Arguments {
     /// Do this one item of the sweep alone.
     #[arg(long, value_name = "ITEM")]
     only: Option<u64>,
+    /// Print one JSON object a line.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
@@ -50,12 +60,16 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         count,
         seed: arguments.seed,
         only: arguments.only,
+        json: arguments.json,
     };
+    let counts = [
+        arguments.mutants,
+        arguments.differential,
+        arguments.models,
+        arguments.texts,
+    ];
     ensure!(
-        arguments.bit_flips
-            || [arguments.mutants, arguments.models, arguments.texts]
-                .iter()
-                .any(Option::is_some),
+        arguments.bit_flips || counts.iter().any(Option::is_some),
         "name a sweep, such as --mutants 1000"
     );
     if let Some(count) = arguments.mutants {
@@ -66,6 +80,9 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     }
     if let Some(count) = arguments.texts {
         texts::run(&sweep(count))?;
+    }
+    if let Some(count) = arguments.differential {
+        differential::run(&sweep(count), root)?;
     }
     if let Some(count) = arguments.models {
         models::run(&sweep(count), root)?;
@@ -97,6 +114,7 @@ struct Sweep {
     count: u64,
     seed: u64,
     only: Option<u64>,
+    json: bool,
 }
 
 /// What went wrong in a sweep, and how long its slowest item took.
@@ -116,16 +134,15 @@ impl Tally {
         self.slowest = self.slowest.max(other.slowest);
     }
 
-    /// Prints the tally; an error if anything went wrong.
-    fn report(&self) -> anyhow::Result<()> {
-        println!("  panics               {}", self.panics);
-        println!("  hangs over {HANG:?}      {}", self.hangs);
-        println!("  wrong                {}", self.failures);
-        println!(
-            "  slowest item         {:.1} ms",
-            self.slowest.as_secs_f64() * 1e3
-        );
-        println!("  peak memory          {} MiB", peak_memory_mib());
+    /// Adds the tally to a report and prints it; an error if anything went wrong.
+    fn report(&self, mut report: Report, json: bool) -> anyhow::Result<()> {
+        report.count("panics", self.panics);
+        report.count(&format!("hangs over {HANG:?}"), self.hangs);
+        report.count("wrong", self.failures);
+        let slowest = self.slowest.as_secs_f64() * 1e3;
+        report.figure("slowest item", format!("{slowest:.1}"), "ms");
+        report.figure("peak memory", peak_memory_mib(), "MiB");
+        report.print(json);
         ensure!(
             self.panics + self.hangs + self.failures == 0,
             "the sweep found errors"
@@ -157,6 +174,11 @@ impl Sweep {
         let next = AtomicU64::new(0);
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let mut tally = Tally::default();
+        let progress = progress(name, self.count);
+        let item = |number| {
+            progress.inc(1);
+            item(number)
+        };
         thread::scope(|scope| {
             let work = || self.items(name, &next, self.count, &item);
             let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
@@ -164,6 +186,7 @@ impl Sweep {
                 tally.add(worker.join().expect("panics of items are caught"));
             }
         });
+        progress.finish_and_clear();
         tally
     }
 
@@ -204,6 +227,17 @@ impl Sweep {
             tally.slowest = tally.slowest.max(took);
         }
     }
+}
+
+/// A bar for so many items, which is drawn on a terminal only.
+fn progress(name: &str, count: u64) -> ProgressBar {
+    let bar = ProgressBar::new(count);
+    // A template that doesn't parse leaves the default style, which is as good.
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar.set_message(name.to_owned());
+    bar
 }
 
 /// The most memory that this process had, as the system says; 0 where it doesn't.

@@ -8,7 +8,7 @@ use fusevm::{
     op::{INFO, OpInfo},
     verify::verify_chunk,
 };
-use fusevm_kit::{outcome, vectors};
+use fusevm_kit::{outcome, tiers::TIERS, vectors};
 use serde_json::{Value as Json, json};
 use std::io::Cursor;
 
@@ -55,7 +55,7 @@ fn refusal(bytes: &[u8]) -> Option<Json> {
 fn vector(info: &OpInfo) -> anyhow::Result<(Vec<u8>, String)> {
     let cases = vectors::cases(info).into_iter();
     let cases = cases.map(|case| {
-        let outcome = outcome::run_vector(case.chunk.clone()).to_json();
+        let outcome = outcome::run_vector(case.chunk.clone(), &TIERS[0]).to_json();
         (case.name, case.chunk, outcome)
     });
     expectations(&format!("vectors of {}", info.name), cases)

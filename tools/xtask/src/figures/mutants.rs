@@ -3,7 +3,7 @@
 //! A mutant that is accepted as it is has to be the same module. One whose seals and hashes were made
 //! right again may be another module, and a good one: it is run, within limits.
 
-use super::{Sweep, Tally};
+use super::{Report, Sweep, Tally};
 use fusevm::{
     format::{LoadError, Module, reseal},
     op::INFO,
@@ -85,19 +85,17 @@ pub(super) fn run(sweep: &Sweep) -> anyhow::Result<()> {
         ("as they are", &raw, raw_tally),
         ("resealed", &resealed, resealed_tally),
     ] {
-        println!("{} mutants {name}, seed {}", sweep.count, sweep.seed);
+        let mut report = Report::new(format!(
+            "{} mutants {name}, seed {}",
+            sweep.count, sweep.seed
+        ));
         let accepted = counts.accepted.load(Ordering::Relaxed);
         let share = accepted as f64 * 100.0 / sweep.count.max(1) as f64;
-        println!("  accepted             {accepted} ({share:.2} %)");
-        println!(
-            "  chunks run           {}",
-            counts.chunks_run.load(Ordering::Relaxed)
-        );
-        println!(
-            "  of them trapped      {}",
-            counts.traps.load(Ordering::Relaxed)
-        );
-        tally.report()?;
+        report.count("accepted", accepted);
+        report.figure("accepted share", format!("{share:.2}"), "%");
+        report.count("chunks run", counts.chunks_run.load(Ordering::Relaxed));
+        report.count("of them trapped", counts.traps.load(Ordering::Relaxed));
+        tally.report(report, sweep.json)?;
     }
     Ok(())
 }
@@ -137,6 +135,7 @@ pub(super) fn flip_every_bit(sweep: &Sweep) -> anyhow::Result<()> {
                 count: bits,
                 seed: sweep.seed,
                 only: None,
+                json: sweep.json,
             };
             tally.add(each_bit.each_number("bit", |bit| {
                 let mut mutant = original.clone();
@@ -160,12 +159,9 @@ pub(super) fn flip_every_bit(sweep: &Sweep) -> anyhow::Result<()> {
         } else {
             "as they are"
         };
-        println!("{flips} single-bit flips of all vectors, {how}");
-        println!(
-            "  accepted             {}",
-            counts.accepted.load(Ordering::Relaxed)
-        );
-        tally.report()?;
+        let mut report = Report::new(format!("{flips} single-bit flips of all vectors, {how}"));
+        report.count("accepted", counts.accepted.load(Ordering::Relaxed));
+        tally.report(report, sweep.json)?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Random assembly texts: pieces of good programs and of the language, in any order.
 
-use super::Sweep;
+use super::{Report, Sweep};
 use fusevm::{asm, op::INFO};
 use fusevm_kit::smoke;
 use std::fmt::Write;
@@ -54,6 +54,6 @@ pub(super) fn run(sweep: &Sweep) -> anyhow::Result<()> {
         }
         Ok(())
     });
-    println!("{} random assembly texts, seed {}", sweep.count, sweep.seed);
-    tally.report()
+    let title = format!("{} random assembly texts, seed {}", sweep.count, sweep.seed);
+    tally.report(Report::new(title), sweep.json)
 }

@@ -1,0 +1,185 @@
+//! Everything that runs a program, and whether all of it agrees: the one comparison of tests, sweeps
+//! and fuzz targets.
+
+use crate::{
+    outcome::{self, Outcome, World, program_limits},
+    program::install_extensions,
+    same::all_same,
+};
+use fusevm::{
+    Chunk, VM, Value,
+    vm::{EngineChoice, Frame, Limits},
+};
+use std::fmt;
+
+/// One way to run programs.
+pub struct Tier {
+    /// Its name in messages.
+    pub name: &'static str,
+    /// Makes a VM run so.
+    pub choose: fn(&mut VM),
+}
+
+/// All tiers; the others are held against the first.
+pub const TIERS: [Tier; 3] = [
+    Tier {
+        name: "reference",
+        choose: |vm| vm.set_engine(EngineChoice::Reference),
+    },
+    Tier {
+        name: "register",
+        choose: |vm| vm.set_engine(EngineChoice::Register),
+    },
+    Tier {
+        name: "auto",
+        choose: |vm| vm.set_engine(EngineChoice::Auto),
+    },
+];
+
+/// What a run is given beside its program.
+#[derive(Clone)]
+pub struct Setup {
+    /// What the run may use up.
+    pub limits: Limits,
+    /// What it finds outside.
+    pub world: World,
+    /// What the VM is given before the run: handlers, values.
+    pub prepare: fn(&mut VM),
+}
+
+impl Setup {
+    /// That of generated programs: their handlers and limits, but for this fuel.
+    pub fn generated(fuel: u64) -> Setup {
+        Setup {
+            limits: Limits {
+                fuel: Some(fuel),
+                ..program_limits()
+            },
+            world: World::Bare,
+            prepare: install_extensions,
+        }
+    }
+
+    /// The same with values where an embedder may leave some before a run: on the stack, in the
+    /// first slots, in the first global.
+    #[must_use]
+    pub fn seeded(self) -> Setup {
+        Setup {
+            prepare: |vm| {
+                install_extensions(vm);
+                vm.stack.push(Value::str("below"));
+                vm.frames[0].slots = vec![Value::int(5), Value::str("seeded")];
+                if let Some(first) = vm.globals.first_mut() {
+                    *first = Value::array(vec![Value::int(1), Value::str("two")]);
+                }
+            },
+            ..self
+        }
+    }
+
+    /// Runs a chunk in a tier.
+    pub fn run(&self, chunk: &Chunk, tier: &Tier) -> Outcome {
+        let mut vm = VM::new(chunk.clone());
+        vm.set_limits(self.limits);
+        (tier.choose)(&mut vm);
+        (self.prepare)(&mut vm);
+        outcome::run(vm, self.world.clone())
+    }
+}
+
+/// Where a tier does something else than the first one.
+#[derive(Debug)]
+pub struct Difference {
+    /// The tier's name.
+    pub tier: &'static str,
+    /// What differs, such as `globals`.
+    pub what: &'static str,
+    /// As it is in the first tier.
+    pub expected: String,
+    /// As it is in this one.
+    pub found: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference {
+            tier,
+            what,
+            expected,
+            found,
+        } = self;
+        let first = TIERS[0].name;
+        write!(f, "{what} in {tier} and {first}:\n  {found}\n  {expected}")
+    }
+}
+
+/// Runs the chunk in all tiers and gives what the first one did.
+///
+/// # Errors
+/// The first difference.
+pub fn compare(chunk: &Chunk, setup: &Setup) -> Result<Outcome, Box<Difference>> {
+    let expected = setup.run(chunk, &TIERS[0]);
+    for tier in &TIERS[1..] {
+        let found = setup.run(chunk, tier);
+        if let Some((what, expected, found)) = first_difference(&expected, &found) {
+            return Err(Box::new(Difference {
+                tier: tier.name,
+                what,
+                expected,
+                found,
+            }));
+        }
+    }
+    Ok(expected)
+}
+
+/// What differs first between two outcomes: its name and both sides.
+fn first_difference(a: &Outcome, b: &Outcome) -> Option<(&'static str, String, String)> {
+    let shown = |what, a: &dyn fmt::Debug, b: &dyn fmt::Debug| {
+        Some((what, format!("{a:?}"), format!("{b:?}")))
+    };
+    let ends_alike = match (&a.end, &b.end) {
+        (Ok(a), Ok(b)) => all_same(a.as_slice(), b.as_slice()),
+        (Err(a), Err(b)) => a == b,
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+    };
+    if !ends_alike {
+        return shown("end", &a.end, &b.end);
+    }
+    if a.calls != b.calls {
+        return shown("host calls", &a.calls, &b.calls);
+    }
+    if !all_same(&a.globals, &b.globals) {
+        return shown("globals", &a.globals, &b.globals);
+    }
+    if a.frames.len() != b.frames.len() {
+        return shown("frames", &a.frames.len(), &b.frames.len());
+    }
+    let mut frames = a.frames.iter().zip(&b.frames).enumerate();
+    if let Some((place, (a, b))) = frames.find(|(_, (a, b))| !same_frames(a, b)) {
+        return shown("frames", &(place, a), &(place, b));
+    }
+    // In the middle of an op that trapped the stack may be either.
+    if a.end.is_ok() && !all_same(&a.stack, &b.stack) {
+        return shown("stack", &a.stack, &b.stack);
+    }
+    if a.status != b.status {
+        return shown("status", &a.status, &b.status);
+    }
+    if a.fuel != b.fuel {
+        return shown("fuel", &a.fuel, &b.fuel);
+    }
+    None
+}
+
+/// Whether frames are alike. A slot that was never written is Undef, whether there is room for it or
+/// not.
+fn same_frames(a: &Frame, b: &Frame) -> bool {
+    let written = |frame: &Frame| {
+        let last = frame.slots.iter().rposition(|slot| *slot != Value::Undef);
+        last.map_or(0, |last| last + 1)
+    };
+    a.return_ip == b.return_ip
+        && a.stack_base == b.stack_base
+        && all_same(&a.slots[..written(a)], &b.slots[..written(b)])
+}
