@@ -181,6 +181,12 @@ codes! {
         "What an import declares is what code was verified by: so many values taken, so many left. After each \
          call the VM looks whether that held.";
     418 MissingImport "the module needs something that this host doesn't provide" "register it, or use the host that the module was built for";
+    419 ImportMismatch "a function doesn't fit the import that calls it" "rebuild the caller or the function"
+        "A call was compiled for a function that takes so many arguments; the one that it reaches now, of \
+         another chunk, takes another number.";
+    420 HandlerFailed "a handler of the host reported a failure" "see the message for its cause"
+        "A builtin, an extension op, a function of the host or its compiler gave up. What went wrong is \
+         between the program and the host.";
 
     // E05xx: the policy.
     501 Denied "the policy denies what the program needs" "allow it with `--allow`, if you trust the program"

@@ -61,6 +61,7 @@
 pub mod asm;
 pub mod chunk;
 pub mod code;
+pub mod engine;
 pub mod format;
 pub mod host;
 pub mod jit;
@@ -72,6 +73,7 @@ pub mod verify;
 pub mod vm;
 
 pub use chunk::{Chunk, ChunkBuilder};
+pub use engine::Engine;
 pub use format::{Module, ModuleWriter};
 pub use jit::{JitCompiler, JitExtension, NativeCode};
 pub use op::Op;
@@ -84,6 +86,8 @@ const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send::<VM>();
     is_send::<ChunkBuilder>();
+    is_send_and_sync::<Engine>();
+    is_send_and_sync::<engine::Unit>();
     is_send_and_sync::<Value>();
     is_send_and_sync::<Chunk>();
     is_send_and_sync::<Op>();

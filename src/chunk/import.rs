@@ -18,6 +18,18 @@ pub enum ImportKind {
     Function = 3,
 }
 
+impl ImportKind {
+    /// What messages call it.
+    pub fn title(self) -> &'static str {
+        match self {
+            ImportKind::Builtin => "builtin",
+            ImportKind::Extension => "extension op",
+            ImportKind::ExtensionWide => "wide extension op",
+            ImportKind::Function => "function",
+        }
+    }
+}
+
 /// What a handler does to the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Effect {

@@ -13,6 +13,7 @@ use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::op;
 use crate::verify::Verifier;
+use std::path::Path;
 use std::sync::Arc;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -329,6 +330,11 @@ impl Record {
             key: self.key().to_vec(),
             link: self.link(),
         }
+    }
+
+    /// The file of the module that it is from, or what stands for it in messages.
+    pub fn path(&self) -> Option<&Path> {
+        self.origin.path.as_deref()
     }
 
     /// The record as it stands in the file.

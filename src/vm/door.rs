@@ -3,6 +3,7 @@
 use super::VM;
 use super::trap::{Fault, Step};
 use crate::code::Code;
+use crate::engine::Engine;
 use crate::host::{Guarded, Host, HostError};
 
 /// The host of a VM that was given none: this process.
@@ -21,8 +22,11 @@ impl VM {
     /// The host, behind the policy.
     pub(super) fn door(&mut self) -> &mut Guarded<Box<dyn Host>> {
         let policy = self.policy;
-        self.host
-            .get_or_insert_with(|| Guarded::new(default_host(), policy))
+        let engine = self.link.engine();
+        self.host.get_or_insert_with(|| {
+            let host = engine.and_then(Engine::host).unwrap_or_else(default_host);
+            Guarded::new(host, policy)
+        })
     }
 
     /// Prints to the host's buffered output.

@@ -100,10 +100,7 @@ impl Index {
 
     /// The name index of the global that holds the separators of words.
     pub(super) fn ifs(&mut self, chunk: &Chunk) -> Option<u16> {
-        *kept(&mut self.ifs, &chunk.names, || {
-            let place = chunk.names.iter().position(|name| name == IFS);
-            place.and_then(|place| u16::try_from(place).ok())
-        })
+        *kept(&mut self.ifs, &chunk.names, || ifs_of(chunk))
     }
 
     /// The effect that the chunk's import table declares for a handler; `None` if it declares none.
@@ -129,6 +126,12 @@ impl Index {
         let import = chunk.imports.get(*answers.get(&(kind, id))? as usize)?;
         (import.kind == kind && import.id == id).then_some(import.effect)
     }
+}
+
+/// The name index of the global that holds the separators of words.
+pub(crate) fn ifs_of(chunk: &Chunk) -> Option<u16> {
+    let place = chunk.names.iter().position(|name| name == IFS);
+    place.and_then(|place| u16::try_from(place).ok())
 }
 
 fn entry_at(chunk: &Chunk, place: u32) -> Option<(u16, usize)> {

@@ -1,29 +1,35 @@
 //! The virtual machine: its public face, its limits, and the reference interpreter.
 //!
-//! A [`VM`] runs one [`Chunk`]. Its state is public: an embedder may seed and read the stack, frames
-//! and globals before and after a run, and handlers may while it runs. What an op means on values is
-//! not here but in [`value`](crate::value), what reaches the outside goes through a
-//! [`Host`].
+//! A [`VM`] runs one [`Chunk`], and the functions of others that an [`Engine`] knows. Its state is
+//! public: an embedder may seed and read the stack, frames and globals before and after a run, and
+//! handlers may while it runs. What an op means on values is not here but in
+//! [`value`](crate::value), what reaches the outside goes through a [`Host`].
 
 mod door;
 mod engine;
+mod globals;
 mod index;
 pub mod limits;
+mod link;
 mod reference;
 mod state;
 pub mod trap;
 
 pub use engine::EngineChoice;
+pub(crate) use index::ifs_of;
 pub use limits::{InterruptHandle, Limits};
 pub use trap::{CallSite, Trap};
 
 use crate::chunk::Chunk;
+use crate::engine::{CompileRequest, Engine, Unit};
 use crate::host::{Guarded, Host, Policy};
 use crate::value::Value;
 use engine::EngineState;
 use index::Index;
 use limits::Meter;
+use link::Linkage;
 use reference::Machine;
+use std::sync::Arc;
 use trap::Step;
 
 /// The return address of a frame that is no call's but a scope's.
@@ -42,6 +48,17 @@ pub struct Frame {
     pub stack_base: usize,
     /// The slots that were written; those above are Undef.
     pub slots: Vec<Value>,
+}
+
+impl Frame {
+    /// The frame of a program.
+    fn base() -> Frame {
+        Frame {
+            return_ip: 0,
+            stack_base: 0,
+            slots: Vec::new(),
+        }
+    }
 }
 
 /// What runs [`Op::Extended`](crate::Op::Extended): it gets the op's number and its argument.
@@ -82,11 +99,13 @@ pub struct VM {
     pub stack: Vec<Value>,
     /// The frames, the program's own first.
     pub frames: Vec<Frame>,
-    /// The global variables, by the index of their name.
+    /// The global variables, by the index of their name in the chunk that the VM was made for; those
+    /// that other chunks brought along stand behind.
     pub globals: Vec<Value>,
     /// The op to go on with; after a trap, the op that trapped.
     pub ip: usize,
-    /// The chunk that is run.
+    /// The chunk that is run. Empty in a VM of an [`Engine`], whose chunks are shared:
+    /// [`running`](VM::running) tells what runs there.
     pub chunk: Chunk,
     /// The status of the last command, `$?`.
     pub last_status: i32,
@@ -100,23 +119,40 @@ pub struct VM {
     meter: Meter,
     index: Index,
     engine: EngineState,
+    link: Linkage,
 }
 
 impl VM {
     /// A VM at the beginning of `chunk`, with the default limits and the default host: the real
     /// one with feature `host`, else one that has nothing.
     pub fn new(chunk: Chunk) -> Self {
-        let base = Frame {
-            return_ip: 0,
-            stack_base: 0,
-            slots: Vec::new(),
-        };
+        VM {
+            globals: vec![Value::Undef; chunk.names.len()],
+            chunk,
+            ..VM::empty()
+        }
+    }
+
+    /// A VM of an engine at the beginning of a unit.
+    pub(crate) fn of_unit(engine: Engine, unit: Arc<Unit>) -> Self {
+        VM {
+            globals: vec![Value::Undef; unit.chunk().names.len()],
+            policy: engine.policy(),
+            meter: Meter::new(engine.limits()),
+            engine: EngineState::with_choice(engine.choice()),
+            link: Linkage::of_unit(engine, unit),
+            ..VM::empty()
+        }
+    }
+
+    /// A VM without code.
+    fn empty() -> Self {
         VM {
             stack: Vec::with_capacity(FIRST_STACK),
-            frames: vec![base],
-            globals: vec![Value::Undef; chunk.names.len()],
+            frames: vec![Frame::base()],
+            globals: Vec::new(),
             ip: 0,
-            chunk,
+            chunk: Chunk::default(),
             last_status: 0,
             extension: None,
             extension_wide: None,
@@ -127,7 +163,32 @@ impl VM {
             meter: Meter::new(Limits::default()),
             index: Index::default(),
             engine: EngineState::default(),
+            link: Linkage::default(),
         }
+    }
+
+    /// Makes the VM as it was when it was new, but for its handlers, its host and its limits: at the
+    /// beginning of its code, with nothing on the stack, all globals Undef. Keeps its memory and its
+    /// links, so that it starts faster than a new one.
+    pub fn reset(&mut self) {
+        self.link.reset();
+        self.stack.clear();
+        self.frames.clear();
+        self.frames.push(Frame::base());
+        self.globals.fill(Value::Undef);
+        self.ip = 0;
+        self.last_status = 0;
+        self.meter.set_limits(*self.meter.limits());
+    }
+
+    /// The engine that this VM belongs to; `None` for one that was made by [`new`](VM::new).
+    pub fn engine(&self) -> Option<&Engine> {
+        self.link.engine()
+    }
+
+    /// The chunk whose code runs at present: within a function of another chunk, that one.
+    pub fn running(&self) -> &Chunk {
+        link::running(&self.chunk, &self.link)
     }
 
     /// Sets what runs the chunk's [`Op::Extended`](crate::Op::Extended) ops.
@@ -240,11 +301,11 @@ impl VM {
         Ok(self.stack.pop())
     }
 
-    /// Calls a sub of the chunk with these arguments and gives its result, or `None` if it ends
-    /// without one. Handlers may do so while the VM runs.
+    /// Calls a sub of the running chunk, or a function that the engine knows, with these arguments and
+    /// gives its result, or `None` if it ends without one. Handlers may do so while the VM runs.
     ///
     /// # Errors
-    /// A [`Trap`] when there is no such sub or it had to be stopped.
+    /// A [`Trap`] when there is no such function or it had to be stopped.
     ///
     /// # Panics
     /// Only if a handler does.
@@ -253,11 +314,38 @@ impl VM {
         name: &str,
         args: impl IntoIterator<Item = Value>,
     ) -> Result<Option<Value>, Trap> {
-        let (ip, frames, height) = (self.ip, self.frames.len(), self.stack.len());
+        let height = self.stack.len();
         self.stack.extend(args);
-        self.drive(|machine| machine.begin_sub(name, height))?;
+        self.drive_aside(height, |machine| machine.begin_call(name, height))
+    }
+
+    /// Has the engine's compiler compile this text, runs it to its end and gives its result. The text
+    /// shares globals with the program, by name. Handlers may do so while the VM runs.
+    ///
+    /// # Errors
+    /// A [`Trap`] when there is no compiler, the text doesn't compile, or the code had to be stopped.
+    ///
+    /// # Panics
+    /// Only if a handler does.
+    pub fn eval(&mut self, source: &str, text: &str) -> Result<Option<Value>, Trap> {
+        let height = self.stack.len();
+        self.drive_aside(height, |machine| {
+            machine.begin_text(CompileRequest::Text { source, text })
+        })
+    }
+
+    /// Runs a call that `begin` begins, and then has everything above `height`, the frames and the
+    /// place as they were.
+    fn drive_aside(
+        &mut self,
+        height: usize,
+        begin: impl FnOnce(&mut Machine<'_>) -> Step,
+    ) -> Result<Option<Value>, Trap> {
+        let (ip, frames) = (self.ip, self.frames.len());
+        self.drive(begin)?;
         let result = (self.stack.len() > height).then(|| self.pop());
         self.frames.truncate(frames);
+        self.link.leave(frames);
         self.stack.truncate(height);
         self.ip = ip;
         Ok(result)

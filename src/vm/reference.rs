@@ -15,6 +15,7 @@ mod fused;
 mod handlers;
 mod heights;
 mod io;
+mod links;
 mod shell;
 mod stack;
 mod variables;
@@ -22,14 +23,17 @@ mod variables;
 use super::door::needs_host;
 use super::engine::{self, EngineChoice, Left};
 use super::limits::Outer;
+use super::link::running;
 use super::trap::{Fault, Step};
 use super::{Frame, SCOPE, VM};
 use crate::code::Code;
+use crate::engine::Registry;
 use crate::op::Op;
 use crate::value::{Value, compare, number, string};
 use blocks::BlockRun;
 use heights::Heights;
 use std::cell::Cell;
+use std::sync::Arc;
 
 /// How many machines may be active on a thread, one inside of a handler of the other: each takes
 /// some of the native stack.
@@ -45,6 +49,10 @@ pub(super) struct Machine<'a> {
     vm: &'a mut VM,
     /// Frames below this are the embedder's: a return never pops them.
     floor: usize,
+    /// Calls between chunks below this are those of an outer run.
+    link_floor: usize,
+    /// The engine's handlers, once one of them has run.
+    registry: Option<Arc<Registry>>,
     /// Where control can't just go on, innermost last. Empty in a program without blocks.
     fences: Vec<Fence>,
     /// The ops that jumps may go to; those of the innermost block, if it is a block that runs.
@@ -101,6 +109,8 @@ impl<'a> Machine<'a> {
         NESTED_RUNS.set(nested + 1);
         Ok(Machine {
             floor: vm.frames.len(),
+            link_floor: vm.link.returns.len(),
+            registry: None,
             fences: Vec::new(),
             region: Region::WHOLE,
             outer: vm.meter.begin_run(),
@@ -157,7 +167,7 @@ impl<'a> Machine<'a> {
             if cfg!(debug_assertions) && !ONE && self.heights.is_some() {
                 self.assert_height(at);
             }
-            let op = match self.vm.chunk.ops.get(at) {
+            let op = match running(&self.vm.chunk, &self.vm.link).ops.get(at) {
                 Some(op) if at < self.region.end => op,
                 _ if self.heat == 0 && !ONE => {
                     self.vm.ip = at;
@@ -180,7 +190,8 @@ impl<'a> Machine<'a> {
                 Op::LoadInt(n) => stack.push(Value::Int(n)),
                 Op::LoadFloat(f) => stack.push(Value::Float(f)),
                 Op::LoadConst(index) => {
-                    let constant = self.vm.chunk.constants.get(usize::from(index));
+                    let chunk = running(&self.vm.chunk, &self.vm.link);
+                    let constant = chunk.constants.get(usize::from(index));
                     stack.push(constant.cloned().unwrap_or_default());
                 }
                 Op::LoadTrue => stack.push(Value::Bool(true)),
@@ -194,8 +205,8 @@ impl<'a> Machine<'a> {
                 Op::Rot => stack::rot(stack),
 
                 Op::GetVar(name) | Op::GetArray(name) | Op::GetHash(name) => {
-                    let value = self.vm.globals.get(usize::from(name));
-                    stack.push(value.cloned().unwrap_or_default());
+                    let value = self.global(name).clone();
+                    self.vm.stack.push(value);
                 }
                 Op::SetVar(name)
                 | Op::DeclareVar(name)
@@ -396,7 +407,7 @@ impl<'a> Machine<'a> {
                 return Ok(());
             }
         }
-        self.vm.ip = self.vm.chunk.ops.len();
+        self.vm.ip = self.vm.running().ops.len();
         Ok(())
     }
 
@@ -435,7 +446,7 @@ impl<'a> Machine<'a> {
         let frames = self.vm.frames.len() - self.floor.min(self.vm.frames.len());
         let frames = u32::try_from(frames).unwrap_or(u32::MAX / 8);
         self.heat = engine::WARM + frames.min(u32::MAX / 8) * 4;
-        if !self.fences.is_empty() {
+        if !self.fences.is_empty() || !self.vm.link.returns.is_empty() {
             return Ok(at);
         }
         self.vm.ip = at;

@@ -73,16 +73,6 @@ impl VM {
         Err(self.meter.memory_fault())
     }
 
-    /// The global of this name, to be changed; the list grows to it.
-    #[inline(always)]
-    pub(super) fn global_mut(&mut self, name: u16) -> &mut Value {
-        let place = usize::from(name);
-        if place >= self.globals.len() {
-            self.globals.resize(place + 1, Value::Undef);
-        }
-        &mut self.globals[place]
-    }
-
     /// Drops all frames but the first `len`.
     #[inline]
     pub(super) fn truncate_frames(&mut self, len: usize) {

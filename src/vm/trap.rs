@@ -3,8 +3,10 @@
 use super::{SCOPE, VM};
 use crate::chunk::Chunk;
 use crate::code::Code;
+use crate::engine::Unit;
 use crate::op::Op;
 use std::fmt;
+use std::sync::Arc;
 
 /// How many calls a trap lists: those next to it, and those next to the beginning of the program.
 const NEAREST: usize = 48;
@@ -52,7 +54,6 @@ pub struct Trap(Box<Report>);
 struct Report {
     code: Code,
     message: String,
-    source: String,
     site: CallSite,
     callers: Vec<CallSite>,
     omitted: usize,
@@ -69,6 +70,8 @@ pub struct CallSite {
     pub line: Option<u32>,
     /// The sub that it is in, as its caller names it; `None` at the top level.
     pub sub: Option<String>,
+    /// The name of the source of the chunk that it is in, or else of the chunk; may be empty.
+    pub source: String,
 }
 
 impl Trap {
@@ -80,7 +83,6 @@ impl Trap {
         Trap(Box::new(Report {
             code,
             message,
-            source: vm.chunk.source.clone(),
             site,
             callers,
             omitted,
@@ -99,7 +101,7 @@ impl Trap {
 
     /// The name of the chunk's source; may be empty.
     pub fn source(&self) -> &str {
-        &self.0.source
+        &self.0.site.source
     }
 
     /// Where it happened.
@@ -126,31 +128,30 @@ impl fmt::Display for Trap {
         let Report {
             code,
             message,
-            source,
             site,
             callers,
             omitted,
         } = &*self.0;
         write!(f, "trap[{code}]: {}", Shown(message))?;
-        write!(f, "\n  --> {}", Place(source, site))?;
+        write!(f, "\n  --> {}", Place(site))?;
         let split = if *omitted > 0 { NEAREST } else { callers.len() };
         for (place, caller) in callers.iter().enumerate() {
             if place == split {
                 write!(f, "\n  ... {omitted} more calls")?;
             }
-            write!(f, "\n  called from {}", Place(source, caller))?;
+            write!(f, "\n  called from {}", Place(caller))?;
         }
         write!(f, "\n  help: {}", code.help())
     }
 }
 
 /// `SOURCE:LINE in SUB (op N, MNEMONIC)`, without what isn't known.
-struct Place<'a>(&'a str, &'a CallSite);
+struct Place<'a>(&'a CallSite);
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Place(source, site) = *self;
-        match (source, site.line) {
+        let Place(site) = *self;
+        match (site.source.as_str(), site.line) {
             ("", None) => f.write_str("the chunk")?,
             ("", Some(line)) => write!(f, "line {line}")?,
             (source, None) => write!(f, "{}", Shown(source))?,
@@ -189,35 +190,61 @@ impl fmt::Display for Shown<'_> {
 
 /// The place of the op at `vm.ip`, the calls that led there, and how many of them are left out.
 fn call_chain(vm: &VM) -> (CallSite, Vec<CallSite>, usize) {
-    let calls: Vec<usize> = vm
-        .frames
-        .iter()
-        .rev()
-        .filter(|frame| frame.return_ip != SCOPE)
-        .filter_map(|frame| frame.return_ip.checked_sub(1))
-        .filter(|op| *op < vm.chunk.ops.len())
-        .collect();
+    // Of each active call the unit of the caller, and the op.
+    let mut callers = vm.link.callers().peekable();
+    let mut unit = vm.link.unit();
+    let mut calls: Vec<Site<'_>> = Vec::new();
+    for (index, frame) in vm.frames.iter().enumerate().rev() {
+        if frame.return_ip == SCOPE {
+            continue;
+        }
+        while let Some((_, caller)) = callers.next_if(|(frame, _)| *frame >= index) {
+            unit = Some(caller);
+        }
+        if let Some(op) = frame.return_ip.checked_sub(1)
+            && op < chunk_of(vm, unit).ops.len()
+        {
+            calls.push((unit, op));
+        }
+    }
     let omitted = calls.len().saturating_sub(NEAREST + OUTERMOST);
-    let site = site_of(&vm.chunk, vm.ip, calls.first());
+    let site = site_of(vm, (vm.link.unit(), vm.ip), calls.first());
     let callers = calls
         .iter()
         .enumerate()
         .filter(|(place, _)| omitted == 0 || !(NEAREST..NEAREST + omitted).contains(place))
-        .map(|(place, op)| site_of(&vm.chunk, *op, calls.get(place + 1)))
+        .map(|(place, call)| site_of(vm, *call, calls.get(place + 1)))
         .collect();
     (site, callers, omitted)
 }
 
-/// The place of the op at `op`, in the sub that the op at `caller` called.
-fn site_of(chunk: &Chunk, op: usize, caller: Option<&usize>) -> CallSite {
-    let sub = caller.and_then(|caller| match chunk.ops.get(*caller) {
-        Some(Op::Call(name, _)) => chunk.names.get(usize::from(*name)).cloned(),
-        _ => None,
+/// The chunk of a unit, or the VM's own.
+fn chunk_of<'a>(vm: &'a VM, unit: Option<&'a Arc<Unit>>) -> &'a Chunk {
+    unit.map_or(&vm.chunk, |unit| unit.chunk())
+}
+
+/// An op in a unit.
+type Site<'a> = (Option<&'a Arc<Unit>>, usize);
+
+/// The place of an op, in the sub or function that the op at `caller` called.
+fn site_of(vm: &VM, (unit, op): Site<'_>, caller: Option<&Site<'_>>) -> CallSite {
+    let sub = caller.and_then(|(unit, caller)| {
+        let chunk = chunk_of(vm, *unit);
+        match chunk.ops.get(*caller) {
+            Some(Op::Call(name, _)) => chunk.names.get(usize::from(*name)).cloned(),
+            _ => None,
+        }
     });
+    let chunk = chunk_of(vm, unit);
+    let source = match (chunk.source.as_str(), unit) {
+        ("", Some(unit)) => unit.name().to_owned(),
+        (source, _) => source.to_owned(),
+    };
     CallSite {
         op,
         mnemonic: chunk.ops.get(op).map(|op| op.info().mnemonic),
         line: chunk.line(op),
         sub,
+        source,
     }
 }

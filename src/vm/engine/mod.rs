@@ -63,6 +63,15 @@ pub(super) struct EngineState {
     spare: Option<(Window, Vec<CallRecord>)>,
 }
 
+impl EngineState {
+    pub(super) fn with_choice(choice: EngineChoice) -> EngineState {
+        EngineState {
+            choice,
+            ..EngineState::default()
+        }
+    }
+}
+
 impl std::fmt::Debug for EngineState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EngineState").finish_non_exhaustive()

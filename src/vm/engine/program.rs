@@ -35,21 +35,23 @@ impl Program {
     /// The program of the VM's chunk: the one at hand if it is of that very chunk, else a new one;
     /// `None` if the chunk isn't strict.
     pub(super) fn of(vm: &mut VM) -> Option<Box<Program>> {
-        if let Some(program) = vm.engine.program.take()
-            && program.is_of(&vm.chunk)
+        let program = vm.engine.program.take();
+        let running = vm.running();
+        if let Some(program) = program
+            && program.is_of(running)
         {
             return Some(program);
         }
-        let shape = verify_chunk(&vm.chunk).ok()?;
-        let lowering = Lowering::new(&vm.chunk);
+        let shape = verify_chunk(running).ok()?;
+        let lowering = Lowering::new(running);
         let regions = shape.regions().len();
         let chunk = Chunk {
-            ops: vm.chunk.ops.clone(),
-            constants: vm.chunk.constants.clone(),
-            sub_entries: vm.chunk.sub_entries.clone(),
-            block_ranges: vm.chunk.block_ranges.clone(),
-            imports: vm.chunk.imports.clone(),
-            signatures: vm.chunk.signatures.clone(),
+            ops: running.ops.clone(),
+            constants: running.constants.clone(),
+            sub_entries: running.sub_entries.clone(),
+            block_ranges: running.block_ranges.clone(),
+            imports: running.imports.clone(),
+            signatures: running.signatures.clone(),
             ..Chunk::default()
         };
         let unit = || Unit {
@@ -57,7 +59,7 @@ impl Program {
             frame_bytes: u32::MAX,
         };
         Some(Box::new(Program {
-            globals: vm.chunk.names.len(),
+            globals: running.names.len(),
             constants: vec![Value::Undef; chunk.constants.len()],
             chunk,
             shape,

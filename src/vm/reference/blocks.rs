@@ -232,8 +232,8 @@ impl Machine<'_> {
 
     /// Begins to run a block; where control goes on.
     fn enter_block(&mut self, block: u16, resume: usize, work: BlockWork) -> Step<usize> {
-        let ranges = &self.vm.chunk.block_ranges;
-        let len = self.vm.chunk.ops.len();
+        let chunk = self.vm.running();
+        let (ranges, len) = (&chunk.block_ranges, chunk.ops.len());
         let region = match ranges.get(usize::from(block)) {
             Some(&(start, end)) if start <= end && end <= len => Region { start, end },
             Some(_) | None => {
@@ -266,7 +266,7 @@ impl Machine<'_> {
             kind: FenceKind::Block(run),
         }) = self.fences.last_mut()
         else {
-            return Ok(None);
+            return Ok(self.end_of_code());
         };
         if at != run.region.end {
             return Err(leaves_block());

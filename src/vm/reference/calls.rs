@@ -4,28 +4,51 @@
 //! the innermost call with all scopes and blocks in it; outside of any call it ends the program and
 //! leaves stack and frames as they are, like the end of the code does.
 
+use super::super::link::Wants;
 use super::super::state::slots_bytes;
 use super::super::trap::{Fault, Step};
 use super::super::{Frame, SCOPE};
 use super::shell::status_of;
 use super::{Fence, FenceKind, Machine, Region, blocks};
+use crate::code::Code;
 use crate::value::Value;
 
 /// The place that a call from outside of the program returns to: past every op.
-const OUTSIDE: usize = SCOPE - 1;
+pub(super) const OUTSIDE: usize = SCOPE - 1;
 
 /// How many lists of slots are kept for the next calls, and how long they may be.
 const SPARE_LISTS: usize = 8;
 const SPARE_SLOTS: usize = 64;
 
+/// A call that has ended.
+struct Ended {
+    return_ip: usize,
+    /// Whether a sub was run as a command.
+    was_command: bool,
+    /// What a caller in another chunk expects.
+    wants: Wants,
+}
+
 impl Machine<'_> {
     /// `args -- r?` Where the sub begins.
     #[inline(never)]
     pub(super) fn call(&mut self, name: u16, argc: u8, return_ip: usize) -> Step<usize> {
-        let Some(entry) = self.vm.index.sub(&self.vm.chunk, name) else {
-            let name = self.vm.chunk.names.get(usize::from(name));
-            return Err(Fault::undefined(name.map_or("?", String::as_str)));
+        let entry = match self.vm.link.unit() {
+            None => self.vm.index.sub(&self.vm.chunk, name),
+            Some(unit) => unit.sub(name),
         };
+        let Some(entry) = entry else {
+            return self.call_import(name, argc, return_ip);
+        };
+        self.fence_call();
+        let base = self.vm.stack.len().saturating_sub(usize::from(argc));
+        self.enter_sub(base, return_ip)?;
+        Ok(entry)
+    }
+
+    /// Marks a call out of a block, whose callee has all of its code in reach.
+    #[inline]
+    pub(super) fn fence_call(&mut self) {
         let in_block = matches!(
             self.fences.last(),
             Some(Fence {
@@ -36,17 +59,17 @@ impl Machine<'_> {
         if in_block {
             self.raise_fence(FenceKind::Call);
         }
-        let base = self.vm.stack.len().saturating_sub(usize::from(argc));
-        self.enter_sub(base, return_ip)?;
-        Ok(entry)
     }
 
-    /// Begins a call of the sub by this name from outside of the program, with the arguments from
-    /// `base` up.
-    pub(in super::super) fn begin_sub(&mut self, name: &str, base: usize) -> Step {
-        let entry = self.vm.index.sub_named(&self.vm.chunk, name.as_bytes());
+    /// Begins a call of the sub or function by this name from outside of the program, with the
+    /// arguments from `base` up.
+    pub(in super::super) fn begin_call(&mut self, name: &str, base: usize) -> Step {
+        let entry = match self.vm.link.unit() {
+            None => self.vm.index.sub_named(&self.vm.chunk, name.as_bytes()),
+            Some(unit) => unit.sub_named(name).map(|entry| entry.op),
+        };
         let Some(entry) = entry else {
-            return Err(Fault::undefined(name));
+            return self.begin_function(name, base);
         };
         self.enter_sub(base, OUTSIDE)?;
         self.vm.ip = entry;
@@ -108,33 +131,36 @@ impl Machine<'_> {
     /// `--` Where the caller goes on; `None` if the program ends.
     #[inline(never)]
     pub(super) fn return_none(&mut self) -> Step<Option<usize>> {
-        let Some((return_ip, was_command)) = self.end_call() else {
+        let Some(ended) = self.end_call() else {
             return Ok(None);
         };
-        if was_command {
+        if ended.was_command {
             self.vm.push(Value::Status(self.vm.last_status));
+        } else if ended.wants == Wants::Value {
+            self.vm.push(Value::Undef);
         }
-        Ok(Some(return_ip))
+        Ok(Some(ended.return_ip))
     }
 
     /// `v -- v` Where the caller goes on; `None` if the program ends.
     #[inline(never)]
     pub(super) fn return_value(&mut self) -> Step<Option<usize>> {
         let value = self.vm.pop();
-        let Some((return_ip, was_command)) = self.end_call() else {
+        let Some(ended) = self.end_call() else {
             self.vm.push(value);
             return Ok(None);
         };
-        self.vm.push(match was_command {
-            true => Value::Status(status_of(&value)),
-            false => value,
-        });
-        Ok(Some(return_ip))
+        if ended.was_command {
+            self.vm.push(Value::Status(status_of(&value)));
+        } else if ended.wants != Wants::Nothing {
+            self.vm.push(value);
+        }
+        Ok(Some(ended.return_ip))
     }
 
-    /// Ends the innermost call: drops its frames and values, and tells where it returns to and
-    /// whether it was a command. `None`, and nothing is changed, outside of any call.
-    fn end_call(&mut self) -> Option<(usize, bool)> {
+    /// Ends the innermost call: drops its frames and values. `None`, and nothing is changed, outside of
+    /// any call.
+    fn end_call(&mut self) -> Option<Ended> {
         let floor = self.floor.min(self.vm.frames.len());
         let calls = &self.vm.frames[floor..];
         let place = floor + calls.iter().rposition(|frame| frame.return_ip != SCOPE)?;
@@ -146,13 +172,21 @@ impl Machine<'_> {
         self.drop_frames(place);
         self.vm.stack.truncate(stack_base);
         self.vm.meter.leave_call();
+        let wants = match self.vm.link.returns.is_empty() {
+            true => Wants::Any,
+            false => self.vm.link.leave(place),
+        };
         let was_command = !self.fences.is_empty() && self.lower_fences(place);
-        Some((return_ip, was_command))
+        Some(Ended {
+            return_ip,
+            was_command,
+            wants,
+        })
     }
 
     /// Takes away the fences within a call whose frame stood at `place`, and those of the call
     /// itself. Tells whether it was a command.
-    fn lower_fences(&mut self, place: usize) -> bool {
+    pub(super) fn lower_fences(&mut self, place: usize) -> bool {
         let mut was_command = false;
         while let Some(fence) = self.fences.last() {
             match fence.kind {
@@ -178,6 +212,16 @@ impl Machine<'_> {
         if self.fences.last().is_some_and(|fence| fence.frames > place) {
             return Err(blocks::leaves_block());
         }
+        if self
+            .vm
+            .link
+            .returns
+            .last()
+            .is_some_and(|call| call.frame >= place)
+        {
+            let message = "code closes the frame of the call that it was called by";
+            return Err(Fault::new(Code::BlockFailed, message));
+        }
         if is_call && place >= self.floor {
             self.vm.meter.leave_call();
         }
@@ -194,6 +238,7 @@ impl Machine<'_> {
         self.vm.charge(now.saturating_sub(before) as u64)?;
         self.vm.meter.frames_changed(before, now)?;
         self.floor = self.floor.min(now);
+        self.vm.link.leave(now);
         while let Some(fence) = self.fences.pop_if(|fence| fence.frames > now) {
             if let FenceKind::Block(_) = fence.kind {
                 self.vm.meter.leave_call();

@@ -69,7 +69,7 @@ impl Machine<'_> {
         limit: i32,
     ) -> Step {
         let mut i = variables::slot(&self.vm.frames, i_slot).to_int();
-        let constant = self.vm.chunk.constants.get(usize::from(index)).cloned();
+        let constant = self.vm.running().constants.get(usize::from(index)).cloned();
         let constant = constant.unwrap_or_default();
         self.slot_mut(s_slot)?;
         let (piece, mut s) = self.vm.bulk(|vm, work| {

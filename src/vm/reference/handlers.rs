@@ -8,7 +8,17 @@ use super::super::{BuiltinHandler, VM};
 use super::{Machine, blocks};
 use crate::chunk::{Effect, ImportKind};
 use crate::code::Code;
+use crate::engine::{Failure, Registry};
 use crate::value::Value;
+
+/// What runs a builtin.
+#[derive(Clone, Copy)]
+pub(super) enum BuiltinCode {
+    /// A handler of the VM.
+    Own(BuiltinHandler),
+    /// The one at this place of the engine's.
+    Shared(u32),
+}
 
 /// What the import table says about a handler.
 #[derive(Clone, Copy)]
@@ -30,7 +40,7 @@ impl Machine<'_> {
             Contract::Undeclared | Contract::Free => (usize::from(argc), 1),
         };
         let base = self.vm.stack.len().saturating_sub(pops);
-        let Some(handler) = self.vm.builtins.get(usize::from(id)).copied().flatten() else {
+        let Some(handler) = self.find_builtin(id) else {
             self.tolerate_missing(contract, ImportKind::Builtin, id)?;
             let result = self.vm.stack.drain(base..).next_back();
             self.vm.push(result.unwrap_or_default());
@@ -58,25 +68,70 @@ impl Machine<'_> {
         Ok(next)
     }
 
+    /// What runs the builtin of this number: a handler of the VM goes before one of the engine.
+    #[inline]
+    pub(super) fn find_builtin(&self, id: u16) -> Option<BuiltinCode> {
+        let own = self.vm.builtins.get(usize::from(id)).copied().flatten();
+        own.map(BuiltinCode::Own).or_else(|| {
+            self.shared_place(ImportKind::Builtin, id)
+                .map(BuiltinCode::Shared)
+        })
+    }
+
+    /// The place of the engine's handler for what the running unit imports.
+    #[inline]
+    fn shared_place(&self, kind: ImportKind, id: u16) -> Option<u32> {
+        self.vm.link.unit()?.handler(kind, id)?.place
+    }
+
     /// Runs a builtin; its result, and where control goes on.
     pub(super) fn run_builtin(
         &mut self,
-        handler: BuiltinHandler,
+        builtin: BuiltinCode,
         argc: u8,
         next: usize,
     ) -> Step<(Value, usize)> {
-        self.run_handler(next, |vm| handler(vm, argc))
+        match builtin {
+            BuiltinCode::Own(handler) => self.run_handler(next, |vm| handler(vm, argc)),
+            BuiltinCode::Shared(place) => {
+                self.run_shared(next, |registry, vm| registry.builtins.at(place)(vm, argc))
+            }
+        }
+    }
+
+    /// Runs a handler of the engine; its result, and where control goes on.
+    fn run_shared<R>(
+        &mut self,
+        next: usize,
+        act: impl FnOnce(&Registry, &mut VM) -> Result<R, Failure>,
+    ) -> Step<(R, usize)> {
+        // Held by the run: to count the handler itself once more would have all threads write to one
+        // place.
+        let held = self.registry.take().or_else(|| self.vm.link.registry());
+        let registry = held.unwrap_or_default();
+        let ran = self.run_handler(next, |vm| act(&registry, vm));
+        self.registry = Some(registry);
+        let (ended, next) = ran?;
+        let result =
+            ended.map_err(|failure| Fault::new(Code::HandlerFailed, failure.to_string()))?;
+        Ok((result, next))
     }
 
     /// Where control goes on.
     pub(super) fn extended(&mut self, id: u16, arg: u8, next: usize) -> Step<usize> {
         let kind = ImportKind::Extension;
         let contract = self.contract(kind, id, usize::from(arg));
+        let height = self.vm.stack.len();
+        if let Some(place) = self.shared_place(kind, id) {
+            let ((), next) =
+                self.run_shared(next, |registry, vm| registry.extensions.at(place)(vm, arg))?;
+            self.hold_to(contract, kind, id, height)?;
+            return Ok(next);
+        }
         let Some(mut handler) = self.vm.extension.take() else {
             self.tolerate_missing(contract, kind, id)?;
             return Ok(next);
         };
-        let height = self.vm.stack.len();
         let ran = self.run_handler(next, |vm| handler(vm, id, arg));
         self.vm.extension.get_or_insert(handler);
         let ((), next) = ran?;
@@ -88,11 +143,17 @@ impl Machine<'_> {
     pub(super) fn extended_wide(&mut self, id: u16, payload: usize, next: usize) -> Step<usize> {
         let kind = ImportKind::ExtensionWide;
         let contract = self.contract(kind, id, payload);
+        let height = self.vm.stack.len();
+        if let Some(place) = self.shared_place(kind, id) {
+            let ((), next) =
+                self.run_shared(next, |registry, vm| registry.wide.at(place)(vm, payload))?;
+            self.hold_to(contract, kind, id, height)?;
+            return Ok(next);
+        }
         let Some(mut handler) = self.vm.extension_wide.take() else {
             self.tolerate_missing(contract, kind, id)?;
             return Ok(next);
         };
-        let height = self.vm.stack.len();
         let ran = self.run_handler(next, |vm| handler(vm, id, payload));
         self.vm.extension_wide.get_or_insert(handler);
         let ((), next) = ran?;
@@ -102,7 +163,11 @@ impl Machine<'_> {
 
     /// Runs a handler that sees the state as if the next op were about to run, and follows what it
     /// did to the frames and to the instruction pointer.
-    fn run_handler<R>(&mut self, next: usize, act: impl FnOnce(&mut VM) -> R) -> Step<(R, usize)> {
+    pub(super) fn run_handler<R>(
+        &mut self,
+        next: usize,
+        act: impl FnOnce(&mut VM) -> R,
+    ) -> Step<(R, usize)> {
         // The handler may print by other ways than the host.
         self.vm.flush()?;
         self.vm.ip = next;
@@ -125,7 +190,11 @@ impl Machine<'_> {
     /// What the import table says about a handler that is given `argc` arguments.
     #[inline]
     fn contract(&mut self, kind: ImportKind, id: u16, argc: usize) -> Contract {
-        match self.vm.index.declared_effect(&self.vm.chunk, kind, id) {
+        let declared = match self.vm.link.unit() {
+            None => self.vm.index.declared_effect(&self.vm.chunk, kind, id),
+            Some(unit) => unit.handler(kind, id).and_then(|handler| handler.declared),
+        };
+        match declared {
             None => Contract::Undeclared,
             Some(Effect::Unknown) => Contract::Free,
             Some(Effect::Arguments { pushes }) => Contract::Bound {
@@ -162,10 +231,10 @@ impl Machine<'_> {
     /// The fault of a call of something that the module imports and nobody has registered.
     #[cold]
     fn missing(&self, kind: ImportKind, id: u16) -> Fault {
-        let imports = &self.vm.chunk.imports;
+        let imports = &self.vm.running().imports;
         let import = imports.iter().find(|row| row.kind == kind && row.id == id);
         let name = import.map_or("", |row| &row.name);
-        let message = format!("no {} is registered {}", kind_name(kind), called(id, name));
+        let message = format!("no {} is registered {}", kind.title(), called(id, name));
         Fault::new(Code::MissingImport, message)
     }
 }
@@ -177,18 +246,9 @@ fn called(id: u16, name: &str) -> String {
     }
 }
 
-fn kind_name(kind: ImportKind) -> &'static str {
-    match kind {
-        ImportKind::Builtin => "builtin",
-        ImportKind::Extension => "extension op",
-        ImportKind::ExtensionWide => "wide extension op",
-        ImportKind::Function => "function",
-    }
-}
-
 #[cold]
 fn wrong_effect(kind: ImportKind, id: u16) -> Fault {
-    let kind = kind_name(kind);
+    let kind = kind.title();
     let message = format!("the handler of {kind} {id} broke the effect that its import declares");
     Fault::new(Code::WrongEffect, message)
 }

@@ -20,10 +20,11 @@ impl Heights {
     /// The heights of a VM's chunk, if its run can be held to them.
     pub(super) fn of(vm: &VM) -> Option<Box<Heights>> {
         let is_fresh = vm.ip == 0 && vm.stack.is_empty() && vm.frames.len() == 1;
-        if !is_fresh || vm.chunk.ops.len() > MAX_OPS {
+        let chunk = vm.running();
+        if !is_fresh || chunk.ops.len() > MAX_OPS {
             return None;
         }
-        let shape = verify_chunk(&vm.chunk).ok()?;
+        let shape = verify_chunk(chunk).ok()?;
         Some(Box::new(Heights { shape }))
     }
 }
@@ -32,7 +33,7 @@ impl Machine<'_> {
     /// Asserts that the height before the op at `at` is that of its shape.
     #[cold]
     pub(super) fn assert_height(&mut self, at: usize) {
-        let (Some(heights), Some(op)) = (&self.heights, self.vm.chunk.ops.get(at)) else {
+        let (Some(heights), Some(op)) = (&self.heights, self.vm.running().ops.get(at)) else {
             return;
         };
         if at >= self.region.end {

@@ -48,14 +48,21 @@ impl Machine<'_> {
             self.vm.push(Value::Status(0));
             return Ok(next);
         };
-        if let Some(entry) = self.vm.index.sub_named(&self.vm.chunk, command.as_bytes()) {
+        let entry = match self.vm.link.unit() {
+            None => self.vm.index.sub_named(&self.vm.chunk, command.as_bytes()),
+            Some(unit) => {
+                let sub = command.to_utf8().and_then(|name| unit.sub_named(name));
+                sub.map(|entry| entry.op)
+            }
+        };
+        if let Some(entry) = entry {
             self.vm.stack.extend(args.iter().cloned().map(Value::Str));
             self.raise_fence(FenceKind::Command);
             self.enter_sub(base, next)?;
             return Ok(entry);
         }
         let id = command.to_utf8().and_then(builtin_id);
-        let builtin = id.and_then(|id| self.vm.builtins.get(usize::from(id)).copied().flatten());
+        let builtin = id.and_then(|id| self.find_builtin(id));
         let (status, next) = match builtin {
             Some(handler) => {
                 let Ok(argc) = u8::try_from(args.len()) else {
@@ -71,6 +78,14 @@ impl Machine<'_> {
         };
         self.vm.push(Value::Status(status));
         Ok(next)
+    }
+
+    /// The name index, in the running chunk, of the global with the separators of words.
+    fn ifs_name(&mut self) -> Option<u16> {
+        match self.vm.link.unit() {
+            None => self.vm.index.ifs(&self.vm.chunk),
+            Some(unit) => unit.ifs(),
+        }
     }
 
     /// Runs a command of the host to its end.
@@ -112,7 +127,7 @@ impl Machine<'_> {
     pub(super) fn word_split(&mut self) -> Step {
         let mut work = self.vm.meter.work();
         let text = self.pop_text(&mut work)?;
-        let ifs = match self.vm.index.ifs(&self.vm.chunk) {
+        let ifs = match self.ifs_name() {
             Some(name) => self.global(name).clone(),
             None => Value::Undef,
         };

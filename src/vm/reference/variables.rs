@@ -99,8 +99,9 @@ impl Machine<'_> {
 
     /// The global of this name.
     #[inline(always)]
-    pub(super) fn global(&self, name: u16) -> &Value {
-        let value = self.vm.globals.get(usize::from(name));
+    pub(super) fn global(&mut self, name: u16) -> &Value {
+        let place = self.vm.global_place(name);
+        let value = self.vm.globals.get(place);
         value.unwrap_or(&UNDEF)
     }
 
