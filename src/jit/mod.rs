@@ -230,7 +230,9 @@ fn is_scalar(op: &Op) -> bool {
         | Op::ExpandParam(_)
         | Op::WordSplit
         | Op::BraceExpand
-        | Op::TildeExpand => false,
+        | Op::TildeExpand
+        | Op::RedirectMark
+        | Op::RedirectPop => false,
     }
 }
 

@@ -190,7 +190,6 @@ impl Translator<'_> {
             | Op::Glob
             | Op::GlobRecursive
             | Op::TestFile(_)
-            | Op::SetStatus
             | Op::GetStatus
             | Op::WordSplit
             | Op::BraceExpand
@@ -221,6 +220,9 @@ impl Translator<'_> {
             | Op::ProcessSubOut(_)
             | Op::TrapSet(_)
             | Op::TrapCheck
+            | Op::SetStatus
+            | Op::RedirectMark
+            | Op::RedirectPop
             | Op::ExpandParam(_) => return self.leave(at),
         };
         (next, true)

@@ -6,12 +6,15 @@
 mod codec;
 mod info;
 pub mod leb;
+mod pairs;
 mod table;
 
 pub use codec::{DecodeError, TakeOps};
 pub use info::{
     Family, Flow, INFO, Needs, OpInfo, Operand, OperandInfo, OperandKind, Operands, StackEffect,
 };
+pub(crate) use pairs::MARK_BYTES;
+pub use pairs::{Mark, PairKind, Paired, Pairs};
 pub(crate) use table::for_each_op;
 
 use serde::{Deserialize, Serialize};
@@ -19,17 +22,24 @@ use zerocopy::TryFromBytes;
 
 /// How many rows of the table each level of the op set has, level 1 first. Ops are only appended, so
 /// a level's ops are a prefix of the table.
-const OPS_OF_LEVEL: [usize; 1] = [129];
+const OPS_OF_LEVEL: [usize; 2] = [129, 131];
 
 /// The highest level of the op set that this crate knows.
 pub const OPSET_LEVEL: u16 = OPS_OF_LEVEL.len() as u16;
 
+/// How many ops the level has, its own and those of the levels below; `None` for a level that this crate
+/// doesn't know.
+pub fn ops_of_level(level: u16) -> Option<usize> {
+    let place = usize::from(level).checked_sub(1)?;
+    OPS_OF_LEVEL.get(place).copied()
+}
+
 /// A digest of all that a file depends on in the ops of `level`: bytes, operand kinds, effects and
 /// flow, not names or prose. `None` for a level that this crate doesn't know.
 pub fn opset_hash(level: u16) -> Option<[u8; 32]> {
-    let count = OPS_OF_LEVEL.get(usize::from(level).checked_sub(1)?)?;
+    let count = ops_of_level(level)?;
     let mut hasher = blake3::Hasher::new();
-    for info in &INFO[..*count] {
+    for info in &INFO[..count] {
         // The spaces of a stringified expression are the compiler's choice.
         let effect: String = info.effect.split_whitespace().collect();
         hasher.update(format!("{:02x} [{effect}] {:?}", info.byte, info.flow).as_bytes());

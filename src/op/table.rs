@@ -172,6 +172,10 @@ macro_rules! for_each_op {
             0x7e WordSplit "word_split" [1 => 1] Next Shell NONE "s -- a" "Splits into words by IFS.";
             0x7f BraceExpand "brace_expand" [1 => 1] Next Shell NONE "s -- a" "Expands braces.";
             0x80 TildeExpand "tilde_expand" [1 => 1] Next Shell ENV "s -- s" "Expands a leading tilde.";
+
+            // Level 2
+            0x81 RedirectMark "redirect_mark" [0 => 0] Next Shell NONE "--" "The redirections since the last command become those of all ops up to the `RedirectPop`, which are skipped if one of them failed.";
+            0x82 RedirectPop "redirect_pop" [0 => 0] Next Shell NONE "--" "Undoes the redirections of its `RedirectMark`.";
         }
     };
 }

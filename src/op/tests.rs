@@ -32,8 +32,7 @@ fn sample(kind: OperandKind) -> Operand {
 }
 
 #[test]
-fn the_floor_has_129_ops_with_bytes_of_their_own() {
-    assert_eq!(INFO.len(), 129);
+fn ops_have_bytes_and_mnemonics_of_their_own() {
     let bytes: std::collections::HashSet<u8> = INFO.iter().map(|info| info.byte).collect();
     let mnemonics: std::collections::HashSet<_> = INFO.iter().map(|info| info.mnemonic).collect();
     assert_eq!((bytes.len(), mnemonics.len()), (INFO.len(), INFO.len()));
@@ -84,11 +83,26 @@ fn the_order_of_the_variants_is_pinned() {
 /// A change to bytes, operands or effects of a published level must not go unnoticed.
 #[test]
 fn the_hash_of_each_level_is_pinned() {
+    let pinned = [
+        include_str!("pinned_opset_1.txt"),
+        include_str!("pinned_opset_2.txt"),
+    ];
+    assert_eq!(pinned.len(), usize::from(OPSET_LEVEL));
+    for (level, pinned) in (1..).zip(pinned) {
+        let hash = blake3::Hash::from(opset_hash(level).expect("a level that there is"));
+        assert_eq!(hash.to_hex().as_str(), pinned.trim(), "level {level}");
+    }
+}
+
+/// The ops of the 0.9 line are the first level.
+#[test]
+fn levels_are_prefixes_of_the_table() {
+    assert_eq!(OPS_OF_LEVEL[0], 129);
+    assert_eq!(OPS_OF_LEVEL.last(), Some(&INFO.len()));
+    assert!(OPS_OF_LEVEL.is_sorted());
     assert_eq!(
-        blake3::Hash::from(opset_hash(1).expect("level 1"))
-            .to_hex()
-            .as_str(),
-        include_str!("pinned_opset_1.txt").trim()
+        (level_of(&Op::TildeExpand), level_of(&Op::RedirectMark)),
+        (1, 2)
     );
 }
 

@@ -68,6 +68,10 @@ fn find_arity(
             return Ok(());
         };
         let op = &view.ops[at];
+        let mark = verifier.segments.pairs().at(at);
+        if let Some(end) = mark.and_then(|mark| mark.end) {
+            verifier.touch(view, reports, row, at, end)?;
+        }
         let to = match op.flow() {
             Flow::Next | Flow::Scope => at + 1,
             Flow::Jump => target(op),

@@ -192,6 +192,7 @@ impl Walk<'_, '_> {
         let states = &mut shape.states[range];
         let (mut at, mut state, mut slots) = (path.at - first, path.state, path.slots);
         let (mut height, mut seen) = (self.height, Step::NONE);
+        let jumps_freely = self.verifier.segments.is_empty();
         while let Some(&step) = steps.get(at) {
             let left = i64::from(state.height()) - i64::from(step.pops());
             if left < i64::from(path.base) {
@@ -210,8 +211,8 @@ impl Walk<'_, '_> {
                 let to = (top as usize).wrapping_sub(first);
                 top = 0;
                 match step.class() {
-                    Class::Jump => next = to,
-                    Class::Branch => match states.get_mut(to) {
+                    Class::Jump if jumps_freely => next = to,
+                    Class::Branch if jumps_freely => match states.get_mut(to) {
                         Some(there) if *there == State::NONE => {
                             *there = after.pending();
                             self.verifier.work.push((first + to) as u32);
@@ -269,7 +270,23 @@ impl Walk<'_, '_> {
             }
         }
         path.slots = path.slots.max(slots(op));
+        if !self.stays(at, path.at)? {
+            return Ok(false);
+        }
         self.arrive(at, path.at, path.state)
+    }
+
+    /// Whether the edge from op `from` to `to` crosses no border of a segment, as it must.
+    fn stays(&mut self, from: usize, to: usize) -> Result<bool, Full> {
+        let segments = &self.verifier.segments;
+        let is_block_end = matches!(self.kind, RegionKind::Block(_)) && to == self.range.end;
+        let place = if is_block_end { self.range.start } else { to };
+        if segments.is_empty() || segments.behind(from) == segments.of(place) {
+            return Ok(true);
+        }
+        let detail = format!("op {to} is not within the same pair of ops");
+        self.report(Code::CrossesRegion, from, detail)?;
+        Ok(false)
     }
 
     /// Takes the edge from op `from` to `to`; whether the path goes on there, as no other went
@@ -290,6 +307,9 @@ impl Walk<'_, '_> {
 
     /// Takes the edge from op `from` to `to`, where a path goes on later if none went through it.
     fn reach(&mut self, from: usize, to: usize, state: State) -> Result<(), Full> {
+        if !self.stays(from, to)? {
+            return Ok(());
+        }
         if !self.range.contains(&to) {
             return self.leave(from, to, state);
         }
@@ -352,6 +372,7 @@ impl Walk<'_, '_> {
             Class::Scope if matches!(op, Op::PushFrame) => self.open_scope(at, path),
             Class::Scope => self.close_scope(at, path),
             Class::Block => self.use_block(at),
+            Class::Mark => self.pass_mark(at, path),
             // `look_at` does what there is to do for these.
             Class::Plain
             | Class::Jump
@@ -401,12 +422,23 @@ impl Walk<'_, '_> {
     }
 
     fn close_scope(&mut self, at: usize, path: &mut Path) -> Result<bool, Full> {
-        let Scope { parent, base, .. } = self.verifier.shape.scopes[path.state.scope()];
-        let Some(parent) = parent else {
+        let Scope {
+            parent,
+            base,
+            opened_by,
+            ..
+        } = self.verifier.shape.scopes[path.state.scope()];
+        let (Some(parent), Some(opened_by)) = (parent, opened_by) else {
             let detail = "there is no scope to close".to_owned();
             self.report(Code::ScopeMismatch, at, detail)?;
             return Ok(false);
         };
+        let segments = &self.verifier.segments;
+        if segments.of(opened_by) != segments.of(at) {
+            let detail = format!("op {opened_by} opened the scope outside of this pair of ops");
+            self.report(Code::ScopeMismatch, at, detail)?;
+            return Ok(false);
+        }
         self.enter_scope(path, parent, base);
         path.base = self.verifier.shape.scopes[parent].base;
         Ok(true)
@@ -418,6 +450,27 @@ impl Walk<'_, '_> {
         path.slots = 0;
         path.state = State::new(scope, height);
         path.base = height;
+    }
+
+    /// Passes an op that pairs with others. What it begins may be skipped.
+    fn pass_mark(&mut self, at: usize, path: &Path) -> Result<bool, Full> {
+        let Some(&mark) = self.verifier.segments.pairs().at(at) else {
+            let detail = "it pairs with no other op".to_owned();
+            self.report(Code::ScopeMismatch, at, detail)?;
+            return Ok(false);
+        };
+        let shape = &self.verifier.shape;
+        let region = |state: State| shape.scopes[state.scope()].region;
+        let opened = shape.states[mark.opener];
+        if opened == State::NONE || region(opened) != region(path.state) {
+            let detail = format!("no path came here through op {}", mark.opener);
+            self.report(Code::ScopeMismatch, at, detail)?;
+            return Ok(false);
+        }
+        if let Some(end) = mark.end {
+            self.reach(at, end, path.state)?;
+        }
+        Ok(true)
     }
 
     /// Notes the use of a block, which is walked through later.

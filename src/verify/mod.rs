@@ -11,6 +11,7 @@ mod arity;
 mod error;
 mod flow;
 mod operands;
+mod segments;
 mod shape;
 mod step;
 mod tables;
@@ -23,6 +24,7 @@ use crate::{
     op::{Op, TakeOps},
 };
 use error::{Full, Reports};
+use segments::Segments;
 use std::collections::{HashMap, VecDeque};
 use step::{Meaning, STEPS, Step, number};
 
@@ -209,6 +211,8 @@ pub struct Verifier {
     sub_of_name: Vec<u32>,
     /// The ops that call subs of the chunk.
     calls: Vec<u32>,
+    /// What is between ops that pair.
+    segments: Segments,
     /// Ops that a jump has reached; the pending ones of them are yet to be looked at.
     work: Vec<u32>,
     /// For each block how it is used; empty where none is.

@@ -21,10 +21,15 @@ pub(super) fn check(
     reports: &mut Reports,
 ) -> Result<(), Full> {
     verifier.calls.clear();
+    verifier.segments.clear();
     for i in 0..verifier.unclear.len() {
         let at = verifier.unclear[i] as usize;
         verifier.steps[at] = verifier.step(view, reports, at)?;
+        if verifier.steps[at].class() == Class::Mark {
+            verifier.segments.note(at);
+        }
     }
+    verifier.segments.pair(view.ops);
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 use super::{Sizes, shape::need_bit};
 use crate::{
     code::Code,
-    op::{Flow, Needs, Op, Operand, OperandKind, StackEffect, for_each_op},
+    op::{Flow, MARK_BYTES, Needs, Op, Operand, OperandKind, StackEffect, for_each_op},
 };
 
 /// How the flow treats an op.
@@ -27,6 +27,8 @@ pub(super) enum Class {
     Block,
     /// A branch that names slots: its target is to be had from the op.
     SlotBranch,
+    /// An op that pairs with others.
+    Mark,
     /// A call that no strict chunk has.
     Refused,
     /// Only in [`STEPS`]: it has several operands, or its effect is an expression.
@@ -45,6 +47,7 @@ const CLASSES: [Class; 16] = {
         Class::Scope,
         Class::Block,
         Class::SlotBranch,
+        Class::Mark,
         Class::Refused,
         Class::Computed,
         Class::Declared,
@@ -131,6 +134,10 @@ impl Step {
     /// The step of a call that no strict chunk has.
     pub(super) const REFUSED: Step = Step::new(Class::Refused, 0, 0, Needs::None);
 
+    /// Stands for one that [`compute`](Step::compute) gives.
+    const COMPUTED: Step =
+        Step::new(Class::Computed, 0, 0, Needs::None).with_meaning(Meaning::Complex);
+
     const fn new(class: Class, pops: u16, pushes: u8, needs: Needs) -> Step {
         let effect = pops as u64 | (pushes as u64) << PUSHES_AT;
         let needs = (need_bit(needs) as u64) << NEEDS_AT;
@@ -156,6 +163,7 @@ impl Step {
     /// The step of an op with several operands, or with an effect that is an expression.
     pub(super) fn compute(op: &Op) -> Step {
         let class = match op.flow() {
+            _ if op.mark().is_some() => Class::Mark,
             Flow::Branch => Class::SlotBranch,
             flow => class_of(flow, Meaning::None),
         };
@@ -253,9 +261,8 @@ const fn step_of_row(
     effect: Effect,
     needs: Option<Needs>,
 ) -> Step {
-    let computed = Step::new(Class::Computed, 0, 0, Needs::None).with_meaning(Meaning::Complex);
     let Some(needs) = needs else {
-        return computed;
+        return Step::COMPUTED;
     };
     let meaning = match operands {
         [] => Meaning::None,
@@ -267,7 +274,7 @@ const fn step_of_row(
         (Effect::Declared, _) => {
             Step::new(Class::Declared, 0, 0, needs).with_meaning(Meaning::Complex)
         }
-        (Effect::Computed, _) | (_, Meaning::Complex) => computed,
+        (Effect::Computed, _) | (_, Meaning::Complex) => Step::COMPUTED,
         (Effect::Counted(pushes), _) => Step::new(class, 0, pushes, needs).with_meaning(meaning),
         // What it counts isn't values taken.
         (Effect::Fixed(pops, pushes), Meaning::Count) => Step::new(class, pops, pushes, needs),
@@ -351,6 +358,11 @@ macro_rules! define_steps {
                 row_effect!([$($effect)+]),
                 row_needs!($needs),
             );)*
+            let mut i = 0;
+            while i < MARK_BYTES.len() {
+                steps[MARK_BYTES[i] as usize] = Step::COMPUTED;
+                i += 1;
+            }
             steps
         };
 

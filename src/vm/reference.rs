@@ -398,6 +398,8 @@ impl<'a> Machine<'a> {
                 | Op::ProcessSubOut(_)
                 | Op::TrapSet(_)
                 | Op::TrapCheck
+                | Op::RedirectMark
+                | Op::RedirectPop
                 | Op::ExpandParam(_) => {
                     let name = op.info().name;
                     check!(at, Err(needs_host(name)));

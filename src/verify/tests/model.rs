@@ -60,6 +60,64 @@ fn target(op: &Op) -> usize {
     targets.next().expect("a branch has a target")
 }
 
+/// 4.1: the segments, by a look at each op in turn with what was begun before it and hasn't ended.
+struct Segments {
+    /// For each op, and the end of the ops, the mark that begins its segment.
+    of: Vec<Option<usize>>,
+    /// For each mark that pairs, the one that begins the pair and the next one.
+    marks: BTreeMap<usize, (usize, Option<usize>)>,
+}
+
+impl Segments {
+    fn of(ops: &[Op]) -> Segments {
+        let kind = |op: &Op| match op.info().name {
+            "PipelineBegin" | "PipelineStage" | "PipelineEnd" => 1,
+            "SubshellBegin" | "SubshellEnd" => 2,
+            "RedirectMark" | "RedirectPop" => 3,
+            _ => 0,
+        };
+        let mut marks = BTreeMap::new();
+        let mut open: Vec<Vec<usize>> = Vec::new();
+        for (at, op) in ops.iter().enumerate().filter(|(_, op)| kind(op) > 0) {
+            let fits = open
+                .last()
+                .is_some_and(|pair| kind(&ops[pair[0]]) == kind(op));
+            match op.info().name {
+                "PipelineBegin" | "SubshellBegin" | "RedirectMark" => open.push(vec![at]),
+                "PipelineStage" if fits => open.last_mut().expect("it fits").push(at),
+                "PipelineEnd" | "SubshellEnd" | "RedirectPop" if fits => {
+                    let mut pair = open.pop().expect("it fits");
+                    let stages = match ops[pair[0]] {
+                        Op::PipelineBegin(stages) => usize::from(stages),
+                        _ => 1,
+                    };
+                    if pair.len() == stages {
+                        pair.push(at);
+                        for (i, mark) in pair.iter().enumerate() {
+                            marks.insert(*mark, (pair[0], pair.get(i + 1).copied()));
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        let inside = |at: usize| {
+            let spans = marks
+                .iter()
+                .filter_map(|(begin, (_, end))| Some((*begin, (*end)?)));
+            // The innermost begins last.
+            spans
+                .filter(|(begin, end)| *begin < at && at <= *end)
+                .map(|(begin, _)| begin)
+                .max()
+        };
+        Segments {
+            of: (0..=ops.len()).map(inside).collect(),
+            marks,
+        }
+    }
+}
+
 /// 4.7: who looks at the ops of a walk.
 trait Looker {
     /// What is noted for an op.
@@ -73,7 +131,14 @@ trait Looker {
         there: Option<&Self::Noted>,
     ) -> Result<bool, Wrong>;
     /// Looks at an op: what holds behind it, or `None` if the path ends with it.
-    fn look(&mut self, at: usize, state: &Self::Noted) -> Result<Option<Self::Noted>, Wrong>;
+    fn look(
+        &mut self,
+        at: usize,
+        state: &Self::Noted,
+        noted: &BTreeMap<usize, Self::Noted>,
+    ) -> Result<Option<Self::Noted>, Wrong>;
+    /// Where the segment ends that the op begins.
+    fn segment_end(&self, at: usize) -> Option<usize>;
 }
 
 /// 4.7. Ops without an entry in `noted` are new, those in `pending` pending.
@@ -92,15 +157,19 @@ fn walk<L: Looker>(
     while let Some(at) = next.or_else(|| pending.pop()) {
         next = None;
         let state = noted[&at].clone();
-        let Some(after) = looker.look(at, &state)? else {
+        let Some(after) = looker.look(at, &state, noted)? else {
             continue;
         };
-        if ops[at].flow() == Flow::Branch {
-            let to = target(&ops[at]);
-            if looker.edge(at, to, &after, noted.get(&to))? && !noted.contains_key(&to) {
-                noted.insert(to, after.clone());
-                pending.push(to);
-            }
+        let second = match ops[at].flow() {
+            Flow::Branch => Some(target(&ops[at])),
+            _ => looker.segment_end(at),
+        };
+        if let Some(to) = second
+            && looker.edge(at, to, &after, noted.get(&to))?
+            && !noted.contains_key(&to)
+        {
+            noted.insert(to, after.clone());
+            pending.push(to);
         }
         let to = match ops[at].flow() {
             Flow::Jump => target(&ops[at]),
@@ -123,6 +192,7 @@ fn walk<L: Looker>(
 /// The verifier.
 struct Model<'a> {
     sample: &'a Sample,
+    segments: Segments,
     argc: Vec<u8>,
     arity: Vec<Arity>,
     uses: BTreeMap<usize, (u32, bool, usize)>,
@@ -130,12 +200,15 @@ struct Model<'a> {
     noted: BTreeMap<usize, State>,
     region: Region,
     height: u32,
+    /// Whether the edge at hand is that to the region's entry.
+    at_entry: bool,
 }
 
 impl<'a> Model<'a> {
     fn new(sample: &'a Sample) -> Self {
         Model {
             sample,
+            segments: Segments::of(&sample.ops),
             argc: sample
                 .subs
                 .iter()
@@ -147,6 +220,7 @@ impl<'a> Model<'a> {
             noted: BTreeMap::new(),
             region: Region::Main,
             height: 0,
+            at_entry: false,
         }
     }
 
@@ -250,6 +324,7 @@ impl<'a> Model<'a> {
             self.argc[row] = argc.unwrap_or(first);
             let mut looker = FindArity {
                 sample: self.sample,
+                segments: &self.segments,
                 arity: Arity::Never,
             };
             walk(
@@ -294,6 +369,7 @@ impl<'a> Model<'a> {
             scopes: vec![],
             height,
         };
+        self.at_entry = true;
         let mut noted = std::mem::take(&mut self.noted);
         let result = walk(self, &self.sample.ops, &mut noted, (by, entry, state));
         self.noted = noted;
@@ -365,6 +441,7 @@ fn returns(arity: &mut Arity, op: &Op) -> Result<(), Code> {
 /// 4.4: what is noted is the sub's row.
 struct FindArity<'a> {
     sample: &'a Sample,
+    segments: &'a Segments,
     arity: Arity,
 }
 
@@ -384,7 +461,16 @@ impl Looker for FindArity<'_> {
         }
     }
 
-    fn look(&mut self, at: usize, state: &usize) -> Result<Option<usize>, Wrong> {
+    fn segment_end(&self, at: usize) -> Option<usize> {
+        self.segments.marks.get(&at)?.1
+    }
+
+    fn look(
+        &mut self,
+        at: usize,
+        state: &usize,
+        _: &BTreeMap<usize, usize>,
+    ) -> Result<Option<usize>, Wrong> {
         let op = &self.sample.ops[at];
         if op.flow() == Flow::Return {
             returns(&mut self.arity, op).map_err(|code| (code, Some(at)))?;
@@ -411,6 +497,9 @@ impl Looker for Model<'_> {
                 return wrong(Code::CrossesRegion);
             }
             if to == end {
+                if !self.at_entry && self.segments.of[from + 1] != self.segments.of[start] {
+                    return wrong(Code::CrossesRegion);
+                }
                 if !here.scopes.is_empty() {
                     return wrong(Code::ScopeMismatch);
                 }
@@ -420,6 +509,9 @@ impl Looker for Model<'_> {
                 return Ok(false);
             }
         }
+        if !self.at_entry && self.segments.of[from + 1] != self.segments.of[to] {
+            return wrong(Code::CrossesRegion);
+        }
         match there {
             Some(there) if there.region != here.region => wrong(Code::CrossesRegion),
             Some(there) if there.scopes != here.scopes => wrong(Code::ScopeMismatch),
@@ -428,7 +520,17 @@ impl Looker for Model<'_> {
         }
     }
 
-    fn look(&mut self, at: usize, state: &State) -> Result<Option<State>, Wrong> {
+    fn segment_end(&self, at: usize) -> Option<usize> {
+        self.segments.marks.get(&at)?.1
+    }
+
+    fn look(
+        &mut self,
+        at: usize,
+        state: &State,
+        noted: &BTreeMap<usize, State>,
+    ) -> Result<Option<State>, Wrong> {
+        self.at_entry = false;
         let wrong = |code| (code, Some(at));
         let op = &self.sample.ops[at];
         let (pops, pushes) = self.effect(op).map_err(wrong)?;
@@ -449,8 +551,18 @@ impl Looker for Model<'_> {
             after.scopes.push((at, after.height));
         }
         if *op == Op::PopFrame {
-            let (_, base) = after.scopes.pop().ok_or(wrong(Code::ScopeMismatch))?;
+            let (opened, base) = after.scopes.pop().ok_or(wrong(Code::ScopeMismatch))?;
+            if self.segments.of[opened] != self.segments.of[at] {
+                return Err(wrong(Code::ScopeMismatch));
+            }
             after.height = base;
+        }
+        if op.mark().is_some() {
+            let opener = self.segments.marks.get(&at).map(|(opener, _)| opener);
+            let opened = opener.and_then(|opener| noted.get(opener));
+            if opened.is_none_or(|opened| opened.region != self.region) {
+                return Err(wrong(Code::ScopeMismatch));
+            }
         }
         if let Some((block, height, one)) = block_rule(op) {
             self.use_block(at, block, height, one).map_err(wrong)?;
@@ -539,6 +651,7 @@ fn any_op(ops: usize) -> BoxedStrategy<Op> {
         3 => rows_of(&["Pop", "Inc", "Dup", "SetSlot"]),
         4 => rows_of(&["Jump", "JumpIfTrue", "JumpIfFalseKeep", "SlotLtIntJumpIfFalse"]),
         3 => rows_of(&["Return", "ReturnValue", "PushFrame", "PopFrame", "Call"]),
+        2 => rows_of(&["PipelineBegin", "PipelineStage", "PipelineEnd", "SubshellBegin", "SubshellEnd", "RedirectMark", "RedirectPop"]),
         2 => rows_of(&["MapBlock", "SortBlock", "ForEachBlock", "CmdSubst", "CallBuiltin", "Extended"]),
         1 => (0..INFO.len()).prop_flat_map(move |row| op_of_row(row, ops)),
     ]

@@ -488,6 +488,68 @@ fn scopes_have_a_limit() {
 }
 
 #[test]
+fn pairs_nest_at_equal_heights() {
+    let pipeline = vec![
+        PipelineBegin(2),
+        SubshellBegin,
+        LoadTrue,
+        SetStatus,
+        SubshellEnd,
+        PipelineStage,
+        RedirectMark,
+        RedirectPop,
+        PipelineEnd,
+        SetStatus,
+    ];
+    passes(Sample::new(pipeline));
+    // A body that never comes to its end is skipped all the same.
+    let shape = passes(Sample::new(vec![SubshellBegin, Return, SubshellEnd, Nop]));
+    assert_eq!(shape.height_at(3), Some(0));
+    for alone in [
+        SubshellBegin,
+        SubshellEnd,
+        PipelineBegin(1),
+        PipelineStage,
+        PipelineEnd,
+        RedirectMark,
+        RedirectPop,
+    ] {
+        fails(Sample::new(vec![Nop, alone]), Code::ScopeMismatch, 1);
+    }
+    let too_few = vec![PipelineBegin(2), PipelineEnd];
+    fails(Sample::new(too_few), Code::ScopeMismatch, 0);
+    let uneven = vec![SubshellBegin, LoadTrue, SubshellEnd];
+    fails(Sample::new(uneven), Code::StackMismatch, 1);
+    let open = vec![SubshellBegin, PushFrame, SubshellEnd];
+    fails(Sample::new(open), Code::ScopeMismatch, 1);
+    let outer = vec![PushFrame, SubshellBegin, PopFrame, PushFrame, SubshellEnd];
+    fails(Sample::new(outer), Code::ScopeMismatch, 2);
+}
+
+#[test]
+fn no_path_crosses_the_border_of_a_pair() {
+    let out = vec![SubshellBegin, Jump(3), SubshellEnd, Nop];
+    fails(Sample::new(out), Code::CrossesRegion, 1);
+    let past = vec![SubshellBegin, LoadTrue, JumpIfTrue(4), SubshellEnd];
+    fails(Sample::new(past), Code::CrossesRegion, 2);
+    let inwards = vec![Jump(2), RedirectMark, Nop, RedirectPop];
+    fails(Sample::new(inwards), Code::CrossesRegion, 0);
+    let on = vec![PipelineBegin(2), Jump(3), PipelineStage, Nop, PipelineEnd];
+    fails(Sample::new(on), Code::CrossesRegion, 1);
+    let back = vec![PipelineBegin(2), PipelineStage, Jump(1), PipelineEnd];
+    fails(Sample::new(back), Code::CrossesRegion, 2);
+    let within = vec![SubshellBegin, LoadTrue, JumpIfTrue(3), SubshellEnd];
+    passes(Sample::new(within));
+    // A sub may lie within a subshell, but not run into its end.
+    let sub = |last| {
+        let ops = vec![SubshellBegin, Jump(4), Nop, last, Call(0, 0), SubshellEnd];
+        Sample::new(ops).sub(0, 2, None)
+    };
+    passes(sub(Return));
+    fails(sub(Jump(5)), Code::CrossesRegion, 3);
+}
+
+#[test]
 fn needs_are_those_of_ops_that_are_reached() {
     let needs = passes(Sample::new(vec![
         LoadTrue,

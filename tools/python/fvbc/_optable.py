@@ -131,9 +131,12 @@ ROWS: tuple[tuple[int, str, str, tuple[tuple[str, str], ...], str, str], ...] = 
     (0x7e, "WordSplit", "word_split", (), "1", "1"),
     (0x7f, "BraceExpand", "brace_expand", (), "1", "1"),
     (0x80, "TildeExpand", "tilde_expand", (), "1", "1"),
+    (0x81, "RedirectMark", "redirect_mark", (), "0", "0"),
+    (0x82, "RedirectPop", "redirect_pop", (), "0", "0"),
 )
 
 # level: how many ops it has
 LEVELS: dict[int, int] = {
     1: 129,
+    2: 131,
 }

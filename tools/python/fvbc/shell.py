@@ -199,6 +199,8 @@ OPS: dict[str, Callable[..., None]] = {
             "TestFile",
             "TrapSet",
             "TrapCheck",
+            "RedirectMark",
+            "RedirectPop",
             "ExpandParam",
         ],
         needs_host,

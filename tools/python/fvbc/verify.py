@@ -142,13 +142,61 @@ def _check_ops(body: Body) -> None:
                 raise FvbcError("E0209", f"{op.name} of {instruction[1]} without a row in the import table", op=at)
 
 
+_OPENS = {"PipelineBegin": "pipeline", "SubshellBegin": "subshell", "RedirectMark": "redirections"}
+_CLOSES = {"PipelineEnd": "pipeline", "SubshellEnd": "subshell", "RedirectPop": "redirections"}
+_MARKS = {BY_NAME[name].byte for name in (*_OPENS, *_CLOSES, "PipelineStage")}
+"""The bytes of the ops that pair (4.1)."""
+
+
+class _Segments:
+    """The pairs of a chunk and the segments between their marks (4.1)."""
+
+    def __init__(self, code: list[Instruction]) -> None:
+        # By mark that pairs: the first mark of its pair, and the next one, None for the last.
+        self.marks: dict[int, tuple[int, int | None]] = {}
+        opened: list[tuple[str, int, list[int]]] = []
+        for at, instruction in enumerate(code):
+            if instruction[0] not in _MARKS:
+                continue
+            name = OPS[instruction[0]].name
+            if name in _OPENS:
+                opened.append((_OPENS[name], instruction[1] if len(instruction) > 1 else 1, [at]))
+            elif opened and opened[-1][0] == _CLOSES.get(name, "pipeline"):
+                opened[-1][2].append(at)
+                if name in _CLOSES:
+                    _, stages, marks = opened.pop()
+                    if len(marks) == stages + 1:
+                        following: list[int | None] = [*marks[1:], None]
+                        self.marks.update((mark, (marks[0], after)) for mark, after in zip(marks, following))
+        # By op, the mark that begins its segment; one more, for the end of the ops.
+        self.of: list[int | None] = []
+        segment: int | None = None
+        around: list[int | None] = []
+        for at in range(len(code) + 1):
+            self.of.append(segment)
+            if at in self.marks:
+                opener, end = self.marks[at]
+                if opener == at:
+                    around.append(segment)
+                segment = around.pop() if end is None else at
+
+    def end(self, at: int) -> int | None:
+        """The mark that ends the segment which the op begins; None if it begins none."""
+        return self.marks[at][1] if at in self.marks else None
+
+    def crosses(self, at: int, following: int) -> bool:
+        """Whether an edge leaves the segment that control is in behind its first op."""
+        return self.of[at + 1] != self.of[following]
+
+
 class _Notes:
     """What a stage has noted for ops, and the walk that notes it (4.7)."""
 
     NEW, PENDING, DONE = range(3)
 
-    def __init__(self, code: list[Instruction]) -> None:
+    def __init__(self, code: list[Instruction], segments: _Segments) -> None:
         self.code = code
+        self.segments = segments
         self.marks = bytearray(len(code))
 
     def walk(self, entry: int, begins: int) -> None:
@@ -171,8 +219,8 @@ class _Notes:
             if instruction[0] == _JUMP:
                 at = self._goes_on(at, instruction[1])
                 continue
-            if place is not None:
-                target = instruction[place]
+            target = self.segments.end(at) if place is None else instruction[place]
+            if target is not None:
                 if self.edge(at, target) and self.marks[target] == self.NEW:
                     self.note(target)
                     self.marks[target] = self.PENDING
@@ -205,7 +253,7 @@ class _Subs(_Notes):
     """The third stage (4.4): argument counts and arities."""
 
     def __init__(self, body: Body) -> None:
-        super().__init__(body.code)
+        super().__init__(body.code, _Segments(body.code))
         self.body = body
         # By name index, the first row of a sub.
         self.rows: dict[int, int] = {}
@@ -253,6 +301,7 @@ class _Scope:
     base: int
     around: _Scope | None
     depth: int
+    opened_by: int | None = None
 
 
 @dataclass(eq=False)
@@ -277,7 +326,7 @@ class _Flow(_Notes):
     """The fourth stage (4.5), and the height that comes of it (4.6)."""
 
     def __init__(self, body: Body, subs: _Subs) -> None:
-        super().__init__(body.code)
+        super().__init__(body.code, subs.segments)
         self.body = body
         self.subs = subs
         self.imports: dict[tuple[int, int], Import] = {(row.kind, row.id): row for row in body.imports}
@@ -301,9 +350,11 @@ class _Flow(_Notes):
         self.scope = _Scope(0, None, 1)
         self.now = height
         self.height = max(self.height, height)
+        self.entering = True
         self.walk(entry, begins)
 
     def look(self, at: int, instruction: Instruction) -> bool:
+        self.entering = False
         self.region, self.scope, self.now = self.states[at]
         takes, leaves = self._effect(at, instruction)
         if self.now - self.scope.base < takes:
@@ -343,11 +394,17 @@ class _Flow(_Notes):
         if byte == _PUSH_FRAME:
             if self.scope.depth == MAX_SCOPES + 1:
                 raise FvbcError("E0220", f"{MAX_SCOPES} scopes are open", op=at)
-            self.scope = _Scope(self.now, self.scope, self.scope.depth + 1)
+            self.scope = _Scope(self.now, self.scope, self.scope.depth + 1, at)
         elif byte == _POP_FRAME:
             if self.scope.around is None:
                 raise FvbcError("E0215", "no scope is open", op=at)
+            if self.segments.of[self.scope.opened_by or 0] != self.segments.of[at]:
+                raise FvbcError("E0215", "the scope was opened outside of this pair of ops", op=at)
             self.now, self.scope = self.scope.base, self.scope.around
+        elif byte in _MARKS:
+            opener, _ = self.segments.marks.get(at, (None, None))
+            if opener is None or opener not in self.states or self.states[opener][0] is not self.region:
+                raise FvbcError("E0215", "the op pairs with none that control came through", op=at)
         elif OPS[byte].name in _BLOCK_ENTRY:
             self._use(at, instruction[1], *_BLOCK_ENTRY[OPS[byte].name])
         return True
@@ -361,6 +418,10 @@ class _Flow(_Notes):
 
     def edge(self, at: int, following: int) -> bool:
         block = self.region.block
+        if not self.entering:
+            place = block.start if block is not None and following == block.end else following
+            if self.segments.crosses(at, place):
+                raise FvbcError("E0212", f"op {following} is not within the same pair of ops", op=at)
         if block is not None:
             if not block.start <= following <= block.end:
                 raise FvbcError("E0212", f"op {following} is not in the block", op=at)

@@ -203,7 +203,8 @@ class Records(Case):
                 decode_record(bytes(mutant))
 
     def test_refusals(self) -> None:
-        for at, byte, code in ((4, 2, "E0111"), (4, 0, "E0114"), (6, 3, "E0114"), (8, 3, "E0114"), (24, 255, "E0114")):
+        malformed = [(at, byte, "E0114") for at, byte in ((4, 2), (4, 0), (6, 3), (8, 3), (24, 255))]
+        for at, byte, code in ((4, 3, "E0111"), *malformed):
             mutant = bytearray(self.data)
             mutant[at] = byte
             with self.subTest(at), self.refused(code):

@@ -54,7 +54,7 @@ class Code(Case):
 
     def test_refusals(self) -> None:
         for data, count, code in (
-            ("81", 1, "E0201"),
+            ("83", 1, "E0201"),
             ("ff", 1, "E0201"),
             ("01", 1, "E0203"),
             ("0200", 1, "E0203"),

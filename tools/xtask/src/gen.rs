@@ -4,7 +4,7 @@ use crate::vectors;
 use anyhow::{Context, bail};
 use fusevm::{
     code::Code,
-    op::{Family, INFO, OPSET_LEVEL, OperandKind},
+    op::{Family, INFO, OPSET_LEVEL, OperandKind, ops_of_level},
 };
 use std::{fmt::Write, fs, path::Path};
 
@@ -48,7 +48,9 @@ fn opcodes() -> String {
         "{BANNER}# 3. Opcodes\n\n{}",
         include_str!("opcodes_intro.md")
     );
-    let _ = writeln!(text, "Level {OPSET_LEVEL} has {} ops.", INFO.len());
+    for (level, count) in (1..=OPSET_LEVEL).zip((1..).map_while(ops_of_level)) {
+        let _ = writeln!(text, "Level {level} has {count} ops.");
+    }
     let mut family = None;
     for info in &INFO {
         if family != Some(info.family) {

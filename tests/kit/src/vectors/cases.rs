@@ -144,8 +144,17 @@ pub(super) fn of(info: &OpInfo) -> Vec<Chunk> {
             s.op(op);
         })],
         Op::ExpandParam(_) => expand_param(),
-        Op::PipelineBegin(_) | Op::PipelineStage | Op::PipelineEnd => vec![lone(op)],
-        Op::SubshellBegin | Op::SubshellEnd | Op::TrapCheck => vec![lone(op)],
+        Op::PipelineBegin(_) | Op::PipelineStage | Op::PipelineEnd => {
+            let ops = [Op::PipelineBegin(2), Op::PipelineStage, Op::PipelineEnd];
+            vec![lone(op), just(ops)]
+        }
+        Op::SubshellBegin | Op::SubshellEnd => {
+            vec![lone(op), just([Op::SubshellBegin, Op::SubshellEnd])]
+        }
+        Op::RedirectMark | Op::RedirectPop => {
+            vec![lone(op), just([Op::RedirectMark, Op::RedirectPop])]
+        }
+        Op::TrapCheck => vec![lone(op)],
     }
 }
 
@@ -919,6 +928,10 @@ fn with_block(op: Op, operands: impl FnOnce(&mut Script)) -> Chunk {
         operands(s);
         s.op(op);
     })
+}
+
+fn just<const N: usize>(ops: [Op; N]) -> Chunk {
+    Script::chunk(|s| s.ops(ops))
 }
 
 fn lone(op: Op) -> Chunk {

@@ -10,6 +10,7 @@ use fusevm::{
     Chunk, Op, Value,
     chunk::{Effect, Import, ImportKind, Touches},
     format::reseal,
+    op::OPSET_LEVEL,
 };
 
 /// A file that has to be refused.
@@ -166,7 +167,7 @@ fn root() -> Vec<Invalid> {
         ),
         invalid(
             "opset_level_newer",
-            changed(root + at::OPSET_LEVEL, &2u16.to_le_bytes()),
+            changed(root + at::OPSET_LEVEL, &(OPSET_LEVEL + 1).to_le_bytes()),
         ),
         invalid(
             "opset_level_zero",
@@ -253,7 +254,7 @@ fn record() -> Vec<Invalid> {
         invalid("record_flipped", flipped(body + 6)),
         invalid(
             "record_level_newer",
-            changed(RECORD + at::RECORD_LEVEL, &2u16.to_le_bytes()),
+            changed(RECORD + at::RECORD_LEVEL, &(OPSET_LEVEL + 1).to_le_bytes()),
         ),
         invalid(
             "record_flags",
@@ -425,6 +426,19 @@ fn code() -> Vec<Invalid> {
         of_ops(
             "scope_closed_twice",
             &[Op::PushFrame, Op::PopFrame, Op::PopFrame],
+        ),
+        of_ops("subshell_without_end", &[Op::Nop, Op::SubshellBegin]),
+        of_ops(
+            "stages_miscounted",
+            &[Op::PipelineBegin(2), Op::PipelineEnd, Op::Pop],
+        ),
+        of_ops(
+            "jumps_out_of_subshell",
+            &[Op::SubshellBegin, Op::Jump(3), Op::SubshellEnd, Op::Nop],
+        ),
+        of_ops(
+            "uneven_redirections",
+            &[Op::RedirectMark, Op::LoadTrue, Op::RedirectPop],
         ),
         with_subs("falls_into_sub", &[1], &[Op::Nop, Op::Return]),
         with_subs(
