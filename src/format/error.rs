@@ -1,11 +1,13 @@
 //! What can go wrong with a file: [`LoadError`] when it is read, [`WriteError`] when it is written.
 //! Both carry a [`Code`], a place, and what was found where something else was expected.
 
+use super::module::Module;
 use crate::code::Code;
 use crate::verify::VerifyError;
 use std::fmt::{self, Display};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// How many characters of a text from the file a message shows.
 const SHOWN: usize = 120;
@@ -15,6 +17,16 @@ const SHOWN: usize = 120;
 pub(crate) struct Origin {
     pub(crate) path: Option<PathBuf>,
     pub(crate) producer: Option<String>,
+}
+
+impl Origin {
+    /// A file of which no more is known yet.
+    pub(crate) fn of_path(path: &Path) -> Origin {
+        Origin {
+            path: Some(path.to_owned()),
+            producer: None,
+        }
+    }
 }
 
 /// Why a file, or a chunk of it, can't be loaded.
@@ -35,7 +47,9 @@ struct Detail {
     line: Option<u32>,
     found: Option<String>,
     expected: Option<String>,
-    help: Option<String>,
+    help: OnceLock<String>,
+    /// Where a name was looked for that isn't there.
+    missing_in: Option<Module>,
     cause: Option<Cause>,
 }
 
@@ -64,7 +78,8 @@ impl LoadError {
             line: None,
             found: None,
             expected: None,
-            help: None,
+            help: OnceLock::new(),
+            missing_in: None,
             cause: None,
         }))
     }
@@ -111,9 +126,15 @@ impl LoadError {
         self
     }
 
-    pub(crate) fn with_help(mut self, help: impl Display) -> LoadError {
-        self.0.help = Some(help.to_string());
-        self
+    /// A chunk of the default name space that the module doesn't have. Its help names the nearest name,
+    /// which is looked for when it is asked for: an absent name costs as little as a present one.
+    #[cold]
+    pub(crate) fn missing(module: Module, name: &str) -> LoadError {
+        let mut this = LoadError::new(Code::NoSuchChunk)
+            .in_chunk("", name)
+            .with_origin(&module.inner().origin);
+        this.0.missing_in = Some(module);
+        this
     }
 
     pub(crate) fn with_op(mut self, op: usize) -> LoadError {
@@ -199,7 +220,16 @@ impl LoadError {
 
     /// What to do about it.
     pub fn help(&self) -> &str {
-        self.0.help.as_deref().unwrap_or(self.0.code.help())
+        let detail = &*self.0;
+        let (Some(module), Some(chunk)) = (&detail.missing_in, &detail.chunk) else {
+            return detail.code.help();
+        };
+        detail
+            .help
+            .get_or_init(|| match module.nearest_name(&chunk.name) {
+                Some(nearest) => format!("did you mean \"{nearest}\"?"),
+                None => detail.code.help().to_owned(),
+            })
     }
 
     /// What the verifier said, if the chunk's code is at fault.
@@ -322,6 +352,25 @@ impl From<io::Error> for WriteError {
         let mut this = WriteError::new(Code::CantWrite, &error);
         this.0.cause = Some(error);
         this
+    }
+}
+
+/// What was to be changed can't be read.
+impl From<LoadError> for WriteError {
+    fn from(error: LoadError) -> WriteError {
+        let found = error.found().unwrap_or(error.code().title());
+        let mut message = match error.offset() {
+            Some(offset) => format!("byte {offset}: {found}"),
+            None => found.to_owned(),
+        };
+        if let Some(expected) = error.expected() {
+            message += &format!(", expected {expected}");
+        }
+        let this = WriteError::new(error.code(), message);
+        match error.path() {
+            Some(path) => this.about(path.display()),
+            None => this,
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn name_key(space: &str, name: &str) -> u64 {
 }
 
 /// Which branch of a node at `depth` leads to the key.
-fn branch_of(key: u64, depth: u32) -> usize {
+pub(crate) fn branch_of(key: u64, depth: u32) -> usize {
     (key >> (64 - BRANCH_BITS * (depth + 1))) as usize % BRANCHES
 }
 
@@ -44,12 +44,18 @@ pub(crate) fn build(
     entries: &mut [IndexEntry],
     emit: &mut dyn FnMut(&[u8]) -> Result<u64, WriteError>,
 ) -> Result<Vec<u8>, WriteError> {
-    entries.sort_unstable_by_key(|entry| (entry.name_key.get(), entry.offset.get()));
+    sort(entries);
     build_node(entries, 0, emit)
 }
 
-/// The recursion ends at [`INDEX_DEPTH`].
-fn build_node(
+/// Puts entries in the order in which they stand in leaves.
+pub(crate) fn sort(entries: &mut [IndexEntry]) {
+    entries.sort_unstable_by_key(|entry| (entry.name_key.get(), entry.offset.get()));
+}
+
+/// The bytes of the node at `depth` above these entries, which are sorted. The recursion ends at
+/// [`INDEX_DEPTH`].
+pub(crate) fn build_node(
     entries: &[IndexEntry],
     depth: u32,
     emit: &mut dyn FnMut(&[u8]) -> Result<u64, WriteError>,
@@ -67,18 +73,29 @@ fn build_node(
     let same_branch = |a: &IndexEntry, b: &IndexEntry| {
         branch_of(a.name_key.get(), depth) == branch_of(b.name_key.get(), depth)
     };
-    let mut count = 0;
     for subtree in entries.chunk_by(same_branch) {
         let node = build_node(subtree, depth + 1, emit)?;
-        let child = &mut children[branch_of(subtree[0].name_key.get(), depth)];
-        child.offset.set(emit(&node)?);
-        child.length.set(node.len() as u32);
-        child.seal.set(seal_of(&node));
-        count += 1;
+        let number = branch_of(subtree[0].name_key.get(), depth);
+        children[number] = reference_to(&node, emit(&node)?);
     }
+    Ok(branch_node(&children))
+}
+
+/// A branch's reference to this node, which lies at `offset`.
+pub(crate) fn reference_to(node: &[u8], offset: u64) -> NodeRef {
+    NodeRef {
+        offset: offset.into(),
+        length: (node.len() as u32).into(),
+        seal: seal_of(node).into(),
+    }
+}
+
+/// The bytes of a branch.
+pub(crate) fn branch_node(children: &[NodeRef; BRANCHES]) -> Vec<u8> {
+    let count = children.iter().filter(|child| is_there(child)).count();
     let mut node = node_head(BRANCH, count).as_bytes().to_vec();
     node.extend_from_slice(children.as_bytes());
-    Ok(node)
+    node
 }
 
 fn node_head(kind: u8, count: usize) -> NodeHead {
@@ -133,7 +150,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Node<'_>, LoadError> {
     }
 }
 
-fn is_there(child: &NodeRef) -> bool {
+/// Whether a branch has the child.
+pub(crate) fn is_there(child: &NodeRef) -> bool {
     child.as_bytes() != [0; size_of::<NodeRef>()]
 }
 
@@ -141,6 +159,11 @@ fn damaged(found: &str, expected: &str) -> LoadError {
     LoadError::new(Code::DamagedIndex)
         .with_found(found)
         .with_expected(expected)
+}
+
+/// A branch where only leaves can be.
+pub(crate) fn too_deep() -> LoadError {
+    damaged("a tree that is too deep", "ten branches")
 }
 
 /// Where a referenced node lies, if the reference is one.
@@ -159,7 +182,8 @@ fn range_of(child: &NodeRef, source: &Source) -> Result<Range<u64>, LoadError> {
     }
 }
 
-fn read_node<'a>(
+/// Reads a node and checks its seal.
+pub(crate) fn read_node<'a>(
     source: &'a Source,
     child: &NodeRef,
     buffer: &'a mut Vec<u8>,
@@ -172,12 +196,13 @@ fn read_node<'a>(
     Ok(bytes)
 }
 
-/// Hands the entries of this key to `probe`, in order, until it answers.
+/// Hands the entries of this key to `probe`, in order, until it answers; with each, whether it is the
+/// only one.
 pub(crate) fn find<T>(
     source: &Source,
     root: &[u8],
     key: u64,
-    mut probe: impl FnMut(&IndexEntry) -> Result<Option<T>, LoadError>,
+    mut probe: impl FnMut(&IndexEntry, bool) -> Result<Option<T>, LoadError>,
 ) -> Result<Option<T>, LoadError> {
     let mut buffer = Vec::new();
     let mut child = match parse(root)? {
@@ -196,16 +221,18 @@ pub(crate) fn find<T>(
             Node::Branch(children) => children[branch_of(key, depth)],
         };
     }
-    Err(damaged("a tree that is too deep", "ten branches").at(child.offset.get()))
+    Err(too_deep().at(child.offset.get()))
 }
 
 fn probe_leaf<T>(
     entries: &[IndexEntry],
     key: u64,
-    probe: &mut impl FnMut(&IndexEntry) -> Result<Option<T>, LoadError>,
+    probe: &mut impl FnMut(&IndexEntry, bool) -> Result<Option<T>, LoadError>,
 ) -> Result<Option<T>, LoadError> {
-    for entry in entries.iter().filter(|entry| entry.name_key.get() == key) {
-        if let Some(answer) = probe(entry)? {
+    let has_key = |entry: &&IndexEntry| entry.name_key.get() == key;
+    let is_only = entries.iter().filter(has_key).count() == 1;
+    for entry in entries.iter().filter(has_key) {
+        if let Some(answer) = probe(entry, is_only)? {
             return Ok(Some(answer));
         }
     }
@@ -293,7 +320,7 @@ impl<'a> Walk<'a> {
 
     fn branch(&mut self, children: &[NodeRef], depth: u32, prefix: u64) -> Result<(), LoadError> {
         if depth == INDEX_DEPTH {
-            return Err(damaged("a tree that is too deep", "ten branches"));
+            return Err(too_deep());
         }
         let mut buffer = Vec::new();
         for (number, child) in children.iter().enumerate() {

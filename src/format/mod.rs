@@ -1,6 +1,7 @@
 //! The file format: modules of chunks as `.fvbc` bytes, written and read. Nothing runs here.
 //!
-//! [`ModuleWriter`] writes a module, [`Module`] reads one: opening costs the same at any size, and a
+//! [`ModuleWriter`] writes a module, [`ModuleAppender`] changes one in place, [`compact`] tidies it up;
+//! [`Module`] reads one: opening costs the same at any size, and a
 //! chunk is fetched, checked and decoded when it is asked for. [`Module::check`] looks at all of it.
 //! The bytes are those that `format-spec/` describes; the structures of chapter 1 and 2 stand in
 //! `layout` under the same names.
@@ -9,12 +10,15 @@
 //! there, and with the [`limits`], before it is used. Bytes are fetched once, into private memory,
 //! and judged there, so a file that changes meanwhile can't change what was judged.
 
+mod appender;
 mod body;
 mod check;
+mod compact;
 mod constants;
 mod cursor;
 mod duplicates;
 mod error;
+mod graft;
 mod hash;
 mod header;
 mod imports;
@@ -28,14 +32,19 @@ mod map;
 mod meta;
 mod module;
 mod new_file;
+mod peek;
 mod record;
 mod reseal;
 mod root;
+mod segment;
 mod sizes;
 mod source;
+mod storage;
 mod writer;
 
+pub use appender::{AppendOptions, Appended, ModuleAppender};
 pub use check::{CheckOptions, LooseChunk, Report};
+pub use compact::{Compacted, compact, compact_in};
 pub use error::{LoadError, WriteError};
 pub use hash::{ChunkHash, chunk_hash};
 pub use loaded::LoadedChunk;
@@ -48,6 +57,7 @@ pub use record::{Entry, Record, SourceLink};
 pub use reseal::reseal;
 pub use sizes::{ModuleSizes, RecordSizes};
 pub use source::{OpenOptions, Strategy};
+pub use storage::{Folder, Lock, Storage, StoredFile};
 pub use writer::ModuleWriter;
 
 #[cfg(test)]

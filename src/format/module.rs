@@ -6,6 +6,7 @@ use super::index::{self, Walk};
 use super::layout::{HEADER_LENGTH, Header, IndexEntry, Slot};
 use super::loaded::LoadedChunk;
 use super::meta::{self, Metadata};
+use super::peek::peek;
 use super::record::Record;
 use super::root::{self, Root, RootRef};
 use super::sizes::ModuleSizes;
@@ -15,6 +16,10 @@ use crate::code::Code;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use zerocopy::IntoBytes;
+
+/// How often a file is opened again that seems to be in the midst of a change.
+const ATTEMPTS: usize = 8;
 
 /// How many names an error message looks at to suggest one.
 const SUGGEST_AMONG: usize = 4096;
@@ -32,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) slot: Slot,
     pub(crate) root: Root,
     pub(crate) origin: Arc<Origin>,
+    /// How to open the file again, if it is one.
+    reopen: Option<OpenOptions>,
     /// The index's root node, once it was needed.
     index: OnceLock<Piece>,
 }
@@ -58,12 +65,28 @@ impl Module {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Module, LoadError> {
-        let origin = Origin {
-            path: Some(path.as_ref().to_owned()),
-            producer: None,
-        };
-        match Source::open(path.as_ref(), options) {
-            Ok(source) => Module::of(source, origin),
+        let path = path.as_ref();
+        let mut attempt = 1;
+        loop {
+            let opened = Module::open_once(path, options);
+            match &opened {
+                // Between a look at the file's length or at a slot and the next one a writer can have
+                // changed both.
+                Err(error)
+                    if matches!(error.code(), Code::DamagedHeader | Code::Truncated)
+                        && attempt < ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                _ => return opened,
+            }
+        }
+    }
+
+    fn open_once(path: &Path, options: &OpenOptions) -> Result<Module, LoadError> {
+        let origin = Origin::of_path(path);
+        match Source::open(path, options) {
+            Ok(source) => Module::of(source, origin, Some(options.clone())),
             Err(error) => Err(error.with_origin(&origin)),
         }
     }
@@ -73,7 +96,11 @@ impl Module {
     /// # Errors
     /// When header or root are not those of a module.
     pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Module, LoadError> {
-        Module::of(Source::from_memory(bytes.into(), 0), Origin::default())
+        Module::of(
+            Source::from_memory(bytes.into(), 0),
+            Origin::default(),
+            None,
+        )
     }
 
     /// As [`from_bytes`](Self::from_bytes), of bytes that messages shall call by this name.
@@ -84,14 +111,20 @@ impl Module {
         bytes: impl Into<Arc<[u8]>>,
         name: impl AsRef<Path>,
     ) -> Result<Module, LoadError> {
-        let origin = Origin {
-            path: Some(name.as_ref().to_owned()),
-            producer: None,
-        };
-        Module::of(Source::from_memory(bytes.into(), 0), origin)
+        let origin = Origin::of_path(name.as_ref());
+        Module::of(Source::from_memory(bytes.into(), 0), origin, None)
     }
 
-    fn of(mut source: Source, mut origin: Origin) -> Result<Module, LoadError> {
+    /// The module in a file that is about to be changed.
+    pub(crate) fn of_storage(source: Source, place: &str) -> Result<Module, LoadError> {
+        Module::of(source, Origin::of_path(Path::new(place)), None)
+    }
+
+    fn of(
+        mut source: Source,
+        mut origin: Origin,
+        reopen: Option<OpenOptions>,
+    ) -> Result<Module, LoadError> {
         let opened = header::read(&source, &mut origin).and_then(|(header, slot)| {
             let root = root::read(&source, &RootRef::of_slot(&slot))?;
             Ok((header, slot, root))
@@ -104,19 +137,42 @@ impl Module {
             slot,
             root,
             origin: Arc::new(origin),
+            reopen,
             index: OnceLock::new(),
         })))
+    }
+
+    /// Opens the file again if it was changed or replaced since, and tells whether that was so. Chunks
+    /// that were loaded, clones of this handle, and what runs stay as they are. A look at a file that
+    /// wasn't changed costs a few microseconds; a module that was made of bytes never changes.
+    ///
+    /// # Errors
+    /// When the file isn't there any more, or is no module: this handle is then as it was.
+    pub fn reload_if_changed(&mut self) -> Result<bool, LoadError> {
+        let (Some(path), Some(options)) = (self.path(), &self.0.reopen) else {
+            return Ok(false);
+        };
+        let options = options.clone();
+        let look = options.clone().strategy(super::source::Strategy::Read);
+        let mut origin = Origin::of_path(path);
+        let slot = Source::open(path, &look)
+            .and_then(|source| header::read(&source, &mut origin))
+            .map(|(_, slot)| slot);
+        if slot.is_ok_and(|slot| slot.as_bytes() == self.0.slot.as_bytes()) {
+            return Ok(false);
+        }
+        *self = Module::open_with(path, &options)?;
+        Ok(true)
     }
 
     /// The chunk of this name in the default name space.
     ///
     /// # Errors
-    /// When there is none ([`Code::NoSuchChunk`], with the nearest name), or it can't be loaded.
+    /// When there is none ([`Code::NoSuchChunk`]; the nearest name is looked for when its help is asked
+    /// for), or it can't be loaded.
     pub fn chunk(&self, name: &str) -> Result<LoadedChunk, LoadError> {
-        match self.find("", name)? {
-            Some(chunk) => Ok(chunk),
-            None => Err(self.no_such_chunk(name)),
-        }
+        let missing = || LoadError::missing(self.clone(), name);
+        self.find("", name)?.ok_or_else(missing)
     }
 
     /// The chunk of this name, if there is one.
@@ -149,13 +205,26 @@ impl Module {
     /// # Errors
     /// When the index or the record is damaged.
     pub fn record(&self, space: &str, name: &str) -> Result<Option<Record>, LoadError> {
-        let node = self.0.index()?;
-        let key = index::name_key(space, name);
-        let found = index::find(&self.0.source, &node, key, |entry| {
+        let found = self.0.look_up(space, name, |entry| {
             let record = self.0.record_at(entry)?;
             Ok((record.space() == space && record.name() == name).then_some(record))
         });
         found.map_err(|error| error.in_chunk(space, name).with_origin(&self.0.origin))
+    }
+
+    /// The records of the chunks in a name space whose names begin with `prefix`, in the module's
+    /// order. Of the others only the names are read.
+    ///
+    /// # Errors
+    /// When the index is damaged.
+    pub fn records_with_prefix(
+        &self,
+        space: &str,
+        prefix: &str,
+    ) -> Result<impl Iterator<Item = Result<Record, LoadError>>, LoadError> {
+        let records = self.records()?;
+        Ok(records
+            .filter_names(move |its_space, name| its_space == space && name.starts_with(prefix)))
     }
 
     /// The records of all chunks, in the module's order.
@@ -245,28 +314,18 @@ impl Module {
         self.0.origin.path.as_deref()
     }
 
-    #[cfg(test)]
     pub(crate) fn inner(&self) -> &Inner {
         &self.0
     }
 
-    #[cold]
-    fn no_such_chunk(&self, name: &str) -> LoadError {
-        let error = LoadError::new(Code::NoSuchChunk)
-            .in_chunk("", name)
-            .with_origin(&self.0.origin);
-        match self.nearest_name(name) {
-            Some(nearest) => error.with_help(format_args!("did you mean \"{nearest}\"?")),
-            None => error,
-        }
-    }
-
     /// A name of the default name space that `name` may be a misspelling of.
-    fn nearest_name(&self, name: &str) -> Option<String> {
-        let records = self.records().ok()?.take(SUGGEST_AMONG).flatten();
-        let candidates = records.filter(|record| {
-            record.space().is_empty() && record.name().len().max(name.len()) <= SUGGEST_UP_TO
-        });
+    pub(crate) fn nearest_name(&self, name: &str) -> Option<String> {
+        let similar_length = |its_space: &str, its_name: &str| {
+            its_space.is_empty() && its_name.len().max(name.len()) <= SUGGEST_UP_TO
+        };
+        let mut records = self.records().ok()?;
+        records.truncate(SUGGEST_AMONG);
+        let candidates = records.filter_names(similar_length).flatten();
         let rated = candidates.map(|record| {
             let candidate = record.name().to_owned();
             (
@@ -300,8 +359,53 @@ impl Inner {
         Ok(self.index.get_or_init(|| node).clone())
     }
 
+    /// Hands the entries that may be of this name to `probe`, until it answers. Where the index leads to
+    /// several records, only those are probed whose names are the right ones as far as a peek tells: so
+    /// no index can make a lookup read many long records.
+    fn look_up<T>(
+        &self,
+        space: &str,
+        name: &str,
+        mut probe: impl FnMut(&IndexEntry) -> Result<Option<T>, LoadError>,
+    ) -> Result<Option<T>, LoadError> {
+        let node = self.index()?;
+        let key = index::name_key(space, name);
+        let mut buffer = Vec::new();
+        index::find(&self.source, &node, key, |entry, is_only| {
+            if !is_only {
+                let peek = peek(
+                    &self.source,
+                    &record_range(entry, self.source.len())?,
+                    &mut buffer,
+                )?;
+                if peek.space != space || peek.name != name {
+                    return Ok(None);
+                }
+            }
+            probe(entry)
+        })
+    }
+
+    /// The entry of this name and its record's opset level, if there is one.
+    pub(crate) fn entry(
+        &self,
+        space: &str,
+        name: &str,
+    ) -> Result<Option<(IndexEntry, u16)>, LoadError> {
+        let mut buffer = Vec::new();
+        self.look_up(space, name, |entry| {
+            let peek = peek(
+                &self.source,
+                &record_range(entry, self.source.len())?,
+                &mut buffer,
+            )?;
+            let is_it = peek.space == space && peek.name == name;
+            Ok(is_it.then_some((*entry, peek.opset_level)))
+        })
+    }
+
     /// All entries of the index.
-    fn entries(&self) -> Result<Vec<IndexEntry>, LoadError> {
+    pub(crate) fn entries(&self) -> Result<Vec<IndexEntry>, LoadError> {
         let node = self.index()?;
         Ok(self.walk(&node)?.entries)
     }
@@ -355,6 +459,34 @@ pub(crate) fn record_range(entry: &IndexEntry, end: u64) -> Result<Range<u64>, L
 pub struct Records {
     module: Module,
     entries: std::vec::IntoIter<IndexEntry>,
+}
+
+impl Records {
+    /// Only the records whose name space and name `keep` accepts. Of the others nothing more is read.
+    pub fn filter_names(
+        self,
+        mut keep: impl FnMut(&str, &str) -> bool,
+    ) -> impl Iterator<Item = Result<Record, LoadError>> {
+        let Records { module, entries } = self;
+        let mut buffer = Vec::new();
+        entries.filter_map(move |entry| {
+            let inner = &module.0;
+            let peeked = record_range(&entry, inner.source.len())
+                .and_then(|range| peek(&inner.source, &range, &mut buffer));
+            let record = match peeked {
+                Ok(peek) if !keep(&peek.space, &peek.name) => return None,
+                Ok(_) => inner.record_at(&entry),
+                Err(error) => Err(error),
+            };
+            Some(record.map_err(|error| error.with_origin(&inner.origin)))
+        })
+    }
+
+    /// Forgets all but the first `count`.
+    fn truncate(&mut self, count: usize) {
+        let entries: Vec<_> = self.entries.by_ref().take(count).collect();
+        self.entries = entries.into_iter();
+    }
 }
 
 impl Iterator for Records {

@@ -1,115 +1,173 @@
 //! A file that appears under its name only when it is complete.
 
 use super::error::WriteError;
-use crate::code::Code;
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use tempfile::TempPath;
+use super::storage::{Folder, Storage, StoredFile, TEMPORARY_PREFIX, TEMPORARY_SUFFIX};
+use std::ffi::{OsStr, OsString};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 64 << 10;
+/// How many names are tried for a temporary file.
+const ATTEMPTS: usize = 100;
 
 /// A temporary file beside its target. Nothing is left of it unless it is published.
 #[derive(Debug)]
 pub struct NewFile {
-    file: BufWriter<File>,
-    path: TempPath,
-    target: PathBuf,
-    /// The permissions of the file that is replaced, if there is one.
-    replaced: Option<Permissions>,
+    out: Buffered,
+    storage: Arc<dyn Storage>,
+    /// Its own name, until it has the target's.
+    name: Option<OsString>,
+    target: OsString,
 }
 
 impl NewFile {
-    /// A new file that is to replace `target`, which is a regular file, a link to one, or nothing yet.
-    /// It will have the permissions of what it replaces, or those that any new file has.
+    /// A new file that is to replace the one at `target`, which is a regular file, a link to one, or
+    /// nothing yet. It will have the permissions of what it replaces, or those that any new file has.
     ///
     /// # Errors
     /// When the target is something else, or no file can be made in its directory.
     pub(crate) fn beside(target: &Path) -> Result<NewFile, WriteError> {
-        // A link stays a link: what it points to is replaced.
-        let target = match target.canonicalize() {
-            Ok(resolved) => resolved,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => target.to_owned(),
-            Err(error) => return Err(error.into()),
+        let (folder, name) = Folder::of(target)?;
+        NewFile::in_storage(Arc::new(folder), &name)
+    }
+
+    /// A new file that is to replace the one called `target`. What dead writers have left is removed.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub(crate) fn in_storage(
+        storage: Arc<dyn Storage>,
+        target: &OsStr,
+    ) -> Result<NewFile, WriteError> {
+        storage.remove_orphans();
+        let mut attempt = 0;
+        let (name, file) = loop {
+            let name = OsString::from(temporary_name());
+            match storage.create(&name, target) {
+                Ok(file) => break (name, file),
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(error.into());
+                }
+                Err(error) if attempt == ATTEMPTS => return Err(error.into()),
+                Err(_) => attempt += 1,
+            }
         };
-        let metadata = target.metadata().ok();
-        if metadata.as_ref().is_some_and(|there| !there.is_file()) {
-            return Err(WriteError::new(Code::CantWrite, "it is not a regular file"));
-        }
-        let directory = match target.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        let replaced = metadata.map(|metadata| metadata.permissions());
-        let (file, path) = new_in(directory, replaced.is_some())?;
         Ok(NewFile {
-            file: BufWriter::with_capacity(1 << 16, file),
-            path,
-            target,
-            replaced,
+            out: Buffered::new(file, 0),
+            storage,
+            name: Some(name),
+            target: target.to_owned(),
         })
     }
 
-    /// Makes the file durable and gives it its name.
+    /// Makes the file durable and gives it its name, durably too.
     pub(crate) fn publish(&mut self) -> io::Result<()> {
-        self.file.flush()?;
-        let file = self.file.get_ref();
-        if let Some(permissions) = &self.replaced {
-            file.set_permissions(without_special_bits(permissions))?;
+        self.out.flush()?;
+        self.out.file.sync()?;
+        if let Some(name) = &self.name {
+            self.storage.rename(name, &self.target)?;
+            self.name = None;
         }
-        file.sync_all()?;
-        fs::rename(&self.path, &self.target)?;
-        self.path.disable_cleanup(true);
-        Ok(())
+        self.storage.sync()
     }
 }
 
-/// A temporary file. A `private` one can't be opened by others until its permissions are set.
-fn new_in(directory: &Path, private: bool) -> io::Result<(File, TempPath)> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    if private {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    // tempfile's own error would name the temporary file, which nobody knows.
-    let mut cause = None;
-    let made = tempfile::Builder::new()
-        .prefix(".fvbc-")
-        .suffix(".tmp")
-        .make_in(directory, |path| {
-            let opened = options.open(path);
-            opened.inspect_err(|error| cause = error.raw_os_error())
-        });
-    match made {
-        Ok(file) => Ok(file.into_parts()),
-        Err(error) => Err(cause.map_or(error, io::Error::from_raw_os_error)),
-    }
+/// A name that no other file is likely to have.
+fn temporary_name() -> String {
+    // Each state is keyed anew.
+    let number = RandomState::new().hash_one(std::process::id());
+    format!("{TEMPORARY_PREFIX}{number:016x}{TEMPORARY_SUFFIX}")
 }
 
-/// What may be read, written and executed by whom; not whose identity a program runs under.
-#[cfg(unix)]
-fn without_special_bits(permissions: &Permissions) -> Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    Permissions::from_mode(permissions.mode() & 0o777)
-}
-
-#[cfg(not(unix))]
-fn without_special_bits(permissions: &Permissions) -> Permissions {
-    permissions.clone()
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        // One that can't be removed now is removed by the next writer.
+        if let Some(name) = &self.name {
+            let _ = self.storage.remove(name);
+        }
+    }
 }
 
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        self.out.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.out.flush()
     }
 }
 
 impl Seek for NewFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
+        self.out.seek(to)
+    }
+}
+
+/// A stored file that is written mostly from front to back.
+#[derive(Debug)]
+pub(crate) struct Buffered {
+    pub(crate) file: Arc<dyn StoredFile>,
+    /// Where the gathered bytes go.
+    at: u64,
+    gathered: Vec<u8>,
+}
+
+impl Buffered {
+    /// Writes the file from `at` on.
+    pub(crate) fn new(file: Arc<dyn StoredFile>, at: u64) -> Buffered {
+        Buffered {
+            file,
+            at,
+            gathered: Vec::new(),
+        }
+    }
+
+    fn write_through(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_at(self.at, bytes)?;
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+impl Write for Buffered {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gathered.len() + bytes.len() > BUFFER {
+            self.flush()?;
+            if bytes.len() > BUFFER {
+                self.write_through(bytes)?;
+                return Ok(bytes.len());
+            }
+        }
+        self.gathered.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let mut gathered = std::mem::take(&mut self.gathered);
+        let written = self.write_through(&gathered);
+        gathered.clear();
+        self.gathered = gathered;
+        written
+    }
+}
+
+impl Seek for Buffered {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.flush()?;
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.file.len()?.checked_add_signed(by),
+        };
+        self.at = target.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
     }
 }
 
@@ -117,6 +175,7 @@ impl Seek for NewFile {
 mod tests {
     use super::*;
     use crate::format::ModuleWriter;
+    use std::fs::{self, File, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
     fn mode(path: &Path) -> u32 {

@@ -347,6 +347,18 @@ impl Record {
         self.offset
     }
 
+    /// How many ops the chunk has, as its body says; loading it tells whether that is so.
+    ///
+    /// # Errors
+    /// When the body ends before it says so, or says more than a chunk may have.
+    pub fn op_count(&self) -> Result<usize, LoadError> {
+        let mut body = self.parts.body.cursor(&self.bytes);
+        let counted = body
+            .leb("stack height")
+            .and_then(|_| body.count("ops", limits::OPS));
+        counted.map_err(|error| self.locate(error))
+    }
+
     /// Decodes the chunk, and verifies it if it says that it is strict.
     ///
     /// # Errors

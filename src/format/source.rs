@@ -19,6 +19,7 @@ use super::error::LoadError;
 use super::limits;
 #[cfg(unix)]
 use super::map::Map;
+use super::storage::StoredFile;
 use crate::code::Code;
 use std::fs::File;
 use std::io;
@@ -83,6 +84,8 @@ pub(crate) struct Source {
 #[derive(Debug)]
 enum Bytes {
     Memory(Arc<[u8]>),
+    /// A file that is about to be changed.
+    Stored(Arc<dyn StoredFile>),
     #[cfg(unix)]
     File(File),
     #[cfg(unix)]
@@ -96,6 +99,18 @@ impl Source {
         let len = bytes.len() as u64 - base;
         let bytes = Bytes::Memory(bytes);
         Source { bytes, base, len }
+    }
+
+    /// The bytes of a file that is about to be changed.
+    pub(crate) fn stored(file: Arc<dyn StoredFile>) -> Result<Source, LoadError> {
+        let len = file.len();
+        let len = len.map_err(|error| LoadError::io(Code::Unreadable, error))?;
+        let bytes = Bytes::Stored(file);
+        Ok(Source {
+            bytes,
+            base: 0,
+            len,
+        })
     }
 
     /// Opens a regular file.
@@ -167,8 +182,7 @@ impl Source {
                     range: start..start + len,
                 })
             }
-            #[cfg(unix)]
-            Bytes::File(_) | Bytes::Map(_) => Ok(Piece {
+            _ => Ok(Piece {
                 bytes: fresh(len, |into| self.copy(range.start, into))?,
                 range: 0..len,
             }),
@@ -184,8 +198,7 @@ impl Source {
         let len = self.check(&range)?;
         match &self.bytes {
             Bytes::Memory(bytes) => Ok(&bytes[(self.base + range.start) as usize..][..len]),
-            #[cfg(unix)]
-            Bytes::File(_) | Bytes::Map(_) => {
+            _ => {
                 if buffer.len() < len {
                     buffer.resize(len, 0);
                 }
@@ -207,7 +220,6 @@ impl Source {
             .map_err(|_| LoadError::over_limit("bytes", range.end - range.start, usize::MAX as u64))
     }
 
-    #[cfg(unix)]
     fn copy(&self, offset: u64, into: &mut [u8]) -> Result<(), LoadError> {
         let at = self.base + offset;
         match &self.bytes {
@@ -215,7 +227,10 @@ impl Source {
                 into.copy_from_slice(&bytes[at as usize..][..into.len()]);
                 Ok(())
             }
+            Bytes::Stored(file) => file.read_at(at, into).map_err(unread),
+            #[cfg(unix)]
             Bytes::File(file) => read_file(file, at, into),
+            #[cfg(unix)]
             Bytes::Map(map) => map
                 .copy(at as usize, into)
                 .map_err(|_| LoadError::new(Code::ChangedWhileRead)),
@@ -240,7 +255,6 @@ impl Deref for Piece {
 }
 
 /// Fresh shared memory of this length, filled by `fill`.
-#[cfg(unix)]
 fn fresh(
     len: usize,
     fill: impl FnOnce(&mut [u8]) -> Result<(), LoadError>,
@@ -253,14 +267,17 @@ fn fresh(
 #[cfg(unix)]
 fn read_file(file: &File, at: u64, into: &mut [u8]) -> Result<(), LoadError> {
     use std::os::unix::fs::FileExt;
-    file.read_exact_at(into, at).map_err(|error| {
-        // The length was checked against the file's when it was opened.
-        if error.kind() == io::ErrorKind::UnexpectedEof {
-            LoadError::new(Code::ChangedWhileRead).with_found("an end of file that moved")
-        } else {
-            LoadError::io(Code::Unreadable, error)
-        }
-    })
+    file.read_exact_at(into, at).map_err(unread)
+}
+
+/// Why bytes that were there when the file was opened can't be read.
+#[cold]
+fn unread(error: io::Error) -> LoadError {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        LoadError::new(Code::ChangedWhileRead).with_found("an end of file that moved")
+    } else {
+        LoadError::io(Code::Unreadable, error)
+    }
 }
 
 /// Opens for reading; a FIFO without a writer doesn't make it wait, and a terminal doesn't become ours.

@@ -216,10 +216,12 @@ fn an_index_is_as_deep_as_its_names_are_alike() {
         );
         assert_eq!(walk.entries.len(), 65);
         for (i, key) in keys.iter().enumerate() {
-            let found = index::find(&source, &root, *key, |entry| Ok(Some(entry.offset.get())));
+            let found = index::find(&source, &root, *key, |entry, _| {
+                Ok(Some(entry.offset.get()))
+            });
             assert_eq!(found.unwrap(), Some(i as u64));
         }
-        let found = index::find(&source, &root, u64::MAX, |_| Ok(Some(())));
+        let found = index::find(&source, &root, u64::MAX, |_, _| Ok(Some(())));
         assert_eq!(found.unwrap(), None);
     }
     let alike = (0..65).map(|i| entry_of(i % 16, i)).collect();
@@ -230,7 +232,7 @@ fn an_index_is_as_deep_as_its_names_are_alike() {
 fn names_with_the_same_key_are_told_apart_by_the_caller() {
     let (source, root) = build((0..3).map(|i| entry_of(5, i)).collect()).unwrap();
     let mut seen = Vec::new();
-    let found = index::find(&source, &root, 5, |entry| {
+    let found = index::find(&source, &root, 5, |entry, _| {
         seen.push(entry.offset.get());
         Ok((entry.offset.get() == 1).then_some("the second"))
     });

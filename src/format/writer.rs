@@ -3,20 +3,21 @@
 
 use super::error::WriteError;
 use super::hash::ChunkHash;
-use super::layout::{
-    HEADER_LENGTH, IndexEntry, PRODUCER_LENGTH, ROOT_MAGIC, RootHead, SECTION_INDEX, SECTION_META,
-    Section, Slot, seal_of,
-};
+use super::layout::{HEADER_LENGTH, IndexEntry, PRODUCER_LENGTH, RootHead, SECTION_INDEX, Section};
 use super::loaded::LoadedChunk;
-use super::meta::{self, Metadata};
+use super::meta::Metadata;
 use super::new_file::NewFile;
-use super::record::{self, Entry};
-use super::{header, index, limits, root};
+use super::record::{self, Entry, Record};
+use super::segment::Segment;
+use super::storage::Storage;
+use super::{header, index, limits};
 use crate::chunk::Chunk;
 use crate::code::Code;
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 use zerocopy::FromZeros;
 
 /// What this crate writes into the header.
@@ -42,22 +43,15 @@ const _: () = assert!(PRODUCER.len() <= PRODUCER_LENGTH);
 /// ```
 #[derive(Debug)]
 pub struct ModuleWriter<W: Write + Seek> {
-    out: W,
-    /// Where the header begins in `out`.
+    segment: Segment<W>,
+    /// Where the header begins in the output.
     base: u64,
-    /// Where the next byte goes, counted from the header.
-    at: u64,
-    segment_hash: blake3::Hasher,
     metadata: Metadata,
     entries: Vec<IndexEntry>,
     /// Half of each name's hash: that two names share it doesn't happen.
     names: HashSet<[u8; 16]>,
     op_count: u64,
     opset_level: u16,
-    /// Whether an output error left half of something behind.
-    broken: bool,
-    /// What errors of the output are about, if it has a name.
-    place: Option<String>,
     /// Who wrote the module, for its header.
     producer: String,
     /// What is done with the output when the module is complete.
@@ -74,17 +68,13 @@ impl<W: Write + Seek> ModuleWriter<W> {
         let base = out.stream_position()?;
         out.write_all(&[0; HEADER_LENGTH])?;
         Ok(ModuleWriter {
-            out,
+            segment: Segment::new(out, HEADER_LENGTH as u64),
             base,
-            at: HEADER_LENGTH as u64,
-            segment_hash: blake3::Hasher::new(),
             metadata: Metadata::new(),
             entries: Vec::new(),
             names: HashSet::new(),
             op_count: 0,
             opset_level: 1,
-            broken: false,
-            place: None,
             producer: PRODUCER.to_owned(),
             publish: |_| Ok(()),
         })
@@ -148,25 +138,42 @@ impl<W: Write + Seek> ModuleWriter<W> {
         appended.map_err(|error| error.about(format_args!("chunk \"{}\"", chunk.name())))
     }
 
+    /// Adds a chunk of another module, byte for byte as it stands there, without decoding it.
+    ///
+    /// # Errors
+    /// When there is a chunk of that name already, the record doesn't say how many ops it has, or the
+    /// output can't be written.
+    pub fn add_record(&mut self, record: &Record) -> Result<(), WriteError> {
+        let row = RecordRow {
+            space: record.space(),
+            name: record.name(),
+            op_count: record.op_count()?,
+            opset_level: record.parts().opset_level,
+        };
+        let appended = self.append(&row, record.bytes());
+        appended.map_err(|error| error.about(format_args!("chunk \"{}\"", record.name())))
+    }
+
     /// Writes index, root and header, and gives the output back, positioned behind the module. A
     /// [created](ModuleWriter::create) file gets its name now.
     ///
     /// # Errors
     /// When the output can't be written, or the metadata is too large.
-    pub fn finish(mut self) -> Result<W, WriteError> {
-        let completed = self.complete();
-        let published = completed.and_then(|()| Ok((self.publish)(&mut self.out)?));
-        match published {
-            Ok(()) => Ok(self.out),
-            Err(error) => Err(self.at_place(error)),
-        }
+    pub fn finish(self) -> Result<W, WriteError> {
+        self.finish_with_hash().map(|(out, _)| out)
     }
 
-    /// Names the output as what the error is about.
-    fn at_place(&self, error: WriteError) -> WriteError {
-        match &self.place {
-            Some(place) => error.about(place),
-            None => error,
+    /// As [`finish`](Self::finish), with the module's root hash beside the output.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_with_hash(mut self) -> Result<(W, [u8; 32]), WriteError> {
+        let completed = self.complete();
+        let published =
+            completed.and_then(|hash| Ok(((self.publish)(&mut self.segment.out)?, hash)));
+        match published {
+            Ok(((), hash)) => Ok((self.segment.out, hash)),
+            Err(error) => Err(self.segment.at_place(error)),
         }
     }
 
@@ -183,7 +190,7 @@ impl<W: Write + Seek> ModuleWriter<W> {
                 format_args!("the module has a chunk \"{}\" already", row.name),
             ));
         }
-        let offset = self.put(record)?;
+        let offset = self.segment.put(record)?;
         self.names.insert(half);
         self.entries.push(IndexEntry {
             name_key: index::name_key(row.space, row.name).into(),
@@ -196,76 +203,29 @@ impl<W: Write + Seek> ModuleWriter<W> {
         Ok(())
     }
 
-    /// Appends bytes to the segment and gives their offset.
-    fn put(&mut self, bytes: &[u8]) -> Result<u64, WriteError> {
-        let offset = self.at;
-        if offset + bytes.len() as u64 > limits::FILE_BYTES {
-            let limit = limits::FILE_BYTES as usize;
-            return Err(WriteError::over_limit("bytes of a file", limit + 1, limit));
-        }
-        if self.broken {
-            let message = "an earlier write failed";
-            return Err(WriteError::new(Code::CantWrite, message));
-        }
-        self.broken = true;
-        let written = self.out.write_all(bytes);
-        written.map_err(|error| self.at_place(error.into()))?;
-        self.broken = false;
-        self.segment_hash.update(bytes);
-        self.at += bytes.len() as u64;
-        Ok(offset)
-    }
-
-    /// Writes everything but the records, and leaves the output behind the module.
-    fn complete(&mut self) -> Result<(), WriteError> {
-        let mut sections = Vec::new();
-        if !self.metadata.is_empty() {
-            let meta = meta::encode(&self.metadata);
-            if meta.len() as u64 > limits::META_BYTES {
-                let limit = limits::META_BYTES as usize;
-                return Err(WriteError::over_limit(
-                    "bytes of metadata",
-                    meta.len(),
-                    limit,
-                ));
-            }
-            sections.push(self.put_section(SECTION_META, &meta)?);
-        }
+    /// Writes everything but the records, leaves the output behind the module, and gives the root
+    /// hash.
+    fn complete(&mut self) -> Result<[u8; 32], WriteError> {
+        let meta = self.segment.put_metadata(&self.metadata)?;
         let mut entries = std::mem::take(&mut self.entries);
-        let node = index::build(&mut entries, &mut |node| self.put(node))?;
-        sections.insert(0, self.put_section(SECTION_INDEX, &node)?);
+        let node = index::build(&mut entries, &mut |node| self.segment.put(node))?;
+        let index = self.segment.put_section(SECTION_INDEX, &node)?;
+        let sections: Vec<Section> = std::iter::once(index).chain(meta).collect();
 
         let mut head = RootHead::new_zeroed();
-        head.magic = ROOT_MAGIC;
-        head.section_count.set(sections.len() as u32);
-        head.segment_offset.set(HEADER_LENGTH as u64);
         head.opset_level.set(self.opset_level);
         head.chunk_count.set(entries.len() as u64);
         head.op_count.set(self.op_count);
-        head.segment_hash = self.segment_hash.finalize().into();
-        let root = root::encode(&head, &sections);
-        let root_offset = self.put(&root)?;
-
-        let mut slot = Slot::empty();
+        let mut slot = self.segment.put_root(head, &sections)?;
         slot.generation.set(1);
-        slot.root_offset.set(root_offset);
-        slot.root_length.set(root.len() as u32);
-        slot.file_length.set(self.at);
-        slot.root_hash = blake3::hash(&root).into();
-        self.out.seek(SeekFrom::Start(self.base))?;
-        self.out.write_all(&header::encode(&self.producer, &slot))?;
-        self.out.seek(SeekFrom::Start(self.base + self.at))?;
-        self.out.flush()?;
-        Ok(())
-    }
 
-    fn put_section(&mut self, id: u32, bytes: &[u8]) -> Result<Section, WriteError> {
-        let mut section = Section::new_zeroed();
-        section.id.set(id);
-        section.offset.set(self.put(bytes)?);
-        section.length.set(bytes.len() as u64);
-        section.seal.set(seal_of(bytes));
-        Ok(section)
+        let end = self.base + self.segment.position();
+        let out = &mut self.segment.out;
+        out.seek(SeekFrom::Start(self.base))?;
+        out.write_all(&header::encode(&self.producer, &slot))?;
+        out.seek(SeekFrom::Start(end))?;
+        out.flush()?;
+        Ok(slot.root_hash)
     }
 }
 
@@ -278,10 +238,28 @@ impl ModuleWriter<NewFile> {
     /// When there is something at `path` that isn't a regular file, or no file can be made beside it.
     pub fn create(path: impl AsRef<Path>) -> Result<ModuleWriter<NewFile>, WriteError> {
         let path = path.as_ref();
-        let mut writer = NewFile::beside(path)
-            .and_then(ModuleWriter::new)
-            .map_err(|error| error.about(path.display()))?;
-        writer.place = Some(path.display().to_string());
+        NewFile::beside(path)
+            .and_then(|file| ModuleWriter::publishing(file, path.display().to_string()))
+            .map_err(|error| error.about(path.display()))
+    }
+
+    /// As [`create`](Self::create), in a storage of the caller's.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_in(
+        storage: Arc<dyn Storage>,
+        name: impl AsRef<OsStr>,
+    ) -> Result<ModuleWriter<NewFile>, WriteError> {
+        let name = name.as_ref();
+        NewFile::in_storage(storage, name)
+            .and_then(|file| ModuleWriter::publishing(file, name.display().to_string()))
+            .map_err(|error| error.about(name.display()))
+    }
+
+    fn publishing(file: NewFile, place: String) -> Result<ModuleWriter<NewFile>, WriteError> {
+        let mut writer = ModuleWriter::new(file)?;
+        writer.segment.place = Some(place);
         writer.publish = NewFile::publish;
         Ok(writer)
     }

@@ -1,9 +1,13 @@
 //! What the tests, the sweeps of `xtask figures` and the fuzz targets share: random programs and
 //! damaged files, each made from a seed, so that a failure is found again by its seed.
 
+pub mod crash;
+pub mod crashes;
+pub mod library;
 pub mod minimize;
 pub mod mutate;
 pub mod outcome;
+pub mod processes;
 pub mod program;
 pub mod same;
 pub mod smoke;
