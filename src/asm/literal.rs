@@ -310,9 +310,25 @@ fn write_char(out: &mut String, c: char) {
         '\\' | '"' => out.extend(['\\', c]),
         ' '..='~' => out.push(c),
         _ if c.is_ascii() => push(out, format_args!("\\x{:02x}", c as u32)),
-        // What can't be seen, or turns the direction of what follows, is escaped as Rust does.
-        _ => out.extend(c.escape_debug()),
+        _ if is_hidden(c) => push(out, format_args!("\\u{{{:x}}}", c as u32)),
+        _ => out.push(c),
     }
+}
+
+/// Whether the character can't be seen, or turns the direction of what follows: the list of 6.8.
+fn is_hidden(c: char) -> bool {
+    matches!(c,
+        '\u{80}'..='\u{9f}'
+        | '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{e000}'..='\u{f8ff}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..=char::MAX)
 }
 
 /// Appends a name: bare if it is a word, else as a string.

@@ -90,7 +90,7 @@ impl<'t> Parser<'t> {
         let Some((tables, span)) = self.chunk.take() else {
             return;
         };
-        let (entry, chunk) = tables.finish(&mut |complaint| self.complain(complaint));
+        let (entry, chunk) = tables.finish(span, &mut |complaint| self.complain(complaint));
         let name = (entry.space.clone(), entry.name.clone());
         if !self.chunk_names.insert(name) {
             let message = format!("the chunk `{}` is already there", quote(&entry.name));

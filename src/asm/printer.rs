@@ -10,7 +10,7 @@ use crate::format::limits::CONSTANT_NESTING;
 use crate::format::{Entry, Metadata};
 use crate::op::{Op, OpInfo, Operand, OperandInfo};
 use crate::verify::Shape;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// A name or constant with a longer text is written once; further mentions go by its index.
 const LONG: usize = 60;
@@ -182,10 +182,14 @@ fn first_indices(texts: &[String]) -> HashMap<&str, usize> {
     pairs.map(|(index, text)| (text.as_str(), index)).collect()
 }
 
-/// The imports that the text must declare: all but those that calls have by default.
+/// The imports that the text must declare: all that a file has rows for, but those that calls have by
+/// default. A function whose name is not in the name table has no row.
 fn declared_imports(chunk: &Chunk) -> BTreeMap<(ImportKind, u16, &str), &Import> {
     let mut declared = BTreeMap::new();
-    for import in &chunk.imports {
+    let names: HashSet<&String> = chunk.names.iter().collect();
+    let has_row =
+        |import: &&Import| import.kind != ImportKind::Function || names.contains(&import.name);
+    for import in chunk.imports.iter().filter(has_row) {
         declared.entry(import.called_as()).or_insert(import);
     }
     for (kind, id) in chunk.called_imports() {

@@ -348,8 +348,13 @@ impl<'t> Tables<'t> {
         Ok(())
     }
 
-    /// Resolves the references and gives the finished chunk; what is wrong goes to `complain`.
-    pub(super) fn finish(mut self, complain: &mut impl FnMut(Complaint)) -> (Entry, Chunk) {
+    /// Resolves the references and gives the finished chunk, whose text began at `start`; what is wrong
+    /// goes to `complain`.
+    pub(super) fn finish(
+        mut self,
+        start: Span,
+        complain: &mut impl FnMut(Complaint),
+    ) -> (Entry, Chunk) {
         for (_, span) in std::mem::take(&mut self.open_blocks) {
             let message = "the block is not closed in this chunk";
             complain(Complaint::new(Code::UnclosedBlock, span, message));
@@ -359,6 +364,9 @@ impl<'t> Tables<'t> {
                 Some(number) => self.fill(reference.place, number),
                 None => complain(self.unknown(&reference)),
             }
+        }
+        if let Err(complaint) = self.name_functions(start) {
+            complain(complaint);
         }
         let mut builder = ChunkBuilder::new();
         for (op, line) in self.ops.into_iter().zip(self.lines) {
@@ -391,6 +399,18 @@ impl<'t> Tables<'t> {
             link: self.link,
         };
         (entry, chunk)
+    }
+
+    /// Appends the names of functions that are declared and that nothing else names.
+    fn name_functions(&mut self, start: Span) -> Result<(), Complaint> {
+        let declared = self.imports.values();
+        let functions = declared.filter(|import| import.kind == ImportKind::Function);
+        let mut names: Vec<String> = functions.map(|import| import.name.clone()).collect();
+        names.sort_unstable();
+        for name in names {
+            self.intern_name(name, start)?;
+        }
+        Ok(())
     }
 
     fn find(&self, symbol: &Symbol<'t>) -> Option<usize> {

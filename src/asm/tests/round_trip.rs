@@ -44,8 +44,16 @@ fn stored(chunk: &Chunk) -> Stored {
             .collect(),
         blocks: chunk.block_ranges.clone(),
         source: chunk.source.clone(),
-        imports: chunk.import_table(),
+        imports: imports_with_rows(chunk),
     }
+}
+
+/// The import table of a file: a function whose name is not in the name table has no row there.
+fn imports_with_rows(chunk: &Chunk) -> Vec<Import> {
+    let mut imports = chunk.import_table();
+    imports
+        .retain(|import| import.kind != ImportKind::Function || chunk.names.contains(&import.name));
+    imports
 }
 
 /// The chunk in a file of its own; `None` if the format has no room for it.

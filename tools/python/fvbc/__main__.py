@@ -16,7 +16,7 @@ from .convert import scalar_form
 from .errors import FvbcError
 from .interpret import run as run_chunk
 from .meter import Limits
-from .text import print_module
+from .printer import print_module
 from .values import Array, kind_of
 from .verify import check_declared
 

@@ -14,21 +14,8 @@ from .constants import alike_key
 from .cursor import Cursor
 from .errors import FvbcError
 from .lexer import text_lines, tokens
-from .opcodes import BY_MNEMONIC, OPS, Op
-from .record import (
-    ARGUMENTS,
-    BUILTIN,
-    EXTENSION,
-    FIXED,
-    FUNCTION,
-    UNKNOWN,
-    WIDE_EXTENSION,
-    Block,
-    Chunk,
-    Import,
-    Link,
-    Sub,
-)
+from .opcodes import BY_MNEMONIC, Op
+from .record import ARGUMENTS, CALLS, FIXED, FUNCTION, UNKNOWN, Block, Chunk, Import, Link, Sub
 from .text import CODE_WORDS, IMPORT_KINDS, IMPORT_WORDS, default_import
 from .values import Value
 from .verify import declared_height
@@ -48,7 +35,6 @@ _RANGES = {
 """What an integer operand of each kind may be (chapter 3)."""
 
 _KINDS = {word: kind for kind, word in IMPORT_KINDS.items()}
-_CALLS = {"CallBuiltin": BUILTIN, "Extended": EXTENSION, "ExtendedWide": WIDE_EXTENSION}
 
 
 def assemble(text: bytes) -> tuple[list[Chunk], dict[str, bytes]]:
@@ -156,6 +142,8 @@ class _Chunk:
         self.open_blocks: list[int] = []
         self.scope = self.chunk_scope = _Scope()
         self.imports: dict[tuple[int, int], Import] = {}
+        self.functions: dict[str, Import] = {}
+        self.arguments: dict[int, int] = {}
         self.handlers: dict[tuple[int, str], int] = {}
         self.source_line: int | None = 0
         # What is looked up at the end, with the line that asks for it.
@@ -218,16 +206,17 @@ class _Chunk:
             raise FvbcError("E0309", f"{word[:30]!r} is no kind of import")
         kind = _KINDS[word]
         name = ""
+        number = 0
         if kind == FUNCTION:
-            number = self._name_index(cursor.name("name"))
+            name = cursor.name("name")
         else:
             number = cursor.integer("number", 0, 65_535)
             token = cursor.peek()
             if token is not None and not (token.kind == "word" and token.text in IMPORT_WORDS):
                 name = cursor.name("name")
-        if (kind, number) in self.imports:
+        if name in self.functions if kind == FUNCTION else (kind, number) in self.imports:
             raise FvbcError("E0313", "it is imported already")
-        row = replace(default_import(kind, number), name=name)
+        row = default_import(kind, number)
         if cursor.takes("space"):
             row = replace(row, space=cursor.name("name space"))
         if cursor.takes("pops"):
@@ -240,7 +229,10 @@ class _Chunk:
         if cursor.takes("touches"):
             touched = self._touches(cursor)
             row = replace(row, globals="globals" in touched, slots="slots" in touched, frames="frames" in touched)
-        self.imports[kind, number] = row
+        if kind == FUNCTION:
+            self.functions[name] = row
+            return
+        self.imports[kind, number] = replace(row, name=name)
         if name:
             self.handlers.setdefault((kind, name), number)
 
@@ -330,6 +322,8 @@ class _Chunk:
     def _sub(self, cursor: Cursor) -> None:
         name = self._name_reference(cursor)
         argc = cursor.integer("number of arguments", 0, 255) if cursor.takes("args") else None
+        if argc is not None and self.arguments.setdefault(name, argc) != argc:
+            raise FvbcError("E0313", f"the sub was declared with {self.arguments[name]} arguments before")
         place = len(self.body.subs)
         if place == limits.POOL:
             raise FvbcError("E0315", "more than 65,536 subs")
@@ -460,7 +454,7 @@ class _Chunk:
         name = cursor.name("handler")
 
         def find() -> int:
-            number = self.handlers.get((_CALLS[op.name], name))
+            number = self.handlers.get((CALLS[op.name], name))
             if number is None:
                 raise FvbcError("E0312", name[:30])
             return number
@@ -482,6 +476,8 @@ class _Chunk:
             except FvbcError as error:
                 raise error.within(chunk=self.chunk.name, part=part) from None
         self.body.code = [tuple(instruction) for instruction in self.code]
+        # What one sub declares holds for all of its name.
+        self.body.subs = [replace(sub, argc=self.arguments.get(sub.name)) for sub in self.body.subs]
         self._import_calls()
         self.body.imports = [row for _, row in sorted(self.imports.items())]
         limits.within(len(self.body.imports), limits.POOL, "imports")
@@ -489,14 +485,15 @@ class _Chunk:
         return self.chunk
 
     def _import_calls(self) -> None:
-        """Gives what is called without declaration its row."""
+        """Gives what is called without declaration its row, and functions that are declared those that they need."""
         names = self.body.names
-        subs = {names[sub.name] for sub in self.body.subs if sub.name < len(names)}
-        for instruction in self.body.code:
-            op = OPS[instruction[0]]
-            kind = FUNCTION if op.name == "Call" else _CALLS.get(op.name)
-            if kind is None:
-                continue
-            number = instruction[1]
-            if kind != FUNCTION or (number < len(names) and names[number] not in subs):
-                self.imports.setdefault((kind, number), default_import(kind, number))
+        called = set()
+        for kind, number in self.body.called():
+            row = default_import(kind, number)
+            if kind == FUNCTION:
+                called.add(names[number])
+                row = replace(self.functions.get(names[number], row), id=number)
+            self.imports.setdefault((kind, number), row)
+        for name in sorted(set(self.functions) - called, key=str.encode):
+            number = self._name_index(name)
+            self.imports[FUNCTION, number] = replace(self.functions[name], id=number)

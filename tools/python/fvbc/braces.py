@@ -59,6 +59,7 @@ class Text:
     items: list[bytes | _Terms | _Parts] = field(default_factory=list)
 
     def add(self, text: bytes) -> None:
+        """Appends text."""
         self.items.append(text)
 
     def count(self) -> int:

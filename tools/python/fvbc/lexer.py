@@ -61,7 +61,7 @@ def text_lines(text: bytes) -> Iterator[tuple[int, str]]:
 def tokens(line: str) -> list[Token]:
     """The tokens of a line without its end."""
     for character in line:
-        if character != "\t" and (character < " " or "\x7f" <= character <= "\x9f"):
+        if character != "\t" and (character < " " or character == "\x7f"):
             raise FvbcError("E0301", f"the control character U+{ord(character):04X}")
     found: list[Token] = []
     at = 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import limits
 from .constants import decode_pool, encode_pool
 from .errors import FvbcError
-from .opcodes import LEVEL, Instruction, decode_code, encode_code, level_of
+from .opcodes import LEVEL, OPS, Instruction, decode_code, encode_code, level_of
 from .values import Value
 from .wire import Reader, Writer, hash_of, seal_of, unzigzag, utf8, zigzag
 
@@ -16,6 +17,9 @@ LINK_BYTES = 48
 
 BUILTIN, EXTENSION, WIDE_EXTENSION, FUNCTION = range(4)
 ARGUMENTS, FIXED, UNKNOWN = range(3)
+
+CALLS = {"CallBuiltin": BUILTIN, "Extended": EXTENSION, "ExtendedWide": WIDE_EXTENSION, "Call": FUNCTION}
+"""The kind of import that each op calls; a Call may also call a sub of the chunk."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,17 @@ class Body:
     def loose(self) -> bool:
         """Whether the chunk says of itself that it is loose."""
         return self.height == 0
+
+    def called(self) -> Iterator[tuple[int, int]]:
+        """Kind and number of what each op calls from outside of the chunk."""
+        subs = {sub.name for sub in self.subs}
+        for instruction in self.code:
+            kind = CALLS.get(OPS[instruction[0]].name)
+            if kind is None:
+                continue
+            number = instruction[1]
+            if kind != FUNCTION or (number < len(self.names) and number not in subs):
+                yield kind, number
 
 
 @dataclass

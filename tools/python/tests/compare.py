@@ -2,8 +2,9 @@
 
     python3 tools/python/tests/compare.py FOLDER
 
-The programs are those of the generator in `tests/kit`, with its extension ops; `cargo run --release -p xtask -- figures
---models COUNT` makes them. Prints a line for each difference, then the number of programs; fails if there is a difference.
+The programs are those of the generator in `tests/kit`, with its extension ops; they are made by
+`cargo run --release -p xtask -- figures --models COUNT`. Prints a line for each difference, then the number of
+programs; fails if there is a difference.
 """
 
 from __future__ import annotations

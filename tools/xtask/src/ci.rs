@@ -1,7 +1,12 @@
 //! `ci`: everything that has to hold before a change is taken, in the order in which it fails fastest.
 
 use anyhow::{Context, bail};
-use std::{path::Path, process::Command, time::Instant};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 /// The library's feature sets; each is checked and tested.
 const FEATURE_SETS: [&str; 4] = ["", "host", "jit", "host,jit"];
@@ -52,12 +57,26 @@ fn python(root: &Path) -> anyhow::Result<()> {
         println!("- skipped: the Python package (needs python3 with blake3)");
         return Ok(());
     }
-    run_step(Command::new("python3").current_dir(root).args([
-        "-m",
-        "unittest",
-        "discover",
-        "tools/python/tests",
-    ]))
+    // The workspace's tests have built the program that the package is compared with.
+    let program = Path::new("debug").join(format!("fusevm{}", env::consts::EXE_SUFFIX));
+    run_step(
+        Command::new("python3")
+            .args(["-m", "unittest", "discover", "tools/python/tests"])
+            .env("FUSEVM", target_dir(root)?.join(program))
+            .current_dir(root),
+    )
+}
+
+/// Where cargo puts what it builds.
+fn target_dir(root: &Path) -> anyhow::Result<PathBuf> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root)
+        .output()
+        .context("can't run cargo")?;
+    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
+    let folder = metadata["target_directory"].as_str();
+    Ok(folder.context("cargo tells no target folder")?.into())
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {

@@ -1,9 +1,9 @@
-//! The vectors of the specification: modules of small chunks with what each chunk gives, and files that
-//! have to be refused with the code that they are refused with.
+//! The vectors of the specification: modules of small chunks with what each chunk gives, files that have
+//! to be refused with the code that they are refused with, and modules with their canonical text.
 
 use anyhow::Context;
 use fusevm::{
-    Chunk,
+    Chunk, asm,
     format::{CheckOptions, Entry, Module, ModuleWriter, chunk_hash},
     op::{INFO, OpInfo},
     verify::verify_chunk,
@@ -35,7 +35,22 @@ pub(crate) fn files() -> anyhow::Result<Vec<(String, Vec<u8>)>> {
         "format-spec/vectors/invalid/expected.json".to_owned(),
         expected.into_bytes(),
     ));
+    for (name, text) in vectors::text::TEXTS {
+        let (module, canonical) = text_vector(name, text)?;
+        let stem = format!("format-spec/vectors/text/{name}");
+        files.push((format!("{stem}.fvbc"), module));
+        files.push((format!("{stem}.fvasm"), canonical.into_bytes()));
+    }
     Ok(files)
+}
+
+/// The module that a text assembles to, and its canonical text.
+fn text_vector(name: &str, text: &str) -> anyhow::Result<(Vec<u8>, String)> {
+    let mut writer = ModuleWriter::new(Cursor::new(Vec::new()))?;
+    asm::assemble(text, name)?.write(&mut writer)?;
+    let module = writer.finish()?.into_inner();
+    let canonical = asm::Assembly::of_module(&Module::from_bytes(module.clone())?)?.print()?;
+    Ok((module, canonical))
 }
 
 /// The code, chunk and op that a whole check refuses these bytes with first; `None` if it takes them.
