@@ -48,6 +48,11 @@ impl Chunks {
         }
     }
 
+    /// Puts them behind the first chunks of a bundle.
+    pub(crate) fn move_to(&mut self, first: u64) {
+        self.first = first;
+    }
+
     /// Adds a chunk.
     pub(crate) fn push(&mut self, moved: bool) {
         if self.last_was_moved() != Some(moved) {
@@ -130,6 +135,11 @@ impl BundledFile {
             put(&format!("meta/{key}"), value);
         }
     }
+}
+
+/// Whether a key of the metadata is of a bundled file.
+pub(crate) fn is_of_file(key: &str) -> bool {
+    key.starts_with(PREFIX)
 }
 
 /// The files of a bundle with these metadata and this many chunks, in the order of their chunks; none

@@ -3,8 +3,8 @@
 //! Each command's own flags stand in its module under `commands`.
 
 use crate::commands::{
-    asm, build, bundle, check, completions, diff, dis, explain, extract, hash, import, info, list,
-    man, run, size, spec, strip,
+    asm, build, bundle, check, compact, completions, diff, dis, explain, extract, hash, import,
+    info, list, man, run, size, spec, strip,
 };
 use crate::failure::{Failure, status};
 use clap::{Parser, Subcommand};
@@ -41,6 +41,7 @@ pub(crate) enum Command {
     Diff(diff::Args),
     Strip(strip::Args),
     Bundle(bundle::Args),
+    Compact(compact::Args),
     Extract(extract::Args),
     Import(import::Args),
     Spec(spec::Args),
@@ -68,6 +69,7 @@ impl Command {
             Command::Diff(args) => diff::run(args),
             Command::Strip(args) => strip::run(args),
             Command::Bundle(args) => bundle::run(args),
+            Command::Compact(args) => compact::run(args),
             Command::Extract(args) => extract::run(args),
             Command::Import(args) => import::run(args),
             Command::Spec(args) => spec::run(args),

@@ -159,7 +159,7 @@ impl Output {
 }
 
 /// The failure to write a module; `status` is for what is not the file system's fault.
-fn write_failure(error: &WriteError, status: u8) -> Failure {
+pub(crate) fn write_failure(error: &WriteError, status: u8) -> Failure {
     match error.code() {
         Code::CantWrite => Failure::of(status::FAILED, error.code(), error),
         code => Failure::of(status, code, error),

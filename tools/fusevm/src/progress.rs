@@ -31,6 +31,11 @@ impl Progress {
         }
     }
 
+    /// One more step is done.
+    pub(crate) fn step(&self) {
+        self.set(self.bar.position() + 1);
+    }
+
     /// `done` steps are done.
     pub(crate) fn set(&self, done: u64) {
         if self.bar.is_hidden() && self.begun.elapsed() > PATIENCE {

@@ -4,6 +4,7 @@ use crate::bundle::{self, BundledFile};
 use crate::failure::{Failure, status};
 use crate::input;
 use crate::output::{self, Output, Target};
+use crate::progress::Progress;
 use fusevm::code::Code;
 use fusevm::format::{LoadedChunk, Module};
 use std::collections::HashSet;
@@ -78,7 +79,8 @@ fn extract_one(
 
 fn extract_all(module: &Module, files: &[BundledFile], folder: &Path) -> Result<(), Failure> {
     let mut folder = Folder::at(folder)?;
-    let mut chunks = input::chunks(module)?;
+    let progress = Progress::new("extracting", module.chunk_count());
+    let mut chunks = input::chunks(module)?.inspect(|_| progress.step());
     let mut place = 0;
     for file in files {
         let range = file.chunks.range();

@@ -3,7 +3,7 @@
 use crate::failure::{Failure, status};
 use crate::input;
 use crate::output;
-use fusevm::format::LoadedChunk;
+use fusevm::format::{LoadedChunk, Record};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -27,13 +27,13 @@ pub(crate) struct Args {
 /// The module can't be loaded, or standard output can't be written.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let module = input::open(&args.file)?;
+    let records = module.records().map_err(|error| input::cant_load(&error))?;
+    let listed = records
+        .filter_names(|space, name| output::full_name(space, name).starts_with(&args.prefix));
     let mut rows = Vec::new();
-    for record in module.records().map_err(|error| input::cant_load(&error))? {
-        let record = record.map_err(|error| input::cant_load(&error))?;
-        if output::full_name(record.space(), record.name()).starts_with(&args.prefix) {
-            let chunk = record.load().map_err(|error| input::cant_load(&error))?;
-            rows.push(Row::of(&chunk));
-        }
+    for record in listed {
+        let chunk = record.and_then(Record::load);
+        rows.push(Row::of(&chunk.map_err(|error| input::cant_load(&error))?));
     }
     if args.json {
         output::print_json(&rows)?;

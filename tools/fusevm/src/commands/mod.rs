@@ -6,6 +6,7 @@ pub(crate) mod asm;
 pub(crate) mod build;
 pub(crate) mod bundle;
 pub(crate) mod check;
+pub(crate) mod compact;
 pub(crate) mod completions;
 pub(crate) mod diff;
 pub(crate) mod dis;

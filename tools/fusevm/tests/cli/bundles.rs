@@ -251,3 +251,36 @@ fn bundles_that_contradict_themselves_are_refused() {
         assert_eq!(place.names(), ["m.fvasm"]);
     }
 }
+
+#[test]
+fn files_that_are_appended_come_back_byte_for_byte() {
+    let place = Place::new();
+    let names = build_programs(&place);
+    for name in &names {
+        let space = name.trim_end_matches(".fvbc");
+        place.ok(&["bundle", "--append", "--space", space, name, "-o", "all"]);
+    }
+    // Again: each replaces what it put there.
+    let (again, rest) = names.split_at(10);
+    for name in again {
+        let space = name.trim_end_matches(".fvbc");
+        place.ok(&["bundle", "--append", "--space", space, name, "-o", "all"]);
+    }
+    for compacted in [false, true] {
+        if compacted {
+            place.ok(&["compact", "all"]);
+        }
+        place.ok(&["check", "all"]);
+        place.ok(&["extract", "all", "--all", "-o", "out"]);
+        for name in &names {
+            let extracted = place.read(&format!("out/{name}"));
+            assert!(extracted == place.read(name), "{name}");
+        }
+    }
+    // What one command makes of the same files in the same order.
+    let order: Vec<String> = rest.iter().chain(again).cloned().collect();
+    let mut command = bundle(&order);
+    command[2] = "at once";
+    place.ok(&command);
+    assert!(place.read("all") == place.read("at once"));
+}
