@@ -18,7 +18,7 @@ const MOST: usize = 16;
 /// An owner, and the register of the slot that borrows from it.
 pub(super) type Pair = (Owner, u16);
 
-/// The pairs of a region, whose ops are `reached`, ascending.
+/// The pairs of a region, whose ops are `reached`, ascending, its end not among them.
 pub(super) fn pairs(
     chunk: &Chunk,
     shape: &Shape,
@@ -27,11 +27,12 @@ pub(super) fn pairs(
     reached: &[u32],
 ) -> Vec<Pair> {
     let mut pairs: Vec<Pair> = Vec::new();
-    for at in reached.iter().map(|at| *at as usize) {
+    for pair in reached.windows(2) {
+        let (at, next) = (pair[0] as usize, pair[1] as usize);
         if pairs.len() == MOST {
             break;
         }
-        let Some(Op::SetSlot(slot)) = chunk.ops.get(at + 1) else {
+        let Some(Op::SetSlot(slot)) = chunk.ops.get(at + 1).filter(|_| next == at + 1) else {
             continue;
         };
         let register = |slot: u16| register(shape, frame, at, slot);

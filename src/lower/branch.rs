@@ -75,7 +75,7 @@ impl Translator<'_> {
         let mut when = true;
         let mut place = at + 1;
         while !self.is_leader(place) {
-            let (target, branch_when) = match self.chunk.ops.get(place)? {
+            let (target, branch_when) = match self.op_at(place)? {
                 Op::LogNot => {
                     when = !when;
                     place += 1;
@@ -205,7 +205,7 @@ impl Translator<'_> {
         self.branch_to(rop, a.first(), fields, Some(k.to_bits()), branch.target);
     }
 
-    /// Emits a branch; all values are in their homes. The end of the program is reached with
+    /// Emits a branch; all values are in their homes. The end of the region is reached with
     /// different heights, so there is an end for each.
     fn branch_to(
         &mut self,
@@ -215,31 +215,29 @@ impl Translator<'_> {
         immediate: Option<u64>,
         target: usize,
     ) {
-        let end = self.chunk.ops.len();
-        let target = if target == end {
+        let target = if target == self.end {
             let reached = (self.stack.height(), self.scope);
             let known = self.ends.iter().position(|other| *other == reached);
             let place = known.unwrap_or_else(|| {
                 self.ends.push(reached);
                 self.ends.len() - 1
             });
-            end + 1 + place
+            self.chunk.ops.len() + 1 + place
         } else {
             target
         };
         self.out.branch(rop, flags, fields, immediate, target);
     }
 
-    /// Emits the ends of the program that branches go to; where each begins.
+    /// Emits the ends of the region that branches go to; where each begins.
     pub(super) fn emit_ends(&mut self) -> Vec<usize> {
-        let end = self.chunk.ops.len();
-        self.out.op = end as u32;
+        self.out.op = self.end as u32;
         let mut places = Vec::new();
         for (height, scope) in std::mem::take(&mut self.ends) {
             places.push(self.out.position());
             self.stack.reset(height);
             self.scope = scope;
-            self.leave(end);
+            self.leave(self.end);
         }
         places
     }
@@ -311,9 +309,9 @@ impl Translator<'_> {
         self.branch_to(Rop::Jump, 0, [0, 0, 0], None, target);
     }
 
-    /// Whether the target's instructions come next. The end of the program has no place of its own.
+    /// Whether the target's instructions come next. The end of the region has no place of its own.
     fn follows(&self, target: usize, at: usize) -> bool {
-        target == at + 1 && target < self.chunk.ops.len()
+        target == at + 1 && target != self.end
     }
 
     /// A jump; one back to a loop's test does the test here.

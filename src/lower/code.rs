@@ -170,7 +170,8 @@ macro_rules! for_each_rop {
             StringLen 1 "a = length of b";
             // Anything else.
             Outline 2 "run the stack op k on the b values from register a on, giving c";
-            Leave 1 "leave the engine before the stack op";
+            SlotLoop 2 "run the fused loop of the stack op k on the slots a and b";
+            Leave 1 "leave the frame before the stack op, with scope b, c open";
         }
     };
 }
@@ -412,15 +413,5 @@ impl Code {
             .ok()?;
         let map = self.maps[found];
         Some(&self.places[map.start as usize..][..map.len as usize])
-    }
-
-    /// The position of the call that the op makes.
-    pub(crate) fn call_of(&self, op: usize) -> Option<usize> {
-        // The maps ascend in position, and so do the ops that they are of.
-        let found = self
-            .maps
-            .binary_search_by_key(&op, |map| self.ops[map.at as usize] as usize);
-        let at = self.maps[found.ok()?].at as usize;
-        (Word(self.words[at]).op() == Rop::Call).then_some(at)
     }
 }

@@ -7,9 +7,10 @@
 //! Where a sub begins by storing its arguments into slots, those slots are the argument registers
 //! themselves; where it has no slots at all, the arguments are at home.
 //!
-//! What an instruction does is the engine's business. Ops that have no instruction leave the engine:
-//! the reference interpreter does them and goes on. Time and memory are linear in the region, and
-//! nothing recurses.
+//! What an instruction does is the engine's business. Ops that have no instruction ([`is_public`])
+//! leave the frame: the reference interpreter runs them on the VM's public state, and the frame is
+//! taken up again behind them. A block is a region too; its frame begins with the slots of the frame
+//! that it shares. Time and memory are linear in the region, and nothing recurses.
 
 mod arithmetic;
 mod borrow;
@@ -37,8 +38,6 @@ pub(crate) const TRUE_WORD: u32 = 4 | 1 << 8;
 pub(crate) enum Declined {
     /// It needs more registers, or longer branches, than fields can name.
     TooLarge,
-    /// The region is a block, which runs within the frame of its user.
-    Block,
 }
 
 /// What lowering needs to know of a chunk, and memory that it uses again.
@@ -95,8 +94,9 @@ impl Lowering {
         shape: &Shape,
         region: usize,
     ) -> Result<Code, Declined> {
+        let end = end_of(chunk, shape.regions()[region].kind);
         let frame = self.find_ops(chunk, shape, region);
-        let code = frame.and_then(|frame| self.translate(chunk, shape, frame));
+        let code = frame.and_then(|frame| self.translate(chunk, shape, frame, end));
         for op in self.reached.drain(..) {
             self.marks[op as usize] = Mark::default();
         }
@@ -112,8 +112,9 @@ impl Lowering {
         region: usize,
     ) -> Result<FrameLayout, Declined> {
         let region = shape.regions()[region];
+        let end = end_of(chunk, region.kind);
         if matches!(region.kind, RegionKind::Block(_)) {
-            return Err(Declined::Block);
+            self.marks[region.entry].leader = true;
         }
         let mut scopes = vec![shape.scopes()[region.scope].slots];
         self.work.push(region.entry as u32);
@@ -121,21 +122,24 @@ impl Lowering {
         let mut stretches: Vec<(u32, u32)> = Vec::new();
         while let Some(start) = self.work.pop() {
             let mut at = start as usize;
-            let end = loop {
+            let behind = loop {
                 let mark = &mut self.marks[at];
                 if mark.reached {
                     break at;
                 }
                 mark.reached = true;
-                let Some(op) = chunk.ops.get(at) else {
+                let Some(op) = chunk.ops.get(at).filter(|_| at != end) else {
                     break at + 1;
                 };
-                if let Some(target) = jump_target(op).filter(|t| *t < chunk.ops.len()) {
+                if let Some(target) = jump_target(op).filter(|target| *target != end) {
                     let mark = &mut self.marks[target];
                     mark.leader = true;
                     if !mark.reached {
                         self.work.push(target as u32);
                     }
+                }
+                if at + 1 != end && self.is_public(op) {
+                    self.marks[at + 1].leader = true;
                 }
                 match op.flow() {
                     Flow::Next | Flow::Branch => {}
@@ -144,13 +148,49 @@ impl Lowering {
                 }
                 at += 1;
             };
-            stretches.push((start, end as u32));
+            stretches.push((start, behind as u32));
         }
         stretches.sort_unstable();
         let ops = stretches.iter().flat_map(|(start, end)| *start..*end);
         self.reached.extend(ops);
-        self.mark_inverted_loops(chunk);
+        self.mark_inverted_loops(chunk, end);
         FrameLayout::new(chunk, &region, &scopes, |at| self.marks[at].leader)
+    }
+
+    /// Whether the reference interpreter runs the op on the VM's public state: handlers and blocks,
+    /// calls of what isn't in the chunk, and what goes through processes.
+    fn is_public(&self, op: &Op) -> bool {
+        let is_import = matches!(*op, Op::Call(name, _) if self.sub_row(name).is_none());
+        is_import
+            || matches!(
+                op,
+                Op::MapBlock(_)
+                    | Op::GrepBlock(_)
+                    | Op::SortBlock(_)
+                    | Op::ForEachBlock(_)
+                    | Op::CallBuiltin(..)
+                    | Op::Extended(..)
+                    | Op::ExtendedWide(..)
+                    | Op::Exec(_)
+                    | Op::ExecBg(_)
+                    | Op::PipelineBegin(_)
+                    | Op::PipelineStage
+                    | Op::PipelineEnd
+                    | Op::Redirect(..)
+                    | Op::HereDoc(_)
+                    | Op::HereString
+                    | Op::CmdSubst(_)
+                    | Op::SubshellBegin
+                    | Op::SubshellEnd
+                    | Op::ProcessSubIn(_)
+                    | Op::ProcessSubOut(_)
+                    | Op::TrapSet(_)
+                    | Op::TrapCheck
+                    | Op::SetStatus
+                    | Op::RedirectMark
+                    | Op::RedirectPop
+                    | Op::ExpandParam(_)
+            )
     }
 
     /// Makes room for the slots of the scope at `at`.
@@ -167,10 +207,11 @@ impl Lowering {
 
     /// A loop whose head is a simple test gets that test again at its end, from where it goes on
     /// behind the head: that place is one that is jumped to.
-    fn mark_inverted_loops(&mut self, chunk: &Chunk) {
+    fn mark_inverted_loops(&mut self, chunk: &Chunk, end: usize) {
         for place in 0..self.reached.len() {
             let at = self.reached[place] as usize;
-            if let Some(Op::Jump(target)) = chunk.ops.get(at)
+            if at != end
+                && let Some(Op::Jump(target)) = chunk.ops.get(at)
                 && let Some(test) = self.loop_test(chunk, at, *target)
             {
                 self.marks[test + 1].leader = true;
@@ -232,8 +273,13 @@ fn is_simple(op: &Op) -> bool {
 /// Which register is what in the frames of a region.
 #[derive(Debug, Default)]
 struct FrameLayout {
-    is_main: bool,
+    /// Whether the slots are there before the region begins: those of the program, which an embedder
+    /// may have filled, and those that a block shares.
+    keeps_slots: bool,
     entry: usize,
+    /// The height that the region begins with.
+    entry_height: usize,
+    /// How many of the values at the entry are arguments, in the first registers.
     argc: usize,
     /// How many ops at the entry only store arguments into the slots that they already are.
     prologue: usize,
@@ -251,7 +297,9 @@ impl FrameLayout {
         scopes: &[u32],
         is_leader: impl Fn(usize) -> bool,
     ) -> Result<FrameLayout, Declined> {
-        let argc = region.entry_height as usize;
+        let is_sub = matches!(region.kind, RegionKind::Sub(_));
+        let entry_height = region.entry_height as usize;
+        let argc = if is_sub { entry_height } else { 0 };
         let total = scopes.iter().map(|count| *count as usize).sum::<usize>();
         if argc + total + region.height as usize >= MAX_REGISTERS {
             return Err(Declined::TooLarge);
@@ -284,8 +332,9 @@ impl FrameLayout {
             next
         };
         Ok(FrameLayout {
-            is_main: matches!(region.kind, RegionKind::Main),
+            keeps_slots: !is_sub,
             entry: region.entry,
+            entry_height,
             argc,
             prologue: prologue.map_or(0, |stored| stored.len()),
             slots,
@@ -319,6 +368,14 @@ fn stored_arguments(
     (argc > 0).then_some(stored)
 }
 
+/// Where a region's code ends, if it doesn't return: behind the last op, or at the block's end.
+fn end_of(chunk: &Chunk, kind: RegionKind) -> usize {
+    match kind {
+        RegionKind::Main | RegionKind::Sub(_) => chunk.ops.len(),
+        RegionKind::Block(block) => chunk.block_ranges[block].1,
+    }
+}
+
 /// Translates one region.
 struct Translator<'a> {
     chunk: &'a Chunk,
@@ -337,7 +394,9 @@ struct Translator<'a> {
     pairs: Vec<borrow::Pair>,
     /// The innermost scope at the present op.
     scope: usize,
-    /// The heights and scopes with which branches reach the end of the program.
+    /// Where the region ends.
+    end: usize,
+    /// The heights and scopes with which branches reach that end.
     ends: Vec<(usize, usize)>,
 }
 
@@ -347,10 +406,12 @@ impl Lowering {
         chunk: &Chunk,
         shape: &Shape,
         frame: FrameLayout,
+        end: usize,
     ) -> Result<Code, Declined> {
         let reached = std::mem::take(&mut self.reached);
         let mut positions = Vec::with_capacity(reached.len());
-        let pairs = borrow::pairs(chunk, shape, &frame, &self.marks, &reached);
+        let ops = &reached[..reached.partition_point(|at| (*at as usize) < end)];
+        let pairs = borrow::pairs(chunk, shape, &frame, &self.marks, ops);
         let mut translator = Translator {
             chunk,
             shape,
@@ -363,6 +424,7 @@ impl Lowering {
             returns: Vec::new(),
             pairs,
             scope: 0,
+            end,
             ends: Vec::new(),
         };
         translator.run(&reached, &mut positions);
@@ -413,8 +475,7 @@ impl Translator<'_> {
                 self.out.label();
             }
             if self.lowering.marks[at].leader || !falls_through {
-                self.stack
-                    .reset(self.shape.height_at(at).unwrap_or(0) as usize);
+                self.begin_at(at);
             } else if at == self.frame.entry && self.frame.prologue == 0 {
                 self.enter();
             }
@@ -423,7 +484,10 @@ impl Translator<'_> {
                 falls_through = true;
                 continue;
             }
-            if let Some(scope) = self.shape.scope_at(at) {
+            // At the end is no op of the region, nor a scope on record.
+            if at != self.end
+                && let Some(scope) = self.shape.scope_at(at)
+            {
                 self.scope = scope;
             }
             self.depth = self.shape.scopes()[self.scope].depth as usize;
@@ -431,6 +495,22 @@ impl Translator<'_> {
             skip_to = next;
             falls_through = goes_on;
         }
+    }
+
+    /// Begins a stretch that is jumped to, or that a frame is taken up at: all values are at home.
+    fn begin_at(&mut self, at: usize) {
+        let height = self.shape.height_at(at).unwrap_or(0) as usize;
+        self.stack.reset(height);
+        if self.is_behind_public(at)
+            && let Some(top) = height.checked_sub(1)
+        {
+            self.note_counted(top);
+        }
+    }
+
+    fn is_behind_public(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|at| self.chunk.ops.get(at));
+        before.is_some_and(|op| self.lowering.is_public(op))
     }
 
     fn take_code(mut self) -> Emitter {
@@ -454,7 +534,7 @@ fn leaves_value(shape: &Shape, row: usize) -> bool {
 }
 
 /// Where a jump or branch goes.
-fn jump_target(op: &Op) -> Option<usize> {
+pub(crate) fn jump_target(op: &Op) -> Option<usize> {
     match *op {
         Op::Jump(target)
         | Op::JumpIfTrue(target)

@@ -36,7 +36,7 @@ pub(super) struct Dest {
     in_slot: bool,
 }
 
-impl Translator<'_> {
+impl<'a> Translator<'a> {
     /// What a constant is on the abstract stack.
     pub(super) fn constant(&self, index: u16) -> Entry {
         match self.chunk.constants.get(usize::from(index)) {
@@ -196,7 +196,7 @@ impl Translator<'_> {
     /// Where the result of the op at `at` goes, its operands taken: the next position's home, or the
     /// slot that the next op would store it into.
     pub(super) fn dest(&mut self, at: usize) -> Dest {
-        if let Some(Op::SetSlot(slot)) = self.chunk.ops.get(at + 1)
+        if let Some(Op::SetSlot(slot)) = self.op_at(at + 1)
             && !self.is_leader(at + 1)
         {
             let register = self.slot(*slot);
@@ -223,6 +223,11 @@ impl Translator<'_> {
             self.stack.push(entry);
         }
         dest.next
+    }
+
+    /// The op at `at`, if the region goes on there.
+    pub(super) fn op_at(&self, at: usize) -> Option<&'a Op> {
+        self.chunk.ops.get(at).filter(|_| at != self.end)
     }
 
     pub(super) fn is_leader(&self, at: usize) -> bool {

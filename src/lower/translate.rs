@@ -10,7 +10,7 @@ impl Translator<'_> {
     /// Translates the op at `at`. Gives the op to go on with, and whether control reaches it from
     /// here.
     pub(super) fn op(&mut self, at: usize) -> (usize, bool) {
-        let Some(op) = self.chunk.ops.get(at) else {
+        let Some(op) = self.op_at(at) else {
             return self.leave(at);
         };
         let next = match *op {
@@ -195,10 +195,14 @@ impl Translator<'_> {
             | Op::BraceExpand
             | Op::TildeExpand => self.outline(at),
 
-            Op::AccumSumLoop(..)
-            | Op::ConcatConstLoop(..)
-            | Op::PushIntRangeLoop(..)
-            | Op::MapBlock(_)
+            Op::AccumSumLoop(sum, i, _) => self.slot_loop(at, sum, i),
+            Op::ConcatConstLoop(_, s, i, _) => self.slot_loop(at, s, i),
+            Op::PushIntRangeLoop(array, i, _) => {
+                self.before_change(Owner::Global(array));
+                self.slot_loop(at, i, i)
+            }
+
+            Op::MapBlock(_)
             | Op::GrepBlock(_)
             | Op::SortBlock(_)
             | Op::ForEachBlock(_)
@@ -441,21 +445,14 @@ impl Translator<'_> {
         (at + 1, true)
     }
 
-    /// Leaves the engine before the op at `at`.
+    /// Leaves the frame before the op at `at`, which is public or the region's end. What follows is
+    /// reached by taking the frame up there.
     pub(super) fn leave(&mut self, at: usize) -> (usize, bool) {
+        debug_assert!(at == self.end || self.lowering.is_public(&self.chunk.ops[at]));
         self.map();
         let scope = self.scope as u32;
         let (low, high) = (scope as u16, (scope >> 16) as u16);
         self.out.emit(Rop::Leave, 0, 0, low, high);
-        let pops_and_pushes = self.chunk.ops.get(at).and_then(|op| self.effect(op));
-        let Some((pops, pushes)) = pops_and_pushes else {
-            return (at + 1, false);
-        };
-        // What follows is reached by entering there, so it has to be a place for that.
-        self.stack.truncate(self.stack.height() - pops);
-        for _ in 0..pushes {
-            self.stack.push(Entry::Home);
-        }
         (at + 1, false)
     }
 
@@ -475,6 +472,17 @@ impl Translator<'_> {
             self.note_counted(position);
             self.stack.push(Entry::Home);
         }
+        at + 1
+    }
+
+    /// A fused loop over these slots.
+    fn slot_loop(&mut self, at: usize, a: u16, b: u16) -> usize {
+        let (a, b) = (self.slot(a), self.slot(b));
+        self.before_change(Owner::Register(a));
+        self.before_change(Owner::Register(b));
+        self.map();
+        let fields = [field(a), field(b), 0];
+        self.out.emit_with(Rop::SlotLoop, 0, fields, at as u64);
         at + 1
     }
 
@@ -524,17 +532,23 @@ impl Translator<'_> {
         self.clear_slots(self.depth);
     }
 
-    /// Begins the region: slots are Undef, arguments where they belong.
+    /// Begins the region: slots that are new are Undef, arguments where they belong.
     pub(super) fn enter(&mut self) {
         let argc = self.frame.argc;
         let arguments = if self.frame.prologue > 0 { 0 } else { argc };
+        if self.frame.keeps_slots {
+            // The elements that a block is run for.
+            let height = self.frame.entry_height;
+            self.stack.reset(height);
+            (0..height).for_each(|position| self.note_counted(position));
+            return;
+        }
         self.stack.reset(arguments);
         let slots = self.frame.slots[0].iter();
         let fresh = slots
             .filter(|register| usize::from(**register) >= argc)
             .count();
-        // The main program's slots are what the embedder has put into them.
-        if fresh > 0 && !self.frame.is_main {
+        if fresh > 0 {
             self.out
                 .emit(Rop::Clear, 0, field(argc as u16), fresh as u16, 0);
         }

@@ -95,6 +95,23 @@ const _: () = {
 };
 
 impl Value {
+    /// Whether both are the very same: bits, or allocation.
+    pub(crate) fn is_same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
+            (Value::Undef, Value::Undef) => true,
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Status(a), Value::Status(b)) => a == b,
+            (Value::NativeFn(a), Value::NativeFn(b)) => a == b,
+            (Value::Str(a), Value::Str(b)) => Str::ptr_eq(a, b),
+            (Value::Array(a), Value::Array(b)) => Array::ptr_eq(a, b),
+            (Value::Hash(a), Value::Hash(b)) => Hash::ptr_eq(a, b),
+            (Value::Ref(a), Value::Ref(b)) => Ref::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
     /// An integer.
     pub fn int(n: i64) -> Value {
         Value::Int(n)

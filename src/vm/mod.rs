@@ -7,6 +7,7 @@
 
 mod door;
 mod engine;
+mod fused;
 mod globals;
 mod index;
 pub mod limits;
@@ -46,7 +47,8 @@ pub struct Frame {
     /// The height of the stack below the frame's values: what a return or the end of the scope cuts
     /// it down to.
     pub stack_base: usize,
-    /// The slots that were written; those above are Undef.
+    /// The slots, at least up to the last that isn't Undef: those above are Undef. The interpreters
+    /// differ in how many Undefs they keep.
     pub slots: Vec<Value>,
 }
 

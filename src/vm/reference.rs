@@ -18,10 +18,11 @@ mod io;
 mod links;
 mod shell;
 mod stack;
+mod tiers;
 mod variables;
 
 use super::door::needs_host;
-use super::engine::{self, EngineChoice, Left};
+use super::engine::{self, EngineChoice};
 use super::limits::Outer;
 use super::link::running;
 use super::trap::{Fault, Step};
@@ -34,6 +35,7 @@ use blocks::BlockRun;
 use heights::Heights;
 use std::cell::Cell;
 use std::sync::Arc;
+pub(super) use tiers::Innermost;
 
 /// How many machines may be active on a thread, one inside of a handler of the other: each takes
 /// some of the native stack.
@@ -62,6 +64,10 @@ pub(super) struct Machine<'a> {
     text: Vec<u8>,
     /// Calls and backward jumps until the run is warm; 0 once the engine is to be tried.
     heat: u32,
+    /// Whether the engine has compared the chunk with its own in this run.
+    compared: bool,
+    /// Whether the engine has gone on behind handlers without comparing again.
+    trusts_handlers: bool,
     /// Lists of slots of calls that have ended, for the next ones.
     spare_slots: Vec<Vec<Value>>,
     /// What the heights of the stack must be; `None` in release builds.
@@ -116,10 +122,13 @@ impl<'a> Machine<'a> {
             outer: vm.meter.begin_run(),
             text: Vec::new(),
             heat: match vm.engine.choice {
+                // Before its first op, or with the call that it begins with.
                 EngineChoice::Register => 1,
-                EngineChoice::Auto => engine::WARM,
+                EngineChoice::Auto => engine::warm_after(vm.running()),
                 EngineChoice::Reference => u32::MAX,
             },
+            compared: false,
+            trusts_handlers: false,
             spare_slots: Vec::new(),
             heights: if cfg!(debug_assertions) {
                 Heights::of(vm)
@@ -135,20 +144,16 @@ impl<'a> Machine<'a> {
     /// This match is the one place that names every op: hot ones are done here, others in their
     /// family's module.
     pub(super) fn run(&mut self) -> Step {
-        if self.vm.engine.choice == EngineChoice::Register {
+        if self.heat == 1 {
             self.warm_up();
         }
-        self.interpret::<false>()
+        self.interpret::<false>()?;
+        self.check_code()
     }
 
-    /// Runs the op at `at` alone: one that goes on to the next op, touches no frame and calls no
-    /// handler.
-    pub(super) fn run_one(&mut self, at: usize) -> Step {
-        self.vm.ip = at;
-        self.interpret::<true>()
-    }
-
-    fn interpret<const ONE: bool>(&mut self) -> Step {
+    /// Runs ops from the VM's `ip`: to the end of the program, or one of them. `false` if the program
+    /// ended.
+    fn interpret<const ONE: bool>(&mut self) -> Step<bool> {
         let mut ip = self.vm.ip;
         // Ends the run at the op at hand if it faults.
         macro_rules! check {
@@ -169,16 +174,19 @@ impl<'a> Machine<'a> {
             }
             let op = match running(&self.vm.chunk, &self.vm.link).ops.get(at) {
                 Some(op) if at < self.region.end => op,
-                _ if self.heat == 0 && !ONE => {
-                    self.vm.ip = at;
-                    ip = self.move_to_engine(at)?;
-                    continue;
-                }
                 _ => {
                     self.vm.ip = at;
-                    match self.leave_region(at)? {
+                    let next = match self.heat {
+                        0 => self.move_to_engine(at)?,
+                        _ => self.leave_region(at)?,
+                    };
+                    match next {
                         Some(next) => ip = next,
                         None => break,
+                    }
+                    if ONE {
+                        self.vm.ip = ip;
+                        return Ok(true);
                     }
                     continue;
                 }
@@ -406,11 +414,12 @@ impl<'a> Machine<'a> {
                 }
             }
             if ONE {
-                return Ok(());
+                self.vm.ip = ip;
+                return Ok(true);
             }
         }
         self.vm.ip = self.vm.running().ops.len();
-        Ok(())
+        Ok(false)
     }
 
     /// Where a taken jump goes on. A backward one costs fuel.
@@ -426,47 +435,9 @@ impl<'a> Machine<'a> {
         Ok(target)
     }
 
-    /// Counts a call or a backward jump. When the run is warm, no op is in reach for a moment: what
-    /// looks for the next one then tries the engine.
-    #[inline(always)]
-    fn warm_up(&mut self) {
-        self.heat = self.heat.wrapping_sub(1);
-        if self.heat == 0 {
-            self.region.end = 0;
-        }
-    }
-
-    /// Goes on in the engine, if that is possible, and then with the op that it gives.
-    #[cold]
-    fn move_to_engine(&mut self, at: usize) -> Step<usize> {
-        self.region = self.innermost_region();
-        if self.vm.engine.choice == EngineChoice::Reference {
-            self.heat = u32::MAX;
-            return Ok(at);
-        }
-        // All frames go over at once, so with many of them there must be much to gain.
-        let frames = self.vm.frames.len() - self.floor.min(self.vm.frames.len());
-        let frames = u32::try_from(frames).unwrap_or(u32::MAX / 8);
-        self.heat = engine::WARM + frames.min(u32::MAX / 8) * 4;
-        if !self.fences.is_empty() || !self.vm.link.returns.is_empty() {
-            return Ok(at);
-        }
-        self.vm.ip = at;
-        match engine::run(self, self.floor) {
-            Left::Continue => Ok(self.vm.ip),
-            Left::Refused => Ok(at),
-            Left::Fault(fault) => Err(fault),
-        }
-    }
-
     /// The VM that runs.
     pub(super) fn vm_mut(&mut self) -> &mut VM {
         self.vm
-    }
-
-    /// Where the frames of this run begin; the one below is that of the program itself.
-    pub(super) fn floor(&self) -> usize {
-        self.floor
     }
 }
 

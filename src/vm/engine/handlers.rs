@@ -311,6 +311,10 @@ handlers! {
         slow::leave(pc, base, act)
     }
 
+    SlotLoop(pc, base, act, word) {
+        fallibly!(pc, base, act, word, 2, slow::slot_loop(pc, base, act, word))
+    }
+
     Outline(pc, base, act, word) {
         fallibly!(pc, base, act, word, 2, slow::outline(pc, base, act, word))
     }

@@ -1,11 +1,13 @@
 //! The engine: runs register code.
 //!
-//! The reference interpreter hands a warm run over at a loop's head or a sub's entry, all of its
-//! frames at once ([`enter`]). Frames then are windows of registers, one behind the other in one
-//! piece of memory; a callee's window begins with its caller's argument registers. Subs are lowered
-//! when they are first called. When something comes that register code doesn't say (the end of the
-//! run, a handler, a block), or the run is to end in a trap, the state is written back into the VM's
-//! public fields ([`leave`]) and the reference interpreter goes on.
+//! The reference interpreter hands a warm run over at a loop's head or a sub's entry: its innermost
+//! call becomes a window of registers ([`enter`]), and the calls that it makes are windows behind it,
+//! in one piece of memory; a callee's window begins with its caller's argument registers. Subs are
+//! lowered when they are first called. When something comes that register code doesn't say (a
+//! handler, a block, a return to a caller that is not in the engine), or the run is to end, all
+//! windows are written back into the VM's public fields ([`publish`]). The reference interpreter then
+//! runs that one op, and the innermost call is taken up again. So no pointer into a VM outlives a
+//! handler, and what a handler did to the public state is what goes on.
 //!
 //! The VM's stack below the run's frames, and its globals, stay where they are. What runs is the
 //! engine's own copy of the chunk, verified; a run that finds the VM's chunk changed makes a new one.
@@ -15,35 +17,38 @@
 mod dispatch;
 mod enter;
 mod handlers;
-mod leave;
 mod program;
+mod publish;
 mod slow;
 mod window;
 
 use super::VM;
 use super::reference::Machine;
 use super::trap::{Fault, Step};
+use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::value::{ELEMENT_BYTES, Value};
 use dispatch::{Handler, Pc, TABLE};
-use program::{Program, Unit};
+use program::{Identity, Program, Unit};
 use window::Window;
 
 /// Which interpreter runs a VM's program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
     /// The reference interpreter while the program is cold, the register engine once it is warm.
-    Auto,
-    /// The reference interpreter alone: the default, until the engine has been through what the
-    /// reference has been through.
     #[default]
+    Auto,
+    /// The reference interpreter alone.
     Reference,
     /// The register engine wherever it can, from the first op on.
     Register,
 }
 
-/// Calls and backward jumps after which a run is warm.
-pub(super) const WARM: u32 = 100;
+/// Calls and backward jumps after which a run of a small chunk is warm.
+const WARM: u32 = 100;
+
+/// Ops of a larger chunk that must be worth verifying: one more call or jump for so many.
+const OPS_PER_HEAT: usize = 16;
 
 /// Registers of a new window, and calls that there is room for at first.
 const FIRST_REGISTERS: usize = 512;
@@ -52,15 +57,22 @@ const FIRST_CALLS: usize = 64;
 /// Registers of the largest window that is kept for the next run.
 const LARGEST_SPARE: usize = 1 << 16;
 
+/// Calls and backward jumps after which a run of the chunk is warm.
+pub(super) fn warm_after(chunk: &Chunk) -> u32 {
+    let for_ops = u32::try_from(chunk.ops.len() / OPS_PER_HEAT).unwrap_or(u32::MAX / 2);
+    WARM.saturating_add(for_ops)
+}
+
 /// What a VM keeps for the engine from run to run.
 #[derive(Default)]
 pub(super) struct EngineState {
     pub(super) choice: EngineChoice,
     /// Bytes of the window and the list of calls.
     pub(super) bytes: usize,
-    program: Option<Box<Program>>,
-    /// The window and list of calls of the last run, all registers dropped.
-    spare: Option<(Window, Vec<CallRecord>)>,
+    /// The activation of the last run, which holds nothing of the VM's.
+    parked: Option<Box<Activation>>,
+    /// The chunk that was found to be loose.
+    loose: Option<Identity>,
 }
 
 impl EngineState {
@@ -78,7 +90,7 @@ impl std::fmt::Debug for EngineState {
     }
 }
 
-// SAFETY: the pointers in it point into memory that it owns itself.
+// SAFETY: a parked activation has pointers only into memory that it owns itself.
 unsafe impl Send for EngineState {}
 
 /// A call that is active: its instruction, and how far its window is above its caller's.
@@ -120,9 +132,15 @@ struct Activation {
     calls: Vec<CallRecord>,
     /// Calls that may be active at once.
     max_calls: usize,
-    /// Calls that were active when the run's outermost frame began.
+    /// Calls that are active outside of the engine, or are its first window.
     outer_calls: usize,
+    /// Whether the first window is that of a block.
+    in_block: bool,
+    /// The number of globals that the VM had.
+    globals_before: usize,
+    /// Owned; a pointer because handlers and helpers look at both halves.
     program: *mut Program,
+    /// Null while parked.
     machine: *mut Machine<'static>,
 }
 
@@ -130,88 +148,165 @@ struct Activation {
 pub(super) enum Left {
     /// The reference interpreter goes on at the VM's `ip`.
     Continue,
-    /// The op at the VM's `ip` ended the run.
-    Fault(Fault),
-    /// It was never entered: this run can't be in the engine at this place.
-    Refused,
+    /// The program has ended.
+    Ended,
 }
 
-/// Runs on in the engine from the VM's `ip`, if that is possible.
-pub(super) fn run(machine: &mut Machine<'_>, floor: usize) -> Left {
-    let Some(mut program) = Program::of(machine.vm_mut()) else {
-        return Left::Refused;
-    };
-    let spare = machine.vm_mut().engine.spare.take();
-    let (window, calls) = spare.unwrap_or_else(|| {
-        (
-            Window::new(FIRST_REGISTERS),
-            Vec::with_capacity(FIRST_CALLS),
-        )
-    });
-    let mut activation = Activation::new(machine, &mut program, window, calls);
-    let left = match enter::enter(&mut activation, floor) {
-        Some((pc, base)) => {
-            // SAFETY: `enter` gives an instruction of lowered code and the base of a frame that it
-            // has filled as that instruction expects.
-            unsafe { dispatch::run(pc, base, &raw mut activation) };
-            leave::leave(&mut activation)
-        }
-        None => {
-            let fuel = activation.fuel;
-            activation.machine_vm().meter.give_slice(fuel);
-            Left::Refused
-        }
-    };
-    let Activation {
-        window, mut calls, ..
-    } = activation;
-    calls.clear();
-    let vm = machine.vm_mut();
-    if window.len() <= LARGEST_SPARE {
-        vm.engine.spare = Some((window, calls));
-    } else {
-        vm.meter.slots_dropped(vm.engine.bytes as u64);
-        vm.engine.bytes = 0;
+/// Runs on in the engine from the VM's `ip`, as long as that is possible.
+///
+/// # Errors
+/// The fault that ended the run, in the op at the VM's `ip`.
+pub(super) fn run(machine: &mut Machine<'_>) -> Step<Left> {
+    let left = run_on(machine);
+    let state = &mut machine.vm_mut().engine;
+    if let Some(parked) = &mut state.parked
+        && parked.window.len() > LARGEST_SPARE
+    {
+        state.parked = None;
+        let bytes = std::mem::take(&mut state.bytes);
+        machine.vm_mut().meter.slots_dropped(bytes as u64);
     }
-    vm.engine.program = Some(program);
     left
 }
 
-impl Activation {
-    fn new(
-        machine: &mut Machine<'_>,
-        program: &mut Program,
-        mut window: Window,
-        mut calls: Vec<CallRecord>,
-    ) -> Activation {
-        let vm = machine.vm_mut();
-        if vm.globals.len() < program.globals() {
-            vm.globals.resize(program.globals(), Value::Undef);
+fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
+    loop {
+        let Some(mut activation) = Activation::for_run(machine) else {
+            return Ok(Left::Continue);
+        };
+        activation.attach(machine);
+        let Some((pc, base)) = enter::enter(&mut activation) else {
+            activation.park();
+            return Ok(Left::Continue);
+        };
+        // SAFETY: `enter` gives an instruction of lowered code and the base of a frame that it has
+        // filled as that instruction expects.
+        unsafe { dispatch::run(pc, base, &raw mut *activation) };
+        let fault = publish::publish(&mut activation);
+        activation.park();
+        if let Some(fault) = fault {
+            return Err(fault);
         }
-        let start = window.start();
-        let bytes = window.len() * size_of::<Value>();
-        let max_value = vm.meter.limits().max_value / ELEMENT_BYTES;
+        if !machine.step()? {
+            return Ok(Left::Ended);
+        }
+    }
+}
+
+/// Whether the ops of the VM's chunk were changed in place since the engine copied them.
+pub(super) fn was_edited(vm: &VM) -> bool {
+    vm.engine.parked.as_ref().is_some_and(|parked| {
+        // SAFETY: the activation owns the program.
+        let program = unsafe { &*parked.program };
+        program.has_lists_of(vm.running()) && !program.is_of(vm.running())
+    })
+}
+
+impl Activation {
+    /// The activation for a run of the VM's chunk: the one at hand if it is of that very chunk, else
+    /// a new one; `None` if the chunk is loose. In the course of a run the chunk's lists are only
+    /// told apart by where they are, see [`was_edited`].
+    fn for_run(machine: &mut Machine<'_>) -> Option<Box<Activation>> {
+        // Names of a function of another chunk are not its globals.
+        if !machine.vm_mut().link.returns.is_empty() {
+            return None;
+        }
+        let has_compared = machine.has_compared();
+        if let Some(parked) = machine.vm_mut().engine.parked.take() {
+            // SAFETY: the activation owns the program.
+            let program = unsafe { &*parked.program };
+            let chunk = machine.vm_mut().running();
+            if program.has_lists_of(chunk) && has_compared {
+                machine.trust_handlers();
+                return Some(parked);
+            }
+            if program.is_of(chunk) {
+                return Some(parked);
+            }
+        }
+        let vm = machine.vm_mut();
+        let identity = program::identity(vm.running());
+        if vm.engine.loose == Some(identity) {
+            return None;
+        }
+        let program = Program::of(vm.running());
+        if program.is_none() {
+            vm.engine.loose = Some(identity);
+        }
+        program.map(Activation::new)
+    }
+
+    /// An activation that is parked.
+    fn new(program: Box<Program>) -> Box<Activation> {
+        let mut calls = Vec::with_capacity(FIRST_CALLS);
         let bottom = calls.as_mut_ptr();
-        Activation {
-            fuel: vm.meter.take_slice(),
+        Box::new(Activation {
+            fuel: 0,
             calls_top: bottom,
             calls_end: bottom,
             calls_bottom: bottom,
-            window_end: start.wrapping_add(bytes),
-            units: program.units(),
-            globals: vm.globals.as_mut_ptr(),
-            constants: program.constants(),
-            max_items: usize::try_from(max_value).unwrap_or(usize::MAX),
+            window_end: std::ptr::null_mut(),
+            units: std::ptr::null(),
+            globals: std::ptr::null_mut(),
+            constants: std::ptr::null(),
+            max_items: 0,
             table: TABLE,
             resume: (std::ptr::null(), std::ptr::null_mut()),
             exit: Exit::Running,
-            window,
+            window: Window::new(FIRST_REGISTERS),
             calls,
             max_calls: 0,
             outer_calls: 0,
-            program,
-            machine: std::ptr::from_mut(machine).cast(),
+            in_block: false,
+            globals_before: 0,
+            program: Box::into_raw(program),
+            machine: std::ptr::null_mut(),
+        })
+    }
+
+    /// Begins to work on the machine's VM.
+    fn attach(&mut self, machine: &mut Machine<'_>) {
+        let vm = machine.vm_mut();
+        self.globals_before = vm.globals.len();
+        let globals = self.program().globals();
+        if vm.globals.len() < globals {
+            vm.globals.resize(globals, Value::Undef);
         }
+        let max_items = vm.meter.limits().max_value / ELEMENT_BYTES;
+        self.max_items = usize::try_from(max_items).unwrap_or(usize::MAX);
+        self.fuel = vm.meter.take_slice();
+        self.globals = vm.globals.as_mut_ptr();
+        self.units = self.program().units();
+        self.constants = self.program().constants();
+        self.window_end = self.window.end();
+        self.machine = std::ptr::from_mut(machine).cast();
+    }
+
+    /// Gives the VM back what is its, and waits there for the next run.
+    fn park(mut self: Box<Self>) {
+        let (fuel, globals) = (self.fuel, self.globals_before);
+        let vm = self.machine_vm();
+        vm.meter.give_slice(fuel);
+        while vm.globals.len() > globals && matches!(vm.globals.last(), Some(Value::Undef)) {
+            vm.globals.pop();
+        }
+        let parked = &raw mut vm.engine.parked;
+        self.machine = std::ptr::null_mut();
+        self.globals = std::ptr::null_mut();
+        // SAFETY: the VM is alive and is not looked at otherwise here.
+        unsafe { *parked = Some(self) };
+    }
+
+    /// Makes the list of calls empty, with as much room as there is and may be used.
+    fn expect_calls(&mut self) {
+        let meter = &self.machine_vm().meter;
+        let (depth, most) = (meter.depth(), meter.limits().max_depth);
+        self.outer_calls = depth;
+        self.max_calls = most.saturating_sub(depth);
+        self.calls_bottom = self.calls.as_mut_ptr();
+        self.calls_top = self.calls_bottom;
+        let room = self.calls.capacity().min(self.max_calls);
+        self.calls_end = self.calls_bottom.wrapping_add(room);
     }
 
     /// The interpreter that the run came from.
@@ -242,11 +337,13 @@ impl Activation {
         result
     }
 
-    /// Runs one op as the reference interpreter does, and notes the fault if there is one.
+    /// Runs one op, which calls no handler and looks at no frame, as the reference interpreter does,
+    /// and notes the fault if there is one.
     fn runs_op(&mut self, pc: Pc, base: *mut u8, at: usize) -> bool {
         let fuel = self.fuel;
-        self.machine_vm().meter.give_slice(fuel);
-        let ran = self.machine().run_one(at);
+        let machine = self.machine();
+        machine.vm_mut().meter.give_slice(fuel);
+        let ran = machine.run_alone(at);
         self.fuel = self.machine_vm().meter.take_slice();
         self.globals = self.machine_vm().globals.as_mut_ptr();
         match ran {
@@ -287,24 +384,6 @@ impl Activation {
         self.count_memory(grown * size_of::<CallRecord>())
     }
 
-    /// Makes room for `count` calls that are active already.
-    fn grow_calls_to(&mut self, count: usize) -> Step {
-        let active = self.active_calls();
-        // SAFETY: as many records were written, from the bottom up.
-        unsafe { self.calls.set_len(active) };
-        self.calls.reserve(count.max(FIRST_CALLS) - active);
-        self.calls_bottom = self.calls.as_mut_ptr();
-        self.calls_top = self.calls_bottom.wrapping_add(active);
-        let capacity = self.calls.capacity().min(self.max_calls.max(count));
-        self.calls_end = self.calls_bottom.wrapping_add(capacity);
-        Ok(())
-    }
-
-    /// The number of frames that are there when the run begins.
-    fn machine_floor(&mut self) -> usize {
-        self.machine().floor()
-    }
-
     fn active_calls(&self) -> usize {
         let bytes = self.calls_top.addr() - self.calls_bottom.addr();
         bytes / size_of::<CallRecord>()
@@ -319,8 +398,7 @@ impl Activation {
         let before = self.window.len();
         self.window
             .grow((offset + needed).div_ceil(size_of::<Value>()));
-        let bytes = self.window.len() * size_of::<Value>();
-        self.window_end = self.window.start().wrapping_add(bytes);
+        self.window_end = self.window.end();
         let base = self.window.start().wrapping_add(offset);
         let grown = (self.window.len() - before) * size_of::<Value>();
         match self.count_memory(grown) {
@@ -336,5 +414,12 @@ impl Activation {
             vm.meter.slots_grown(bytes as u64);
             vm.check_memory()
         })
+    }
+}
+
+impl Drop for Activation {
+    fn drop(&mut self) {
+        // SAFETY: it was made by `Box::into_raw`, and nothing else frees it.
+        drop(unsafe { Box::from_raw(self.program) });
     }
 }

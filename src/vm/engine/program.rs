@@ -1,9 +1,9 @@
 //! The program that the engine runs: its own copy of a strict chunk, lowered as far as it was used.
 
-use super::super::VM;
 use crate::chunk::Chunk;
-use crate::lower::Lowering;
 use crate::lower::code::{Code, REGISTER_BYTES};
+use crate::lower::{Declined, Lowering};
+use crate::op::Op;
 use crate::value::Value;
 use crate::verify::{Shape, verify_chunk};
 
@@ -16,13 +16,46 @@ pub(super) struct Unit {
     pub(super) frame_bytes: u32,
 }
 
+/// Where the lists of a chunk lie, and how long they are.
+pub(super) type Identity = [(usize, usize); 7];
+
+/// What tells a chunk from another one at a glance.
+pub(super) fn identity(chunk: &Chunk) -> Identity {
+    fn of<T>(list: &[T]) -> (usize, usize) {
+        (list.as_ptr().addr(), list.len())
+    }
+    [
+        of(&chunk.ops),
+        of(&chunk.constants),
+        of(&chunk.names),
+        of(&chunk.sub_entries),
+        of(&chunk.block_ranges),
+        of(&chunk.imports),
+        of(&chunk.signatures),
+    ]
+}
+
+fn are_same<T>(a: &[T], b: &[T], is_same: impl Fn(&T, &T) -> bool) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
+}
+
+/// Whether the ops are equal, a NaN being equal to itself.
+fn is_same_op(a: &Op, b: &Op) -> bool {
+    match (a, b) {
+        (Op::LoadFloat(a), Op::LoadFloat(b)) => a.to_bits() == b.to_bits(),
+        (a, b) => a == b,
+    }
+}
+
 /// A strict chunk and its register code.
 pub(super) struct Program {
     chunk: Chunk,
     shape: Shape,
+    /// What tells the VM's chunk from another one at a glance.
+    origin: Identity,
     lowering: Lowering,
-    /// The code of each region.
-    codes: Vec<Option<Box<Code>>>,
+    /// The code of each region that was lowered, or that it can't be.
+    codes: Vec<Option<Result<Box<Code>, Declined>>>,
     units: Vec<Unit>,
     /// The chunk's constants, as far as the code loads them.
     constants: Vec<Value>,
@@ -32,26 +65,18 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// The program of the VM's chunk: the one at hand if it is of that very chunk, else a new one;
-    /// `None` if the chunk isn't strict.
-    pub(super) fn of(vm: &mut VM) -> Option<Box<Program>> {
-        let program = vm.engine.program.take();
-        let running = vm.running();
-        if let Some(program) = program
-            && program.is_of(running)
-        {
-            return Some(program);
-        }
-        let shape = verify_chunk(running).ok()?;
-        let lowering = Lowering::new(running);
+    /// The program of a chunk; `None` if that isn't strict.
+    pub(super) fn of(chunk: &Chunk) -> Option<Box<Program>> {
+        let shape = verify_chunk(chunk).ok()?;
+        let lowering = Lowering::new(chunk);
         let regions = shape.regions().len();
-        let chunk = Chunk {
-            ops: running.ops.clone(),
-            constants: running.constants.clone(),
-            sub_entries: running.sub_entries.clone(),
-            block_ranges: running.block_ranges.clone(),
-            imports: running.imports.clone(),
-            signatures: running.signatures.clone(),
+        let copy = Chunk {
+            ops: chunk.ops.clone(),
+            constants: chunk.constants.clone(),
+            sub_entries: chunk.sub_entries.clone(),
+            block_ranges: chunk.block_ranges.clone(),
+            imports: chunk.imports.clone(),
+            signatures: chunk.signatures.clone(),
             ..Chunk::default()
         };
         let unit = || Unit {
@@ -59,9 +84,10 @@ impl Program {
             frame_bytes: u32::MAX,
         };
         Some(Box::new(Program {
-            globals: running.names.len(),
+            globals: chunk.names.len(),
             constants: vec![Value::Undef; chunk.constants.len()],
-            chunk,
+            origin: identity(chunk),
+            chunk: copy,
             shape,
             lowering,
             codes: (0..regions).map(|_| None).collect(),
@@ -70,24 +96,33 @@ impl Program {
         }))
     }
 
-    /// Whether the chunk is still the one that was copied.
-    fn is_of(&self, chunk: &Chunk) -> bool {
+    /// Whether the chunk has the lists that were copied; they may have been changed in place.
+    pub(super) fn has_lists_of(&self, chunk: &Chunk) -> bool {
+        self.origin == identity(chunk)
+    }
+
+    /// Whether the chunk is still what was copied.
+    pub(super) fn is_of(&self, chunk: &Chunk) -> bool {
         self.globals == chunk.names.len()
-            && self.chunk.ops == chunk.ops
+            && are_same(&self.chunk.ops, &chunk.ops, is_same_op)
             && self.chunk.sub_entries == chunk.sub_entries
             && self.chunk.block_ranges == chunk.block_ranges
             && self.chunk.imports == chunk.imports
             && self.chunk.signatures == chunk.signatures
-            && self.chunk.constants == chunk.constants
+            && are_same(&self.chunk.constants, &chunk.constants, Value::is_same)
     }
 
     /// Lowers a region, if it isn't yet; `false` if it can't be.
     pub(super) fn lower(&mut self, region: usize) -> bool {
-        if self.codes[region].is_some() {
-            return true;
+        if let Some(lowered) = &self.codes[region] {
+            return lowered.is_ok();
         }
-        let Ok(mut code) = self.lowering.lower(&self.chunk, &self.shape, region) else {
-            return false;
+        let mut code = match self.lowering.lower(&self.chunk, &self.shape, region) {
+            Ok(code) => code,
+            Err(declined) => {
+                self.codes[region] = Some(Err(declined));
+                return false;
+            }
         };
         for index in &code.constants {
             let index = usize::from(*index);
@@ -100,13 +135,16 @@ impl Program {
         let start = code.words.as_ptr().addr();
         let place = self.places.partition_point(|(other, _)| *other < start);
         self.places.insert(place, (start, region));
-        self.codes[region] = Some(Box::new(code));
+        self.codes[region] = Some(Ok(Box::new(code)));
         true
     }
 
     /// The code of a region that was lowered.
     pub(super) fn code(&self, region: usize) -> Option<&Code> {
-        self.codes[region].as_deref()
+        match &self.codes[region] {
+            Some(Ok(code)) => Some(code),
+            Some(Err(_)) | None => None,
+        }
     }
 
     /// The instruction at a position of a region that was lowered.

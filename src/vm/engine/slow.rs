@@ -14,7 +14,9 @@ use super::dispatch::{Pc, go, go_to};
 use super::window::{Reg, reg, tag};
 use super::{Activation, CallRecord, Exit};
 use crate::lower::code::{Binary, Unary, Word, Worked, flag};
+use crate::op::Op;
 use crate::value::{Excess, Value, Work, collection, compare, number, string};
+use crate::vm::fused;
 use crate::vm::limits::WORK_PER_FUEL;
 use crate::vm::trap::{Fault, Step};
 
@@ -359,6 +361,42 @@ pub(super) unsafe fn outline(pc: Pc, base: *mut u8, act: *mut Activation, word: 
         reg(base, first + place * 16).put(value);
     }
     true
+}
+
+/// Runs a fused loop on slots.
+#[inline(never)]
+pub(super) unsafe fn slot_loop(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let (first, second) = (reg(base, word.a()), reg(base, word.b()));
+    let program = &*(*act).program;
+    let mut i = second.peek().to_int();
+    let looped = match program.chunk().ops[*pc.add(1) as usize] {
+        Op::AccumSumLoop(_, _, limit) => {
+            let mut sum = first.peek().to_int();
+            let looped = (*act).with_vm(|vm| fused::accum_sum(vm, &mut sum, &mut i, limit));
+            first.put(Value::Int(sum));
+            looped
+        }
+        Op::ConcatConstLoop(index, _, _, limit) => {
+            let constant = &program.chunk().constants[usize::from(index)];
+            let mut s = first.take();
+            let looped =
+                (*act).with_vm(|vm| fused::concat_const(vm, constant, &mut s, &mut i, limit));
+            first.put(s);
+            looped
+        }
+        Op::PushIntRangeLoop(array, _, limit) => {
+            (*act).with_vm(|vm| fused::push_int_range(vm, array, &mut i, limit))
+        }
+        _ => Ok(()),
+    };
+    second.put(Value::Int(i));
+    match looped {
+        Ok(()) => true,
+        Err(fault) => {
+            (*act).exit = Exit::Fault(pc, base, fault);
+            false
+        }
+    }
 }
 
 impl Activation {

@@ -264,6 +264,11 @@ impl Window {
         self.registers.as_mut_ptr().cast()
     }
 
+    /// Where the registers end.
+    pub(super) fn end(&mut self) -> *mut u8 {
+        self.registers.as_mut_ptr_range().end.cast()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.registers.len()
     }

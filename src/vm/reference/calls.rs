@@ -9,7 +9,7 @@ use super::super::state::slots_bytes;
 use super::super::trap::{Fault, Step};
 use super::super::{Frame, SCOPE};
 use super::shell::status_of;
-use super::{Fence, FenceKind, Machine, Region, blocks};
+use super::{Fence, FenceKind, Machine, blocks};
 use crate::code::Code;
 use crate::value::Value;
 
@@ -115,17 +115,6 @@ impl Machine<'_> {
         let frames = self.vm.frames.len();
         self.fences.push(Fence { frames, kind });
         self.region = self.innermost_region();
-    }
-
-    /// The ops that are in reach inside of the innermost fence.
-    pub(super) fn innermost_region(&self) -> Region {
-        match self.fences.last() {
-            Some(Fence {
-                kind: FenceKind::Block(run),
-                ..
-            }) => run.region,
-            _ => Region::WHOLE,
-        }
     }
 
     /// `--` Where the caller goes on; `None` if the program ends.

@@ -43,7 +43,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
     /// What runs it
-    #[arg(long, value_enum, default_value_t = Engine::Reference)]
+    #[arg(long, value_enum, default_value_t = Engine::Auto)]
     engine: Engine,
     /// Deny a capability: exec, read, write, env or all. A program that needs it is not started
     #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]

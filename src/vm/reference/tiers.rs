@@ -1,0 +1,146 @@
+//! The border to the register engine: when a run moves over, and what the engine asks of it.
+//!
+//! The engine holds calls in windows of its own and gives them back to the VM's public state whenever
+//! an op needs that; the op is then run here, by [`Machine::step`]. Only the innermost call moves
+//! over: its callers follow when it returns to them.
+
+use super::super::engine::{self, EngineChoice, Left};
+use super::super::trap::{Fault, Step};
+use super::super::{Frame, SCOPE};
+use super::{Fence, FenceKind, Machine, Region};
+use crate::code::Code;
+
+/// The innermost call: what shares one window in the engine.
+pub(in super::super) struct Innermost {
+    /// The index of its first frame; the scopes that it has opened follow.
+    pub(in super::super) frame: usize,
+    /// Where its values begin on the stack; `None` for the program itself, which doesn't say.
+    pub(in super::super) stack_base: Option<usize>,
+    /// Where its block begins, if it is the run of a block.
+    pub(in super::super) block: Option<usize>,
+}
+
+impl Machine<'_> {
+    /// Counts a call or a backward jump. When the run is warm, no op is in reach for a moment: what
+    /// looks for the next one then tries the engine.
+    #[inline(always)]
+    pub(super) fn warm_up(&mut self) {
+        self.heat = self.heat.wrapping_sub(1);
+        if self.heat == 0 {
+            self.region.end = 0;
+        }
+    }
+
+    /// Goes on in the engine, if that is possible, and then with the op that it gives; `None` if the
+    /// program ended there.
+    #[cold]
+    pub(super) fn move_to_engine(&mut self, at: usize) -> Step<Option<usize>> {
+        self.region = self.innermost_region();
+        self.heat = u32::MAX;
+        if self.vm.engine.choice == EngineChoice::Reference {
+            return Ok(Some(at));
+        }
+        self.vm.ip = at;
+        let left = engine::run(self)?;
+        self.heat = engine::warm_after(self.vm.running());
+        match left {
+            Left::Continue => Ok(Some(self.vm.ip)),
+            Left::Ended => Ok(None),
+        }
+    }
+
+    /// Runs the op at the VM's `ip`, whatever it is, on the public state. `false` if it ended the
+    /// program.
+    pub(in super::super) fn step(&mut self) -> Step<bool> {
+        // Nothing warms up meanwhile.
+        self.heat = u32::MAX;
+        if cfg!(debug_assertions) && self.heights.is_some() {
+            self.assert_height(self.vm.ip);
+        }
+        self.interpret::<true>()
+    }
+
+    /// Runs the op at `at` on what is on the stack: one that goes on to the next op, calls no
+    /// handler and looks at no frame.
+    pub(in super::super) fn run_alone(&mut self, at: usize) -> Step {
+        self.vm.ip = at;
+        // It may be in a sub that a block has called within the engine.
+        let region = std::mem::replace(&mut self.region, Region::WHOLE);
+        let ran = self.interpret::<true>();
+        self.region = region;
+        ran.map(|_| ())
+    }
+
+    /// The innermost call, if its frames are as the interpreter makes them.
+    pub(in super::super) fn innermost(&self) -> Option<Innermost> {
+        let frames = &self.vm.frames;
+        let is_call = |frame: &Frame| frame.return_ip != SCOPE;
+        match self.fences.last() {
+            Some(Fence {
+                frames: first,
+                kind: FenceKind::Block(run),
+            }) => {
+                let calls = frames.get(*first..)?.iter().any(is_call);
+                (!calls).then_some(Innermost {
+                    frame: first.checked_sub(1)?,
+                    stack_base: Some(run.height),
+                    block: Some(run.region.start),
+                })
+            }
+            fence => {
+                let begin = self.floor.max(fence.map_or(0, |fence| fence.frames));
+                let call = frames.get(begin..)?.iter().rposition(is_call);
+                let Some(call) = call else {
+                    // Outside of any call it is the program, in the frame that was there before.
+                    let frame = self.floor.checked_sub(1).filter(|_| fence.is_none())?;
+                    return (frame < frames.len()).then_some(Innermost {
+                        frame,
+                        stack_base: None,
+                        block: None,
+                    });
+                };
+                let frame = begin + call;
+                Some(Innermost {
+                    frame,
+                    stack_base: Some(frames[frame].stack_base),
+                    block: None,
+                })
+            }
+        }
+    }
+
+    /// Marks that a block has called a sub, whose frame comes next.
+    pub(in super::super) fn note_call_in_block(&mut self) {
+        self.raise_fence(FenceKind::Call);
+    }
+
+    /// Notes that the engine goes on behind a handler, which may have edited the ops in place.
+    pub(in super::super) fn trust_handlers(&mut self) {
+        self.trusts_handlers = true;
+    }
+
+    /// Whether the engine has compared its copy of the chunk in this run.
+    pub(in super::super) fn has_compared(&mut self) -> bool {
+        std::mem::replace(&mut self.compared, true)
+    }
+
+    /// Holds handlers to leaving the ops that run as they are.
+    pub(super) fn check_code(&self) -> Step {
+        if self.trusts_handlers && engine::was_edited(self.vm) {
+            let message = "a handler edited the code while the register engine ran it";
+            return Err(Fault::new(Code::WrongEffect, message));
+        }
+        Ok(())
+    }
+
+    /// The ops that jumps may go to now.
+    pub(super) fn innermost_region(&self) -> Region {
+        match self.fences.last() {
+            Some(Fence {
+                kind: FenceKind::Block(run),
+                ..
+            }) => run.region,
+            _ => Region::WHOLE,
+        }
+    }
+}
