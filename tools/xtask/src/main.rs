@@ -1,5 +1,6 @@
 //! Chores of the repository, run as `cargo run --release -p xtask -- CHORE`.
 
+mod callgrind;
 mod ci;
 mod figures;
 mod r#gen;
@@ -21,6 +22,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Count the instructions of the compared programs anew, in `benches/callgrind.md`.
+    Callgrind,
     /// Check formatting, lints, generated files and documentation, and run all tests.
     Ci,
     /// Sweep over what a seed makes, and print the figures.
@@ -37,6 +40,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
+        Chore::Callgrind => callgrind::run(&root()),
         Chore::Ci => ci::run(&root()),
         Chore::Figures(arguments) => figures::run(&root(), &arguments),
         Chore::Gen { check } => r#gen::run(&root(), check),
