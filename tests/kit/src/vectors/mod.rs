@@ -10,7 +10,7 @@ pub mod invalid;
 mod script;
 pub mod text;
 
-use fusevm::{Chunk, op::OpInfo};
+use fusevm::{Chunk, Value, op::OpInfo};
 
 /// One chunk of a vector.
 pub struct Case {
@@ -36,6 +36,11 @@ pub fn cases(op: &OpInfo) -> Vec<Case> {
             chunk,
         })
         .collect()
+}
+
+/// The values at which meanings part: those of the operators' tables, in their order.
+pub fn edge_values() -> Vec<Value> {
+    edges::values()
 }
 
 /// The lines of standard input that each case can read.
