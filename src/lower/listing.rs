@@ -7,9 +7,9 @@
 use super::code::{Code, REGISTER_BYTES, Word};
 use super::{Declined, Lowering};
 use crate::chunk::Chunk;
-use crate::verify::{RegionKind, Shape};
+use crate::verify::Shape;
 
-/// The register code of all of a chunk's subs.
+/// The register code of all of a chunk.
 #[derive(Debug)]
 pub struct Listing {
     /// By region: its code, or why there is none.
@@ -28,20 +28,15 @@ struct Place {
 }
 
 impl Listing {
-    /// Lowers each sub of a chunk, and its main program; `shape` is that of the chunk.
-    ///
-    /// Blocks have no code of their own here.
+    /// Lowers the main program of a chunk, its subs and its blocks; `shape` is that of the chunk.
     pub fn of(chunk: &Chunk, shape: &Shape) -> Listing {
         let mut lowering = Lowering::new(chunk);
         let mut codes = Vec::new();
         let mut places = Vec::new();
         for (index, region) in shape.regions().iter().enumerate() {
-            if matches!(region.kind, RegionKind::Block(_)) {
-                continue;
-            }
             let place = |op, instruction| Place {
                 op,
-                region: codes.len() as u32,
+                region: index as u32,
                 instruction,
             };
             places.push(place(region.entry as u32, 0));
@@ -89,7 +84,6 @@ impl Declined {
     fn reason(self) -> &'static str {
         match self {
             Declined::TooLarge => "no register code: too large",
-            Declined::Block => "no register code of its own",
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Measures fusevm beside its peers: the same work in one run, in CPU time, as medians and ratios.
 
-mod calls;
 mod clock;
 mod load;
 mod report;
@@ -20,8 +19,6 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Comparison {
-    /// A call of another chunk's function beside a call of a sub.
-    Calls(calls::Arguments),
     /// Opening modules, first use of functions, whole-file checks; beside bincode 1.
     Load(load::Arguments),
     /// The same algorithms on our engines, the published versions of the old line, and other
@@ -42,7 +39,6 @@ enum Comparison {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.comparison {
-        Comparison::Calls(calls) => report::print(&calls::run(&calls)?, arguments.json),
         Comparison::Load(load) => report::print(&load::run(&load)?, arguments.json),
         Comparison::Run(run) => run::run(&run, arguments.json),
         Comparison::Fresh(fresh) => report::print(&run::once::fresh(&fresh)?, arguments.json),

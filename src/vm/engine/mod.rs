@@ -14,6 +14,7 @@
 
 #![allow(unsafe_code)]
 
+mod count;
 mod dispatch;
 mod enter;
 mod handlers;
@@ -28,6 +29,7 @@ use super::trap::{Fault, Step};
 use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::value::{ELEMENT_BYTES, Value};
+use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
 use program::{Identity, Program, Unit};
 use window::Window;
@@ -140,6 +142,7 @@ struct Activation {
     globals_before: usize,
     /// Owned; a pointer because handlers and helpers look at both halves.
     program: *mut Program,
+    counts: Counts,
     /// Null while parked.
     machine: *mut Machine<'static>,
 }
@@ -181,7 +184,7 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
         };
         // SAFETY: `enter` gives an instruction of lowered code and the base of a frame that it has
         // filled as that instruction expects.
-        unsafe { dispatch::run(pc, base, &raw mut *activation) };
+        unsafe { count::run(pc, base, &mut activation) };
         let fault = publish::publish(&mut activation);
         activation.park();
         if let Some(fault) = fault {
@@ -260,6 +263,7 @@ impl Activation {
             in_block: false,
             globals_before: 0,
             program: Box::into_raw(program),
+            counts: Counts::default(),
             machine: std::ptr::null_mut(),
         })
     }

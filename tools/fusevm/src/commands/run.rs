@@ -10,7 +10,7 @@ use fusevm::code::Code;
 use fusevm::format::{LoadedChunk, Module};
 use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
 use fusevm::value::{Work, convert};
-use fusevm::vm::{EngineChoice, Limits, Trap};
+use fusevm::vm::{EngineChoice, Limits, Stats as Counted, Trap};
 use fusevm::{VM, Value};
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
@@ -126,7 +126,7 @@ impl From<Engine> for EngineChoice {
 /// How `--stats` tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StatsForm {
-    /// A line for people
+    /// Lines for people
     Text,
     /// A line of JSON
     Json,
@@ -177,6 +177,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     vm.set_limits(limits);
     set_arguments(&mut vm, arguments)?;
     vm.set_engine(args.engine.into());
+    vm.set_counting(args.stats.is_some());
     let loaded = Instant::now();
     let outcome = vm.execute();
     let stats = Stats {
@@ -186,6 +187,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             .fuel
             .zip(vm.fuel_left())
             .map(|(all, left)| all - left),
+        counted: vm.stats().copied().unwrap_or_default(),
         trap: outcome.as_ref().err().map(Trap::code),
     };
     if let Some(form) = args.stats {
@@ -300,6 +302,8 @@ struct Stats {
     load: Duration,
     run: Duration,
     fuel: Option<u64>,
+    /// What the tiers did.
+    counted: Counted,
     trap: Option<Code>,
 }
 
@@ -309,6 +313,14 @@ struct StatsRow {
     load_ns: u64,
     run_ns: u64,
     fuel: u64,
+    /// Ops of the reference interpreter, and register instructions of the engine.
+    ops: u64,
+    instructions: u64,
+    calls: u64,
+    /// Times that the engine was entered.
+    entries: u64,
+    reference_ns: u64,
+    register_ns: u64,
     trap: Option<String>,
 }
 
@@ -316,16 +328,33 @@ impl Stats {
     /// Prints them on standard error; where that is closed nobody asks for them.
     fn print(&self, form: StatsForm) {
         let fuel = self.fuel.unwrap_or_default();
+        let counted = &self.counted;
         let line = match form {
             StatsForm::Text => {
                 let (load, run) = (self.load, self.run);
-                format!("loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}")
+                format!(
+                    "loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}, calls {}\n\
+                     reference: {} ops in {:.1?}\n\
+                     register: {} instructions in {:.1?}, entered {} times",
+                    counted.calls,
+                    counted.ops,
+                    counted.reference_time,
+                    counted.instructions,
+                    counted.engine_time,
+                    counted.entries,
+                )
             }
             StatsForm::Json => {
                 let row = StatsRow {
                     load_ns: self.load.as_nanos() as u64,
                     run_ns: self.run.as_nanos() as u64,
                     fuel,
+                    ops: counted.ops,
+                    instructions: counted.instructions,
+                    calls: counted.calls,
+                    entries: counted.entries,
+                    reference_ns: counted.reference_time.as_nanos() as u64,
+                    register_ns: counted.engine_time.as_nanos() as u64,
                     trap: self.trap.map(|code| code.to_string()),
                 };
                 serde_json::to_string(&row).unwrap_or_default()
