@@ -5,7 +5,9 @@
 //! package, written from the specification, has to agree.
 
 mod cases;
+mod collections;
 mod edges;
+mod fused;
 pub mod invalid;
 mod script;
 pub mod text;
