@@ -18,6 +18,8 @@
 //! }
 //! ```
 //!
+//! The [`guide`] goes through all that a language needs, from text to a program that runs.
+//!
 //! What the ops don't say, a frontend says with ops of its own:
 //!
 //! ```
@@ -63,6 +65,7 @@ pub mod chunk;
 pub mod code;
 pub mod engine;
 pub mod format;
+pub mod guide;
 pub mod host;
 pub mod jit;
 pub(crate) mod lower;

@@ -15,7 +15,6 @@ mod printer;
 mod tables;
 mod words;
 
-pub use crate::lower::Listing;
 pub use error::{AsmError, AsmErrors, MAX_ERRORS};
 pub use printer::{PrintError, Style, print, print_chunk, print_metadata};
 

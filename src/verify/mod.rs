@@ -10,7 +10,6 @@
 mod arity;
 mod error;
 mod flow;
-mod linear;
 mod operands;
 mod segments;
 mod shape;
@@ -18,17 +17,16 @@ mod step;
 mod tables;
 
 pub use error::VerifyError;
-pub(crate) use linear::Proof;
 pub use shape::{Arity, NeedSet, Region, RegionKind, Scope, Shape, SubShape};
 
 use crate::{
     chunk::{Chunk, Effect, Import, ImportKind, Touches},
-    op::Op,
+    op::{Op, TakeOps},
 };
 use error::{Full, Reports};
 use segments::Segments;
 use std::collections::{HashMap, VecDeque};
-use step::{STEPS, Step, number};
+use step::{Meaning, STEPS, Step, number};
 
 /// The most ops that a chunk can have.
 const MAX_OPS: usize = 1 << 24;
@@ -172,15 +170,15 @@ pub(crate) fn subs(chunk: &Chunk) -> Vec<Sub> {
 
 /// How many entries the things of a chunk have that operands index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Sizes {
+pub struct Sizes {
     /// Ops.
-    ops: usize,
+    pub ops: usize,
     /// Constants.
-    constants: usize,
+    pub constants: usize,
     /// Names.
-    names: usize,
+    pub names: usize,
     /// Blocks.
-    blocks: usize,
+    pub blocks: usize,
 }
 
 impl Sizes {
@@ -195,12 +193,18 @@ impl Sizes {
 }
 
 /// Verifies chunks, one after the other with the same memory.
+///
+/// [`verify`](Self::verify) does all at once. Who makes the ops one by one may rather hand them to
+/// [`take`](Self::take) as they come: then the look at each op costs next to nothing, as the branches
+/// that it takes are those that the decoder has just taken.
 #[derive(Debug, Default)]
 pub struct Verifier {
     /// The result, valid after a run without errors.
     shape: Shape,
     /// What each op does, as far as the flow needs it.
     steps: Vec<Step>,
+    /// What the numbers of ops stay below, by their meaning.
+    limits: [usize; Meaning::COUNT],
     /// Ops that a limit didn't clear.
     unclear: Vec<u32>,
     /// The first sub of each name, or `NONE`; empty where there are no subs.
@@ -217,6 +221,19 @@ pub struct Verifier {
     pending: VecDeque<u32>,
 }
 
+/// Takes the ops of the chunk that it was [started](Verifier::start) with.
+impl TakeOps for Verifier {
+    #[inline(never)]
+    fn take(&mut self, op: &Op) {
+        self.take_parts(op.opcode(), number(op));
+    }
+
+    #[inline(always)]
+    fn take_short(&mut self, opcode: u8, number: u16) {
+        self.take_parts(opcode, usize::from(number));
+    }
+}
+
 impl Verifier {
     /// A verifier without memory yet.
     pub fn new() -> Self {
@@ -229,6 +246,40 @@ impl Verifier {
     /// Those of the function.
     pub fn verify(&mut self, view: &CodeView<'_>) -> Result<&Shape, VerifyError> {
         self.take_all(view);
+        self.finish(view)
+    }
+
+    /// Begins with a chunk of these sizes, whose ops it [takes](TakeOps) then.
+    pub fn start(&mut self, sizes: Sizes) {
+        self.steps.clear();
+        self.unclear.clear();
+        self.limits = operands::limits(sizes);
+    }
+
+    #[inline(always)]
+    fn take_parts(&mut self, opcode: u8, number: usize) {
+        let step = STEPS[usize::from(opcode)];
+        if number >= self.limits[step.meaning()] {
+            self.note_unclear();
+        }
+        self.steps.push(step.with_number(number));
+    }
+
+    /// Leaves the next op to the second stage.
+    #[inline(never)]
+    fn note_unclear(&mut self) {
+        self.unclear.push(self.steps.len() as u32);
+    }
+
+    /// Verifies the chunk whose ops were taken. `view` is all of it, of the sizes that
+    /// [`start`](Self::start) got.
+    ///
+    /// # Errors
+    /// Those of the function [`verify`].
+    ///
+    /// # Panics
+    /// If there are more or fewer ops than were taken.
+    pub fn finish(&mut self, view: &CodeView<'_>) -> Result<&Shape, VerifyError> {
         match self.run(view, 1).into_iter().next() {
             None => Ok(&self.shape),
             Some(error) => Err(error),
@@ -240,24 +291,17 @@ impl Verifier {
         self.shape
     }
 
-    /// Makes the steps of the ops, and notes for the second stage those that a limit doesn't clear.
     fn take_all(&mut self, view: &CodeView<'_>) {
-        let limits = operands::limits(Sizes::of(view));
-        self.steps.clear();
+        self.start(Sizes::of(view));
         self.steps.reserve(view.ops.len());
-        self.unclear.clear();
         for op in view.ops {
-            let step = STEPS[usize::from(op.opcode())];
-            let number = number(op);
-            if number >= limits[step.meaning() as usize] {
-                self.unclear.push(self.steps.len() as u32);
-            }
-            self.steps.push(step.with_number(number));
+            self.take(op);
         }
     }
 
     /// Goes through the stages; one with errors is the last. Gives up to `limit` errors.
     fn run(&mut self, view: &CodeView<'_>, limit: usize) -> Vec<VerifyError> {
+        assert_eq!(self.steps.len(), view.ops.len(), "every op is taken once");
         let mut reports = Reports::new(limit);
         let stages: [Stage; 4] = [tables::check, operands::check, arity::check, flow::check];
         for stage in stages {

@@ -83,18 +83,6 @@ pub(super) enum Meaning {
     Complex,
 }
 
-/// The meanings by their numbers.
-const MEANINGS: [Meaning; Meaning::COUNT] = [
-    Meaning::None,
-    Meaning::Const,
-    Meaning::Name,
-    Meaning::Block,
-    Meaning::Slot,
-    Meaning::Count,
-    Meaning::Target,
-    Meaning::Complex,
-];
-
 impl Meaning {
     /// How many there are.
     pub(super) const COUNT: usize = Meaning::Complex as usize + 1;
@@ -168,7 +156,7 @@ impl Step {
     /// A step of [`STEPS`] with what the op's [`number`] adds.
     #[inline]
     pub(super) fn with_number(self, number: usize) -> Step {
-        let factor = FACTORS[self.meaning() as usize];
+        let factor = FACTORS[self.meaning()];
         Step(self.0.wrapping_add((number as u64).wrapping_mul(factor)))
     }
 
@@ -193,7 +181,7 @@ impl Step {
 
     /// How the flow treats the op.
     #[inline]
-    pub(super) const fn class(self) -> Class {
+    pub(super) fn class(self) -> Class {
         CLASSES[(self.0 >> CLASS_AT & 15) as usize]
     }
 
@@ -203,21 +191,21 @@ impl Step {
         self.0 & 15 << CLASS_AT == 0
     }
 
-    /// What its operand is to the flow.
+    /// The number of the meaning that its operand has.
     #[inline]
-    pub(super) const fn meaning(self) -> Meaning {
-        MEANINGS[(self.0 >> MEANING_AT & 7) as usize]
+    pub(super) fn meaning(self) -> usize {
+        (self.0 >> MEANING_AT & 7) as usize
     }
 
     /// How many values it takes.
     #[inline]
-    pub(super) const fn pops(self) -> u32 {
+    pub(super) fn pops(self) -> u32 {
         self.0 as u32 & 0xffff
     }
 
     /// How many values it leaves.
     #[inline]
-    pub(super) const fn pushes(self) -> u32 {
+    pub(super) fn pushes(self) -> u32 {
         self.0 as u32 >> PUSHES_AT & 0xff
     }
 
@@ -236,7 +224,7 @@ impl Step {
 
     /// The capabilities as the bits of a `NeedSet`.
     #[inline]
-    pub(super) const fn needs(self) -> u8 {
+    pub(super) fn needs(self) -> u8 {
         (self.0 >> NEEDS_AT) as u8 & 15
     }
 }

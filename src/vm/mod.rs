@@ -14,13 +14,11 @@ pub mod limits;
 mod link;
 mod reference;
 mod state;
-mod stats;
 pub mod trap;
 
 pub use engine::EngineChoice;
 pub(crate) use index::ifs_of;
 pub use limits::{InterruptHandle, Limits};
-pub use stats::Stats;
 pub use trap::{CallSite, Trap};
 
 use crate::chunk::Chunk;
@@ -124,8 +122,6 @@ pub struct VM {
     index: Index,
     engine: EngineState,
     link: Linkage,
-    /// `None` while nothing is counted.
-    stats: Option<Box<Stats>>,
 }
 
 impl VM {
@@ -170,7 +166,6 @@ impl VM {
             index: Index::default(),
             engine: EngineState::default(),
             link: Linkage::default(),
-            stats: None,
         }
     }
 
@@ -360,13 +355,11 @@ impl VM {
 
     /// Runs from where `begin` leaves the machine, and flushes what the program printed.
     fn drive(&mut self, begin: impl FnOnce(&mut Machine<'_>) -> Step) -> Result<(), Trap> {
-        let begun = self.begin_counting();
         let ended = Machine::enter(self).and_then(|mut machine| {
             begin(&mut machine)?;
             machine.run()
         });
         let flushed = self.flush();
-        self.end_counting(begun);
         // A trap says more than the error of writing what was printed before it.
         ended.and(flushed).map_err(|fault| Trap::at(fault, self))
     }

@@ -14,7 +14,6 @@
 
 #![allow(unsafe_code)]
 
-mod count;
 mod dispatch;
 mod enter;
 mod handlers;
@@ -29,7 +28,6 @@ use super::trap::{Fault, Step};
 use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::value::{ELEMENT_BYTES, Value};
-use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
 use program::{Identity, Program, Unit};
 use window::Window;
@@ -142,7 +140,6 @@ struct Activation {
     globals_before: usize,
     /// Owned; a pointer because handlers and helpers look at both halves.
     program: *mut Program,
-    counts: Counts,
     /// Null while parked.
     machine: *mut Machine<'static>,
 }
@@ -184,7 +181,7 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
         };
         // SAFETY: `enter` gives an instruction of lowered code and the base of a frame that it has
         // filled as that instruction expects.
-        unsafe { count::run(pc, base, &mut activation) };
+        unsafe { dispatch::run(pc, base, &raw mut *activation) };
         let fault = publish::publish(&mut activation);
         activation.park();
         if let Some(fault) = fault {
@@ -263,7 +260,6 @@ impl Activation {
             in_block: false,
             globals_before: 0,
             program: Box::into_raw(program),
-            counts: Counts::default(),
             machine: std::ptr::null_mut(),
         })
     }

@@ -2,7 +2,6 @@
 
 use super::{
     engines::{Engine, Group},
-    goals,
     programs::Program,
 };
 use std::fmt;
@@ -48,7 +47,7 @@ const PHASES: [(&str, Phase); 2] = [
     ("first run", |figures| figures.first),
 ];
 
-/// Prints the figures of each phase, the ratios of our best engine to all others, and the goals.
+/// Prints the figures of each phase, then the ratios of our best engine to all others.
 pub(super) fn print(lines: &[Line], engines: &[&Engine]) {
     for (title, phase) in PHASES {
         println!("CPU ns per unit, {title}");
@@ -64,7 +63,6 @@ pub(super) fn print(lines: &[Line], engines: &[&Engine]) {
         print_rows(&ratios(lines, engines, phase));
         println!();
     }
-    goals::print(lines, engines);
 }
 
 fn figures(lines: &[Line], engines: &[&Engine], phase: Phase) -> Vec<Vec<String>> {
@@ -107,8 +105,7 @@ fn ratios(lines: &[Line], engines: &[&Engine], phase: Phase) -> Vec<Vec<String>>
         rows.push(row);
     }
     let mut means = vec!["geometric mean".to_owned()];
-    let mean = |column: &Vec<f64>| geometric_mean(column).map_or("-".into(), number);
-    means.extend(columns.iter().map(mean));
+    means.extend(columns.iter().map(|column| geometric_mean(column)));
     rows.push(means);
     rows
 }
@@ -119,14 +116,16 @@ fn heading<'a>(engines: impl Iterator<Item = &'a &'a Engine>) -> Vec<String> {
     row
 }
 
-/// `None` of nothing.
-pub(super) fn geometric_mean(ratios: &[f64]) -> Option<f64> {
+fn geometric_mean(ratios: &[f64]) -> String {
+    if ratios.is_empty() {
+        return "-".into();
+    }
     let logarithms: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
-    (!ratios.is_empty()).then(|| (logarithms / ratios.len() as f64).exp())
+    number((logarithms / ratios.len() as f64).exp())
 }
 
 /// Three digits or so.
-pub(super) fn number(value: f64) -> String {
+fn number(value: f64) -> String {
     let decimals = if value < 10.0 {
         2
     } else {
@@ -135,7 +134,7 @@ pub(super) fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-pub(super) fn print_rows(rows: &[Vec<String>]) {
+fn print_rows(rows: &[Vec<String>]) {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))

@@ -5,14 +5,12 @@
 //! package, written from the specification, has to agree.
 
 mod cases;
-mod collections;
 mod edges;
-mod fused;
 pub mod invalid;
 mod script;
 pub mod text;
 
-use fusevm::{Chunk, Value, op::OpInfo};
+use fusevm::{Chunk, op::OpInfo};
 
 /// One chunk of a vector.
 pub struct Case {
@@ -38,11 +36,6 @@ pub fn cases(op: &OpInfo) -> Vec<Case> {
             chunk,
         })
         .collect()
-}
-
-/// The values at which meanings part: those of the operators' tables, in their order.
-pub fn edge_values() -> Vec<Value> {
-    edges::values()
 }
 
 /// The lines of standard input that each case can read.

@@ -10,13 +10,13 @@ use fusevm::code::Code;
 use fusevm::format::{LoadedChunk, Module};
 use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
 use fusevm::value::{Work, convert};
-use fusevm::vm::{EngineChoice, Limits, Stats as Counted, Trap};
+use fusevm::vm::{EngineChoice, Limits, Trap};
 use fusevm::{VM, Value};
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// The chunk that is run unless another one is asked for.
@@ -42,6 +42,10 @@ pub(crate) struct Args {
     /// The chunk to run, as NAME or SPACE::NAME [default: `main`, or the only one]
     #[arg(long, value_name = "NAME")]
     entry: Option<String>,
+    /// A module, or assembly text, whose functions the program may call; may be given several times,
+    /// and the last one goes first
+    #[arg(long = "with", value_name = "FILE")]
+    with: Vec<PathBuf>,
     /// What runs it
     #[arg(long, value_enum, default_value_t = Engine::Auto)]
     engine: Engine,
@@ -126,7 +130,7 @@ impl From<Engine> for EngineChoice {
 /// How `--stats` tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StatsForm {
-    /// Lines for people
+    /// A line for people
     Text,
     /// A line of JSON
     Json,
@@ -166,7 +170,8 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut host = UnixHost::new();
     // A program that starts nothing shares its input with nobody.
     host.set_input_shared(needs.contains(Capability::Exec));
-    let mut vm = VM::new(chunk.into_chunk());
+    let engine = engine(&module, &args.with)?;
+    let mut vm = engine.vm(&engine.loaded(chunk));
     vm.set_host(Box::new(host));
     vm.set_policy(policy);
     let mut limits = args.limits.limits();
@@ -177,7 +182,6 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     vm.set_limits(limits);
     set_arguments(&mut vm, arguments)?;
     vm.set_engine(args.engine.into());
-    vm.set_counting(args.stats.is_some());
     let loaded = Instant::now();
     let outcome = vm.execute();
     let stats = Stats {
@@ -187,7 +191,6 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             .fuel
             .zip(vm.fuel_left())
             .map(|(all, left)| all - left),
-        counted: vm.stats().copied().unwrap_or_default(),
         trap: outcome.as_ref().err().map(Trap::code),
     };
     if let Some(form) = args.stats {
@@ -202,6 +205,17 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         }
         Err(trap) => Err(Failure::of(status::FAILED, trap.code(), &trap)),
     }
+}
+
+/// An engine that knows the functions of these files, and those of the program's own module before
+/// all others.
+fn engine(module: &Module, with: &[PathBuf]) -> Result<fusevm::Engine, Failure> {
+    let engine = fusevm::Engine::new();
+    for file in with {
+        engine.load(input::open(file)?);
+    }
+    engine.load(module.clone());
+    Ok(engine)
 }
 
 /// The chunk that is asked for, or that goes without saying.
@@ -249,12 +263,11 @@ fn policy(args: &Args) -> Policy {
 /// # Errors
 /// It doesn't, and an argument is an option of ours that stands in the wrong place.
 fn set_arguments(vm: &mut VM, arguments: &[OsString]) -> Result<(), Failure> {
-    let named = vm.chunk.names.iter().position(|name| name == ARGUMENTS);
-    if let Some(global) = named.and_then(|index| vm.globals.get_mut(index)) {
+    if vm.running().names.iter().any(|name| name == ARGUMENTS) {
         let values = arguments
             .iter()
             .map(|argument| Value::bytes(argument.as_bytes()));
-        *global = Value::array(values.collect());
+        vm.set_global(ARGUMENTS, Value::array(values.collect()));
         return Ok(());
     }
     match arguments.iter().find_map(|argument| own_option(argument)) {
@@ -302,8 +315,6 @@ struct Stats {
     load: Duration,
     run: Duration,
     fuel: Option<u64>,
-    /// What the tiers did.
-    counted: Counted,
     trap: Option<Code>,
 }
 
@@ -313,14 +324,6 @@ struct StatsRow {
     load_ns: u64,
     run_ns: u64,
     fuel: u64,
-    /// Ops of the reference interpreter, and register instructions of the engine.
-    ops: u64,
-    instructions: u64,
-    calls: u64,
-    /// Times that the engine was entered.
-    entries: u64,
-    reference_ns: u64,
-    register_ns: u64,
     trap: Option<String>,
 }
 
@@ -328,33 +331,16 @@ impl Stats {
     /// Prints them on standard error; where that is closed nobody asks for them.
     fn print(&self, form: StatsForm) {
         let fuel = self.fuel.unwrap_or_default();
-        let counted = &self.counted;
         let line = match form {
             StatsForm::Text => {
                 let (load, run) = (self.load, self.run);
-                format!(
-                    "loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}, calls {}\n\
-                     reference: {} ops in {:.1?}\n\
-                     register: {} instructions in {:.1?}, entered {} times",
-                    counted.calls,
-                    counted.ops,
-                    counted.reference_time,
-                    counted.instructions,
-                    counted.engine_time,
-                    counted.entries,
-                )
+                format!("loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}")
             }
             StatsForm::Json => {
                 let row = StatsRow {
                     load_ns: self.load.as_nanos() as u64,
                     run_ns: self.run.as_nanos() as u64,
                     fuel,
-                    ops: counted.ops,
-                    instructions: counted.instructions,
-                    calls: counted.calls,
-                    entries: counted.entries,
-                    reference_ns: counted.reference_time.as_nanos() as u64,
-                    register_ns: counted.engine_time.as_nanos() as u64,
                     trap: self.trap.map(|code| code.to_string()),
                 };
                 serde_json::to_string(&row).unwrap_or_default()
