@@ -172,6 +172,7 @@ macro_rules! for_each_rop {
             Outline 2 "run the stack op k on the b values from register a on, giving c";
             SlotLoop 2 "run the fused loop of the stack op k on the slots a and b";
             Leave 1 "leave the frame before the stack op, with scope b, c open";
+            Native 1 "run sub b, c natively, then return; stands at no place of its code";
         }
     };
 }

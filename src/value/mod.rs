@@ -94,6 +94,21 @@ const _: () = {
     assert!(size_of::<Value>() == 16);
 };
 
+/// Tags of the kinds that the engine and native code know by sight.
+pub(crate) mod tag {
+    pub(crate) const INT: u8 = 0;
+    pub(crate) const FLOAT: u8 = 1;
+    pub(crate) const UNDEF: u8 = 2;
+    pub(crate) const BOOL: u8 = 4;
+    /// The bit of all kinds that are counted.
+    pub(crate) const COUNTED: u8 = 0x80;
+    /// The bit that all counted kinds have beside it, and no other.
+    pub(crate) const POINTER: u8 = 0x10;
+    pub(crate) const STR: u8 = 0x90;
+    pub(crate) const ARRAY: u8 = 0x92;
+    pub(crate) const HASH: u8 = 0x94;
+}
+
 impl Value {
     /// Whether both are the very same: bits, or allocation.
     pub(crate) fn is_same(&self, other: &Value) -> bool {

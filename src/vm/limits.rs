@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub const WORK_PER_FUEL: u64 = 64;
 
 /// How many units of fuel may pass between two looks at the clock, the interrupt and the memory.
-const LOOK_EVERY: u64 = 256;
+pub(super) const LOOK_EVERY: u64 = 256;
 
 /// What a program may use up. Reaching a limit ends the run in a trap that names it.
 ///
@@ -252,6 +252,20 @@ impl Meter {
     /// Takes back what the engine has left of the slice.
     pub(super) fn give_slice(&mut self, left: u64) {
         self.slice = left;
+    }
+
+    /// Takes up to `units` from behind the slice, for native code, which looks less often.
+    #[cfg(feature = "jit")]
+    pub(super) fn draw(&mut self, units: u64) -> u64 {
+        let drawn = self.reserve.min(units);
+        self.reserve -= drawn;
+        drawn
+    }
+
+    /// Puts fuel back behind the slice.
+    #[cfg(feature = "jit")]
+    pub(super) fn put_back(&mut self, units: u64) {
+        self.reserve = self.reserve.saturating_add(units);
     }
 
     /// The calls that are active.

@@ -24,6 +24,7 @@ pub use trap::{CallSite, Trap};
 use crate::chunk::Chunk;
 use crate::engine::{CompileRequest, Engine, Unit};
 use crate::host::{Guarded, Host, Policy};
+use crate::jit::{JitOptions, JitStats};
 use crate::value::Value;
 use engine::EngineState;
 use index::Index;
@@ -235,6 +236,16 @@ impl VM {
     /// Sets which interpreter runs the program.
     pub fn set_engine(&mut self, choice: EngineChoice) {
         self.engine.choice = choice;
+    }
+
+    /// Sets when the engine compiles what it runs.
+    pub fn set_jit(&mut self, options: JitOptions) {
+        self.engine.jit = options;
+    }
+
+    /// What the JIT has done so far.
+    pub fn jit_stats(&self) -> JitStats {
+        self.engine.jit_stats
     }
 
     /// What the program may use up.

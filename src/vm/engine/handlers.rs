@@ -14,6 +14,7 @@
 
 use super::Activation;
 use super::dispatch::{Pc, go, go_to};
+use super::native::{self, Called};
 use super::slow;
 use super::window::{Reg, reg, tag};
 use crate::lower::code::{Word, flag};
@@ -67,6 +68,15 @@ macro_rules! fallibly {
             go!($pc, $base, $act, $words)
         })
     };
+}
+
+/// Goes on behind the innermost call.
+macro_rules! return_to_caller {
+    ($base:ident, $act:ident) => {{
+        let top = (*$act).calls_top.sub(1);
+        (*$act).calls_top = top;
+        go!((*top).pc, $base.sub((*top).base_offset), $act, 1)
+    }};
 }
 
 mod branches;
@@ -307,6 +317,14 @@ handlers! {
         go_to!((*unit).entry, base_of_callee, act)
     }
 
+    Native(_pc, base, act, word) {
+        match native::call(act, word.wide() as usize, base) {
+            Called::Returned(base) => return_to_caller!(base, act),
+            Called::GoOn(pc, base) => go_to!(pc, base, act),
+            Called::Ended => return false,
+        }
+    }
+
     Leave(pc, base, act, _word) {
         slow::leave(pc, base, act)
     }
@@ -361,15 +379,6 @@ macro_rules! returns {
             return_to_caller!(base, act)
         }
     )* } };
-}
-
-/// Goes on behind the innermost call.
-macro_rules! return_to_caller {
-    ($base:ident, $act:ident) => {{
-        let top = (*$act).calls_top.sub(1);
-        (*$act).calls_top = top;
-        go!((*top).pc, $base.sub((*top).base_offset), $act, 1)
-    }};
 }
 
 returns! {

@@ -17,6 +17,11 @@
 mod dispatch;
 mod enter;
 mod handlers;
+#[cfg(feature = "jit")]
+mod native;
+#[cfg(not(feature = "jit"))]
+#[path = "native_off.rs"]
+mod native;
 mod program;
 mod publish;
 mod slow;
@@ -27,6 +32,7 @@ use super::reference::Machine;
 use super::trap::{Fault, Step};
 use crate::chunk::Chunk;
 use crate::code::Code;
+use crate::jit::{JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use dispatch::{Handler, Pc, TABLE};
 use program::{Identity, Program, Unit};
@@ -67,6 +73,8 @@ pub(super) fn warm_after(chunk: &Chunk) -> u32 {
 #[derive(Default)]
 pub(super) struct EngineState {
     pub(super) choice: EngineChoice,
+    pub(super) jit: JitOptions,
+    pub(super) jit_stats: JitStats,
     /// Bytes of the window and the list of calls.
     pub(super) bytes: usize,
     /// The activation of the last run, which holds nothing of the VM's.
@@ -127,6 +135,8 @@ struct Activation {
     table: [Handler; 256],
     /// Where to go on, for the loop that stands in for tail calls.
     resume: (Pc, *mut u8),
+    /// What native code knows of the run, and says.
+    links: native::Links,
     exit: Exit,
     window: Window,
     calls: Vec<CallRecord>,
@@ -180,8 +190,13 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
             return Ok(Left::Continue);
         };
         // SAFETY: `enter` gives an instruction of lowered code and the base of a frame that it has
-        // filled as that instruction expects.
-        unsafe { dispatch::run(pc, base, &raw mut *activation) };
+        // filled as that instruction expects; so does what goes on natively.
+        unsafe {
+            let act = &raw mut *activation;
+            if let Some((pc, base)) = native::begin(act, pc, base) {
+                dispatch::run(pc, base, act);
+            }
+        }
         let fault = publish::publish(&mut activation);
         activation.park();
         if let Some(fault) = fault {
@@ -252,6 +267,7 @@ impl Activation {
             max_items: 0,
             table: TABLE,
             resume: (std::ptr::null(), std::ptr::null_mut()),
+            links: native::Links::new(),
             exit: Exit::Running,
             window: Window::new(FIRST_REGISTERS),
             calls,

@@ -1,5 +1,7 @@
 //! The program that the engine runs: its own copy of a strict chunk, lowered as far as it was used.
 
+#[cfg(feature = "jit")]
+use super::native::Native;
 use crate::chunk::Chunk;
 use crate::lower::code::{Code, REGISTER_BYTES};
 use crate::lower::{Declined, Lowering};
@@ -62,6 +64,9 @@ pub(super) struct Program {
     globals: usize,
     /// Where the instructions of regions begin, ascending, and the region.
     places: Vec<(usize, usize)>,
+    /// The native code of regions.
+    #[cfg(feature = "jit")]
+    pub(super) native: Native,
 }
 
 impl Program {
@@ -93,6 +98,8 @@ impl Program {
             codes: (0..regions).map(|_| None).collect(),
             units: (0..regions).map(|_| unit()).collect(),
             places: Vec::new(),
+            #[cfg(feature = "jit")]
+            native: Native::new(regions),
         }))
     }
 
@@ -149,7 +156,10 @@ impl Program {
 
     /// The instruction at a position of a region that was lowered.
     pub(super) fn instruction(&self, region: usize, position: usize) -> *const u64 {
-        self.units[region].entry.wrapping_add(position)
+        let words = self
+            .code(region)
+            .map_or(std::ptr::null(), |code| code.words.as_ptr());
+        words.wrapping_add(position)
     }
 
     /// The region of an instruction, and its position there.
@@ -159,6 +169,18 @@ impl Program {
             .partition_point(|(start, _)| *start <= pc.addr());
         let (start, region) = self.places[place - 1];
         (region, (pc.addr() - start) / size_of::<u64>())
+    }
+
+    /// Sets where calls of a region that was lowered go.
+    #[cfg(feature = "jit")]
+    pub(super) fn set_entry(&mut self, region: usize, entry: *mut u64) {
+        self.units[region].entry = entry;
+    }
+
+    /// How many arguments a region takes.
+    #[cfg(feature = "jit")]
+    pub(super) fn argc(&self, region: usize) -> usize {
+        self.shape.regions()[region].entry_height as usize
     }
 
     pub(super) fn shape(&self) -> &Shape {

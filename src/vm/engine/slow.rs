@@ -10,7 +10,8 @@
     reason = "every line relies on the same promise"
 )]
 
-use super::dispatch::{Pc, go, go_to};
+use super::dispatch::{Pc, go_to};
+use super::native;
 use super::window::{Reg, reg, tag};
 use super::{Activation, CallRecord, Exit};
 use crate::lower::code::{Binary, Unary, Word, Worked, flag};
@@ -290,10 +291,14 @@ pub(super) unsafe fn fuel(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
     if !(*act).succeeds(pc, base, |vm| vm.charge(1)) {
         return false;
     }
-    match word.op() {
-        Rop::Fuel => go!(pc, base, act, 1),
-        Rop::Loop => go!(pc, base, act, word.wide() as i32 as isize),
-        _ => go!(pc, base, act, word.c() as i16 as isize),
+    let next = pc.offset(match word.op() {
+        Rop::Fuel => 1,
+        Rop::Loop => word.wide() as i32 as isize,
+        _ => word.c() as i16 as isize,
+    });
+    match native::at_loop(act, next, base) {
+        Some((pc, base)) => go_to!(pc, base, act),
+        None => false,
     }
 }
 
@@ -332,7 +337,8 @@ pub(super) unsafe fn call(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
         base_offset: offset,
     });
     (*act).calls_top = (*act).calls_top.add(1);
-    go_to!((*unit).entry, base.add(offset), act)
+    native::note_call(act, region, base.add(offset));
+    go_to!((*(*act).units.add(region)).entry, base.add(offset), act)
 }
 
 /// Leaves the engine before the op at hand.

@@ -12,20 +12,7 @@
 use crate::value::{Array, Hash, Str, Value};
 use std::mem::{ManuallyDrop, MaybeUninit};
 
-/// Tags of the kinds that the engine knows by sight.
-pub(super) mod tag {
-    pub(in super::super) const INT: u8 = 0;
-    pub(in super::super) const FLOAT: u8 = 1;
-    pub(in super::super) const UNDEF: u8 = 2;
-    pub(in super::super) const BOOL: u8 = 4;
-    /// The bit of all kinds that are counted.
-    pub(in super::super) const COUNTED: u8 = 0x80;
-    /// The bit that all counted kinds have beside it, and no other.
-    pub(in super::super) const POINTER: u8 = 0x10;
-    pub(in super::super) const STR: u8 = 0x90;
-    pub(in super::super) const ARRAY: u8 = 0x92;
-    pub(in super::super) const HASH: u8 = 0x94;
-}
+pub(super) use crate::value::tag;
 
 const _: () = {
     assert!(size_of::<Value>() == 16 && align_of::<Value>() == 8);

@@ -8,6 +8,7 @@ use crate::{
 };
 use fusevm::{
     Chunk, VM, Value,
+    jit::{JitMode, JitOptions},
     vm::{EngineChoice, Frame, Limits},
 };
 use std::fmt;
@@ -21,20 +22,44 @@ pub struct Tier {
 }
 
 /// All tiers; the others are held against the first.
-pub const TIERS: [Tier; 3] = [
+pub const TIERS: [Tier; 5] = [
     Tier {
         name: "reference",
         choose: |vm| vm.set_engine(EngineChoice::Reference),
     },
     Tier {
         name: "register",
-        choose: |vm| vm.set_engine(EngineChoice::Register),
+        choose: |vm| {
+            vm.set_engine(EngineChoice::Register);
+            vm.set_jit(JitOptions {
+                mode: JitMode::Off,
+                ..JitOptions::default()
+            });
+        },
     },
     Tier {
         name: "auto",
         choose: |vm| vm.set_engine(EngineChoice::Auto),
     },
+    Tier {
+        name: "JIT auto",
+        choose: |vm| compiling(vm, JitMode::Auto),
+    },
+    Tier {
+        name: "JIT eager",
+        choose: |vm| compiling(vm, JitMode::Eager),
+    },
 ];
+
+/// Makes the VM compile; with the lowest threshold, so that small programs get there.
+fn compiling(vm: &mut VM, mode: JitMode) {
+    vm.set_engine(EngineChoice::Register);
+    vm.set_jit(JitOptions {
+        mode,
+        threshold: 1,
+        ..JitOptions::default()
+    });
+}
 
 /// What a run is given beside its program.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ use clap::{Args as _, ValueEnum};
 use fusevm::code::Code;
 use fusevm::format::{LoadedChunk, Module};
 use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
+use fusevm::jit::{JitMode, JitOptions, JitStats};
 use fusevm::value::{Work, convert};
 use fusevm::vm::{EngineChoice, Limits, Trap};
 use fusevm::{VM, Value};
@@ -49,6 +50,12 @@ pub(crate) struct Args {
     /// What runs it
     #[arg(long, value_enum, default_value_t = Engine::Auto)]
     engine: Engine,
+    /// When to compile what the register engine runs
+    #[arg(long, value_enum, default_value_t = Jit::Auto)]
+    jit: Jit,
+    /// Calls and backward jumps after which a sub or loop is compiled [default: 512]
+    #[arg(long, value_name = "N")]
+    jit_threshold: Option<u32>,
     /// Deny a capability: exec, read, write, env or all. A program that needs it is not started
     #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
     deny: Vec<Needs>,
@@ -127,6 +134,32 @@ impl From<Engine> for EngineChoice {
     }
 }
 
+/// When to compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Jit {
+    /// What is hot
+    Auto,
+    /// Nothing
+    Off,
+    /// Everything, before it runs
+    Eager,
+}
+
+impl Args {
+    fn jit_options(&self) -> JitOptions {
+        let defaults = JitOptions::default();
+        JitOptions {
+            mode: match self.jit {
+                Jit::Auto => JitMode::Auto,
+                Jit::Off => JitMode::Off,
+                Jit::Eager => JitMode::Eager,
+            },
+            threshold: self.jit_threshold.unwrap_or(defaults.threshold),
+            ..defaults
+        }
+    }
+}
+
 /// How `--stats` tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StatsForm {
@@ -182,6 +215,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     vm.set_limits(limits);
     set_arguments(&mut vm, arguments)?;
     vm.set_engine(args.engine.into());
+    vm.set_jit(args.jit_options());
     let loaded = Instant::now();
     let outcome = vm.execute();
     let stats = Stats {
@@ -191,6 +225,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             .fuel
             .zip(vm.fuel_left())
             .map(|(all, left)| all - left),
+        jit: vm.jit_stats(),
         trap: outcome.as_ref().err().map(Trap::code),
     };
     if let Some(form) = args.stats {
@@ -315,6 +350,7 @@ struct Stats {
     load: Duration,
     run: Duration,
     fuel: Option<u64>,
+    jit: JitStats,
     trap: Option<Code>,
 }
 
@@ -324,7 +360,52 @@ struct StatsRow {
     load_ns: u64,
     run_ns: u64,
     fuel: u64,
+    jit: JitRow,
     trap: Option<String>,
+}
+
+/// What was compiled, in that form.
+#[derive(Serialize)]
+struct JitRow {
+    compiled: u64,
+    declined: u64,
+    compile_ns: u64,
+    code_bytes: u64,
+    entries: u64,
+    exits: u64,
+    failed_guards: u64,
+    instructions: u64,
+    inline: u64,
+}
+
+impl From<JitStats> for JitRow {
+    fn from(stats: JitStats) -> JitRow {
+        JitRow {
+            compiled: stats.compiled,
+            declined: stats.declined,
+            compile_ns: stats.compile_ns,
+            code_bytes: stats.code_bytes,
+            entries: stats.entries,
+            exits: stats.exits,
+            failed_guards: stats.failed_guards,
+            instructions: stats.instructions,
+            inline: stats.inline,
+        }
+    }
+}
+
+/// What was compiled, in a line for people; empty if nothing was.
+fn describe(jit: &JitStats) -> String {
+    if jit.compiled + jit.declined == 0 {
+        return String::new();
+    }
+    let time = Duration::from_nanos(jit.compile_ns);
+    let share = jit.inline * 100 / jit.instructions.max(1);
+    format!(
+        ", compiled {} units ({} declined) to {} bytes in {time:.1?}, {share}% of their \
+         instructions inline, {} entries, {} exits, {} failed guards",
+        jit.compiled, jit.declined, jit.code_bytes, jit.entries, jit.exits, jit.failed_guards
+    )
 }
 
 impl Stats {
@@ -334,13 +415,15 @@ impl Stats {
         let line = match form {
             StatsForm::Text => {
                 let (load, run) = (self.load, self.run);
-                format!("loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}")
+                let jit = describe(&self.jit);
+                format!("loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}{jit}")
             }
             StatsForm::Json => {
                 let row = StatsRow {
                     load_ns: self.load.as_nanos() as u64,
                     run_ns: self.run.as_nanos() as u64,
                     fuel,
+                    jit: self.jit.into(),
                     trap: self.trap.map(|code| code.to_string()),
                 };
                 serde_json::to_string(&row).unwrap_or_default()

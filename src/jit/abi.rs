@@ -1,0 +1,137 @@
+//! What native code and the engine know of each other.
+//!
+//! Native code gets a pointer to the activation in the pinned register, and reaches everything through
+//! it at fixed offsets: no address is ever part of it. It is called with the frame's base, the fuel
+//! and the depth of calls that there is room for, and gives back the fuel that is left. A negative
+//! one says that native code was left: the frames that it had are written back then, the innermost
+//! one's place is in the activation, and a record for each call.
+
+/// Offsets of what native code uses, in bytes.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct Layout {
+    /// Of the activation: fuel that may be spent, while native code doesn't have it.
+    pub(crate) fuel: i32,
+    pub(crate) globals: i32,
+    pub(crate) constants: i32,
+    pub(crate) max_items: i32,
+    /// The table of [`Helper`]s.
+    pub(crate) helpers: i32,
+    /// Where the record of a call goes, if a depth of 0 made it; 16 bytes lower for each more.
+    pub(crate) records: i32,
+    pub(crate) exit_place: i32,
+    pub(crate) exit_base: i32,
+    pub(crate) exit_depth: i32,
+    pub(crate) array: ArrayLayout,
+}
+
+/// Where an array's buffer, which its value points to, keeps things.
+#[derive(Clone, Copy, Debug, Hash)]
+pub(crate) struct ArrayLayout {
+    /// How many own it.
+    pub(crate) count: i32,
+    /// Where the elements begin, dead ones included.
+    pub(crate) items: i32,
+    /// How many there are, dead ones included.
+    pub(crate) len: i32,
+    pub(crate) capacity: i32,
+    /// How many are dead.
+    pub(crate) head: i32,
+}
+
+/// What native code returns for fuel when it was left.
+pub(crate) const LEFT: i64 = -1;
+
+/// What it returns when it wasn't entered: no fuel, no room, or arguments of other kinds.
+pub(crate) const NOT_ENTERED: i64 = -2;
+
+/// Why native code was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Reason {
+    /// The engine does the instruction.
+    Resume,
+    /// The same, as something isn't of the kind that was assumed.
+    Guard,
+    /// A taken branch can't be paid; what comes before the payment is done.
+    Fuel,
+    /// A helper has failed and noted why.
+    Fault,
+}
+
+/// A place in code and why it was left, as one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub(crate) struct Place(pub(crate) u64);
+
+impl Place {
+    /// Position `at` of a region.
+    pub(crate) fn new(reason: Reason, region: usize, at: usize) -> Place {
+        Place(at as u64 | (region as u64 & 0xfff_ffff) << 32 | (reason as u64) << 60)
+    }
+
+    pub(crate) fn region(self) -> usize {
+        (self.0 >> 32) as usize & 0xfff_ffff
+    }
+
+    pub(crate) fn at(self) -> usize {
+        self.0 as u32 as usize
+    }
+
+    pub(crate) fn reason(self) -> Reason {
+        match self.0 >> 60 {
+            0 => Reason::Resume,
+            1 => Reason::Guard,
+            2 => Reason::Fuel,
+            _ => Reason::Fault,
+        }
+    }
+}
+
+/// Hands the table of helpers to the macro named: the name, what it gets, what it gives, and what it
+/// does. `p` is a pointer or number, `f` a float.
+macro_rules! for_each_helper {
+    ($callback:ident) => {
+        $callback! {
+            Step (p p p p p) (p) "activation, base, word, immediate, place: does the instruction; not 0 if it failed";
+            Release (p) () "register: drops what it holds";
+            Truth (p p) (p) "base, word: whether register a is true; drops it if it dies";
+            Compare (p p p) (p) "base, word, immediate: whether the branch's comparison holds";
+            ToFloat (p) (f) "register: its value as a Float";
+            ToInt (p) (p) "register: its value as an Int";
+            Pow (f f) (f) "a to the power of b";
+            FloatRemainder (f f) (f) "a % b";
+            StringLen (p) (p) "register: the length of its value";
+            ReturnCounted (p p) () "base, word: moves the result down and drops the rest";
+            ClearCounted (p p) () "base, word: drops what the frame's registers hold";
+        }
+    };
+}
+pub(crate) use for_each_helper;
+
+macro_rules! define_helpers {
+    ($($name:ident ($($in:ident)*) ($($out:ident)?) $does:literal;)*) => {
+        /// Functions of the engine that native code calls, by their place in the table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(crate) enum Helper { $(#[doc = $does] $name,)* }
+
+        impl Helper {
+            /// How many there are.
+            pub(crate) const COUNT: usize = [$(Helper::$name),*].len();
+
+
+            /// What it gets and gives: for each whether it is a float.
+            pub(super) fn shape(self) -> (&'static [bool], &'static [bool]) {
+                match self {
+                    $(Helper::$name => (
+                        &[$(define_helpers!(@float $in)),*],
+                        &[$(define_helpers!(@float $out))?],
+                    ),)*
+                }
+            }
+        }
+    };
+    (@float p) => { false };
+    (@float f) => { true };
+}
+for_each_helper!(define_helpers);

@@ -1,0 +1,317 @@
+//! Compiles a group: from what inference found to code that can run.
+
+use super::abi::{Layout, NOT_ENTERED};
+use super::kinds::graph::Graph;
+use super::kinds::group::{Budget, Entry, Group, Program};
+use super::kinds::{Kind, Kinds};
+use super::memory::Executable;
+use super::module::{Code, Collector};
+use super::translate::{self, Context};
+use crate::value::tag;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, types};
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_module::{FuncId, Module};
+
+/// Registers times blocks of a group: what inference remembers.
+const MAX_CELLS: usize = 1 << 21;
+
+/// A compiler for the machine that this runs on, and memory that it uses again.
+pub(crate) struct Compiler {
+    isa: OwnedTargetIsa,
+    layout: Layout,
+    context: cranelift_codegen::Context,
+    builder: FunctionBuilderContext,
+}
+
+/// A compiled group that can be entered.
+pub(crate) struct Compiled {
+    pub(crate) code: Executable,
+    /// Where the function that the engine enters begins: base, fuel and depth to fuel.
+    pub(crate) entry: usize,
+    /// Bytes of native stack that the largest frame takes.
+    pub(crate) frame_bytes: usize,
+    /// Bytes of a window's registers that the largest frame takes.
+    pub(crate) window_bytes: usize,
+    /// Whether it calls anything, so that room for more frames is of use.
+    pub(crate) calls: bool,
+    pub(crate) instructions: u64,
+    pub(crate) inline: u64,
+}
+
+/// Code in which the host calls an entry: context, base, fuel, depth and the entry's address.
+pub(crate) struct Trampoline(pub(crate) Executable);
+
+/// A compiler's flags: those that the spike's measurements chose.
+fn flags(verifies: bool) -> Option<settings::Flags> {
+    let mut flags = settings::builder();
+    for (name, value) in [
+        ("opt_level", "none"),
+        ("enable_pinned_reg", "true"),
+        ("enable_verifier", if verifies { "true" } else { "false" }),
+        ("is_pic", "false"),
+        ("use_colocated_libcalls", "false"),
+        ("unwind_info", "false"),
+        ("enable_probestack", "false"),
+    ] {
+        flags.set(name, value).ok()?;
+    }
+    Some(settings::Flags::new(flags))
+}
+
+impl Compiler {
+    /// A compiler for this machine; `None` where Cranelift has none.
+    pub(crate) fn new(layout: Layout) -> Option<Compiler> {
+        let flags = flags(cfg!(test))?;
+        let isa = cranelift_native::builder().ok()?.finish(flags).ok()?;
+        Some(Compiler::with_isa(layout, isa))
+    }
+
+    fn with_isa(layout: Layout, isa: OwnedTargetIsa) -> Compiler {
+        Compiler {
+            isa,
+            layout,
+            context: cranelift_codegen::Context::new(),
+            builder: FunctionBuilderContext::new(),
+        }
+    }
+
+    /// The code through which entries are called.
+    pub(crate) fn trampoline(&mut self) -> Option<Trampoline> {
+        let mut module = Collector::new(self.isa.clone());
+        let mut signature = Signature::new(self.isa.default_call_conv());
+        signature.params = vec![AbiParam::new(types::I64); 5];
+        signature.returns = vec![AbiParam::new(types::I64)];
+        let id = module.declare_anonymous_function(&signature).ok()?;
+        self.context.clear();
+        self.context.func.signature = signature;
+        let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        let block = b.create_block();
+        b.append_block_params_for_function_params(block);
+        b.switch_to_block(block);
+        let [context, base, fuel, depth, target] = *b.block_params(block) else {
+            return None;
+        };
+        let kept = b.ins().get_pinned_reg(types::I64);
+        b.ins().set_pinned_reg(context);
+        let inner = b.import_signature(translate::frame_signature());
+        let call = b.ins().call_indirect(inner, target, &[base, fuel, depth]);
+        let left = b.inst_results(call)[0];
+        b.ins().set_pinned_reg(kept);
+        b.ins().return_(&[left]);
+        b.seal_all_blocks();
+        b.finalize(self.isa.frontend_config());
+        module.define_function(id, &mut self.context).ok()?;
+        let code = module.finish()?;
+        Executable::new(&code.bytes).map(Trampoline)
+    }
+
+    /// Compiles the group of a region; `None` if it is too large or can't be.
+    pub(crate) fn compile(
+        &mut self,
+        program: &dyn Program,
+        region: usize,
+        entry: Entry,
+        max_words: usize,
+    ) -> Option<Compiled> {
+        let budget = Budget {
+            words: max_words,
+            cells: MAX_CELLS,
+        };
+        let group = Group::infer(program, region, entry, budget)?;
+        let (code, share) = self.emit(program, &group)?;
+        let window_bytes = group
+            .functions
+            .iter()
+            .filter_map(|function| program.code(function.region))
+            .map(|code| code.registers as usize * crate::lower::code::REGISTER_BYTES)
+            .max()?;
+        let entry = match &group.functions[0].entry {
+            Entry::Call(_) => *code.offsets.last()?,
+            Entry::Frame(..) => *code.offsets.first()?,
+        };
+        Some(Compiled {
+            entry,
+            frame_bytes: code.frame_bytes,
+            window_bytes,
+            calls: !group.called.is_empty(),
+            instructions: share.instructions,
+            inline: share.inline,
+            code: Executable::new(&code.bytes)?,
+        })
+    }
+
+    /// The kinds of registers with which a frame can be entered at a position: those that are live
+    /// as `observe` finds them.
+    pub(crate) fn frame_kinds(
+        program: &dyn Program,
+        region: usize,
+        position: usize,
+        observe: impl Fn(usize) -> Kind,
+    ) -> Option<Kinds> {
+        let code = program.code(region)?;
+        let graph = Graph::new(code, position, &|region| program.argc(region));
+        let mut kinds = vec![Kind::Scalar; code.registers as usize];
+        for register in graph.blocks[graph.entry].live.iter() {
+            kinds[register] = observe(register);
+        }
+        Some(kinds)
+    }
+
+    /// Translates and compiles the functions of a group. Behind them comes the one through which the
+    /// engine calls the first, if that is called.
+    fn emit(&mut self, program: &dyn Program, group: &Group) -> Option<(Code, translate::Share)> {
+        let mut module = Collector::new(self.isa.clone());
+        let mut ids = Vec::new();
+        for function in &group.functions {
+            let signature = translate::signature(function);
+            ids.push(module.declare_anonymous_function(&signature).ok()?);
+        }
+        let layout = self.layout;
+        let cx = Context {
+            program,
+            group,
+            layout: &layout,
+            helper_conv: self.isa.default_call_conv(),
+        };
+        let mut all = translate::Share::default();
+        for (index, id) in ids.iter().enumerate() {
+            self.context.clear();
+            self.context.func.signature = translate::signature(&group.functions[index]);
+            let share = self.translate(&cx, index, &ids)?;
+            all.instructions += share.instructions;
+            all.inline += share.inline;
+            module.define_function(*id, &mut self.context).ok()?;
+        }
+        match &group.functions[0].entry {
+            Entry::Call(parameters) => self.emit_thunk(&mut module, group, parameters, ids[0])?,
+            Entry::Frame(..) => {}
+        }
+        Some((module.finish()?, all))
+    }
+
+    fn translate(
+        &mut self,
+        cx: &Context<'_>,
+        index: usize,
+        ids: &[FuncId],
+    ) -> Option<translate::Share> {
+        let called = &cx.group.called;
+        let functions = &cx.group.functions;
+        let import = |region: usize, func: &mut cranelift_codegen::ir::Function| {
+            let index = *called.get(&region)?;
+            let signature = func.import_signature(translate::signature(&functions[index]));
+            let name = cranelift_codegen::ir::UserExternalName {
+                namespace: 0,
+                index: ids[index].as_u32(),
+            };
+            let name = func.declare_imported_user_function(name);
+            let callee = cranelift_codegen::ir::ExtFuncData {
+                name: cranelift_codegen::ir::ExternalName::user(name),
+                signature,
+                colocated: true,
+                patchable: false,
+            };
+            Some(func.import_function(callee))
+        };
+        let config = self.isa.frontend_config();
+        translate::translate(
+            cx,
+            index,
+            &mut self.context.func,
+            &mut self.builder,
+            &import,
+            config,
+        )
+    }
+
+    /// A function that the engine enters with arguments in their registers' memory: it guards and
+    /// unboxes them, calls, and boxes the result.
+    fn emit_thunk(
+        &mut self,
+        module: &mut Collector,
+        group: &Group,
+        parameters: &[Kind],
+        callee: FuncId,
+    ) -> Option<()> {
+        let signature = translate::frame_signature();
+        let id = module.declare_anonymous_function(&signature).ok()?;
+        self.context.clear();
+        self.context.func.signature = signature;
+        let callee = module.declare_func_in_func(callee, &mut self.context.func);
+        self.context.func.dfg.ext_funcs[callee].colocated = true;
+        let result = group.functions[0].result;
+        let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        let entry = b.create_block();
+        b.append_block_params_for_function_params(entry);
+        b.switch_to_block(entry);
+        let [base, fuel, depth] = *b.block_params(entry) else {
+            return None;
+        };
+        let refuse = b.create_block();
+        b.set_cold_block(refuse);
+        // The call has been paid for and counted.
+        let fuel = b.ins().iadd_imm_s(fuel, 1);
+        let depth = b.ins().iadd_imm_s(depth, 1);
+        let mut arguments = vec![base, fuel, depth];
+        let memory = MemFlagsData::trusted();
+        for (register, kind) in parameters.iter().enumerate() {
+            let at = register as i32 * 16;
+            let (expected, ty, payload) = match kind {
+                Kind::Int => (tag::INT, types::I64, at + 8),
+                Kind::Float => (tag::FLOAT, types::F64, at + 8),
+                Kind::Bool => (tag::BOOL, types::I8, at + 1),
+                _ => continue,
+            };
+            let found = b.ins().uload8(types::I64, memory, base, at);
+            let fits = b.ins().icmp_imm_s(IntCC::Equal, found, i64::from(expected));
+            let go_on = b.create_block();
+            b.ins().brif(fits, go_on, &[], refuse, &[]);
+            b.switch_to_block(go_on);
+            let value = b.ins().load(ty, memory, base, payload);
+            arguments.push(match kind {
+                Kind::Bool => b.ins().uextend(types::I64, value),
+                _ => value,
+            });
+        }
+        let call = b.ins().call(callee, &arguments);
+        let left = match *b.inst_results(call) {
+            [value, left] => {
+                // Where the call was left there is nothing to box, and the place is the callee's.
+                let (returned, out) = (b.create_block(), b.create_block());
+                let is_out = b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+                b.ins().brif(is_out, out, &[], returned, &[]);
+                b.switch_to_block(returned);
+                let (low, high) = match result {
+                    Kind::Int => (b.ins().iconst(types::I64, i64::from(tag::INT)), Some(value)),
+                    Kind::Float => {
+                        let low = b.ins().iconst(types::I64, i64::from(tag::FLOAT));
+                        (low, Some(value))
+                    }
+                    _ => {
+                        let shifted = b.ins().ishl_imm_u(value, 8);
+                        (b.ins().bor_imm_u(shifted, i64::from(tag::BOOL)), None)
+                    }
+                };
+                b.ins().store(memory, low, base, 0);
+                if let Some(high) = high {
+                    b.ins().store(memory, high, base, 8);
+                }
+                b.ins().jump(out, &[]);
+                b.switch_to_block(out);
+                left
+            }
+            [left] => left,
+            _ => return None,
+        };
+        b.ins().return_(&[left]);
+        b.switch_to_block(refuse);
+        let refused = b.ins().iconst(types::I64, NOT_ENTERED);
+        b.ins().return_(&[refused]);
+        b.seal_all_blocks();
+        b.finalize(self.isa.frontend_config());
+        module.define_function(id, &mut self.context).ok()
+    }
+}

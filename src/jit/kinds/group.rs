@@ -1,0 +1,286 @@
+//! The subs that are compiled together: one that is hot, and those that it calls.
+
+use super::graph::Graph;
+use super::inst::{Inst, returns_value};
+use super::transfer::{Step, guess_of, transfer};
+use super::{Guess, Kind, Kinds};
+use crate::lower::code::{Code, Rop};
+use rustc_hash::FxHashMap;
+
+/// What the analysis needs to know of the program.
+pub(crate) trait Program {
+    /// The code of a region, if it is lowered.
+    fn code(&self, region: usize) -> Option<&Code>;
+
+    /// How many arguments a region takes.
+    fn argc(&self, region: usize) -> usize;
+
+    /// What is assumed of the operands of the instruction at a place.
+    fn guess(&self, region: usize, at: usize) -> Guess;
+}
+
+/// How a function is entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// By calls from native code, with arguments of these kinds.
+    Call(Kinds),
+    /// In the middle of a frame of the engine, at this position, all registers boxed; those of
+    /// these kinds are guarded and unboxed. Returns leave native code.
+    Frame(usize, Kinds),
+}
+
+/// A function of the group.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) region: usize,
+    pub(crate) entry: Entry,
+    pub(crate) graph: Graph,
+    /// The kinds at the beginning of each block.
+    pub(crate) kinds: Vec<Kinds>,
+    /// What its calls give; `Nothing` if none was seen to return, `Undef` if they give nothing.
+    pub(crate) result: Kind,
+}
+
+/// What no group exceeds: instructions, and registers times blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    pub(crate) words: usize,
+    pub(crate) cells: usize,
+}
+
+/// Functions that are compiled together, the one that is entered from the engine first.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) functions: Vec<Function>,
+    /// The function that calls of a region go to.
+    pub(crate) called: FxHashMap<usize, usize>,
+    /// Words of code in it.
+    pub(crate) words: usize,
+    budget: Budget,
+    cells: usize,
+    pending: Vec<usize>,
+}
+
+impl Group {
+    /// Finds the group of a region and the kinds in it; `None` if its first function alone is
+    /// beyond the budget.
+    pub(crate) fn infer(
+        program: &dyn Program,
+        region: usize,
+        entry: Entry,
+        budget: Budget,
+    ) -> Option<Group> {
+        let mut group = Group {
+            functions: Vec::new(),
+            called: FxHashMap::default(),
+            words: 0,
+            budget,
+            cells: 0,
+            pending: Vec::new(),
+        };
+        group.add(program, region, entry)?;
+        while let Some(function) = group.pending.pop() {
+            group.flow(program, function);
+        }
+        Some(group)
+    }
+
+    fn add(&mut self, program: &dyn Program, region: usize, entry: Entry) -> Option<usize> {
+        let code = program.code(region)?;
+        self.words += code.words.len();
+        if self.words > self.budget.words {
+            self.words -= code.words.len();
+            return None;
+        }
+        let start = match &entry {
+            Entry::Call(_) => 0,
+            Entry::Frame(position, _) => *position,
+        };
+        let graph = Graph::new(code, start, &|region| program.argc(region));
+        let registers = code.registers as usize;
+        let cells = graph.blocks.len() * registers;
+        self.cells += cells;
+        if self.cells > self.budget.cells {
+            self.cells -= cells;
+            self.words -= code.words.len();
+            return None;
+        }
+        let mut kinds = vec![vec![Kind::Nothing; registers]; graph.blocks.len()];
+        kinds[graph.entry] = first_kinds(registers, &entry);
+        let index = self.functions.len();
+        if matches!(entry, Entry::Call(_)) {
+            self.called.insert(region, index);
+        }
+        self.functions.push(Function {
+            region,
+            entry,
+            graph,
+            kinds,
+            result: Kind::Nothing,
+        });
+        self.pending.push(index);
+        Some(index)
+    }
+
+    /// Follows the kinds through a function until nothing changes.
+    fn flow(&mut self, program: &dyn Program, index: usize) {
+        let region = self.functions[index].region;
+        let Some(code) = program.code(region) else {
+            return;
+        };
+        let blocks = self.functions[index].graph.blocks.len();
+        let mut dirty = vec![false; blocks];
+        let mut work = std::collections::BTreeSet::new();
+        for (block, kinds) in self.functions[index].kinds.iter().enumerate() {
+            // A frame without registers has no kinds to tell that it was reached.
+            if kinds.is_empty() || kinds.iter().any(|kind| *kind != Kind::Nothing) {
+                work.insert(block);
+            }
+        }
+        while let Some(block) = work.pop_first() {
+            dirty[block] = true;
+            let Some(kinds) = self.pass_block(program, code, index, block) else {
+                continue;
+            };
+            let place = &self.functions[index].graph.blocks[block];
+            let after = [place.taken, place.next];
+            for next in after.into_iter().flatten() {
+                let function = &mut self.functions[index];
+                let live = &function.graph.blocks[next].live;
+                let mut changed = !dirty[next];
+                for (register, (known, kind)) in
+                    function.kinds[next].iter_mut().zip(&kinds).enumerate()
+                {
+                    let kind = if live.contains(register) {
+                        *kind
+                    } else {
+                        Kind::Scalar
+                    };
+                    let joined = known.join(kind);
+                    changed |= joined != *known;
+                    *known = joined;
+                }
+                if changed {
+                    work.insert(next);
+                }
+            }
+        }
+    }
+
+    /// The kinds behind a block; `None` if control doesn't get there.
+    fn pass_block(
+        &mut self,
+        program: &dyn Program,
+        code: &Code,
+        index: usize,
+        block: usize,
+    ) -> Option<Kinds> {
+        let function = &self.functions[index];
+        let region = function.region;
+        let mut kinds = function.kinds[block].clone();
+        let (mut at, end) = {
+            let block = &function.graph.blocks[block];
+            (block.start, block.end)
+        };
+        while at < end {
+            let inst = Inst::at(code, at);
+            let result = if inst.op == Rop::Call {
+                self.pass_call(program, &inst, &kinds)
+            } else {
+                Kind::Nothing
+            };
+            if let Some(gives) = returns_value(inst.op) {
+                let kind = if gives {
+                    kinds[inst.b()].passed()
+                } else {
+                    Kind::Undef
+                };
+                self.note_result(index, kind);
+            }
+            let guess = guess_of(&inst, program.guess(region, at));
+            let mut step = Step {
+                kinds: &mut kinds,
+                guess,
+            };
+            if !transfer(&inst, result, &mut step) {
+                return None;
+            }
+            at = inst.next();
+        }
+        Some(kinds)
+    }
+
+    /// Tells the callee what it gets; gives what the call results in.
+    fn pass_call(&mut self, program: &dyn Program, inst: &Inst, kinds: &[Kind]) -> Kind {
+        let region = inst.callee();
+        let argc = program.argc(region);
+        let passed: Kinds = kinds[inst.a()..inst.a() + argc]
+            .iter()
+            .map(|kind| kind.passed())
+            .collect();
+        let callee = match self.called.get(&region) {
+            Some(callee) => *callee,
+            None => match self.add(program, region, Entry::Call(passed.clone())) {
+                Some(callee) => callee,
+                None => return Kind::Nothing,
+            },
+        };
+        let function = &mut self.functions[callee];
+        let Entry::Call(parameters) = &mut function.entry else {
+            return Kind::Nothing;
+        };
+        let mut changed = false;
+        for (known, kind) in parameters.iter_mut().zip(&passed) {
+            let joined = known.join(*kind).passed();
+            changed |= joined != *known;
+            *known = joined;
+        }
+        if changed {
+            let first = first_kinds(function.kinds[0].len(), &function.entry);
+            let entry = function.graph.entry;
+            for (known, kind) in function.kinds[entry].iter_mut().zip(first) {
+                *known = known.join(kind);
+            }
+            self.push_pending(callee);
+        }
+        self.functions[callee].result
+    }
+
+    fn note_result(&mut self, index: usize, kind: Kind) {
+        let joined = self.functions[index].result.join(kind).passed_result();
+        if joined == self.functions[index].result {
+            return;
+        }
+        self.functions[index].result = joined;
+        // Who calls it has to look again. Groups are small.
+        for caller in 0..self.functions.len() {
+            self.push_pending(caller);
+        }
+    }
+
+    fn push_pending(&mut self, function: usize) {
+        if !self.pending.contains(&function) {
+            self.pending.push(function);
+        }
+    }
+}
+
+impl Kind {
+    /// The kind in which a result is handed over; `Undef` stands for none.
+    fn passed_result(self) -> Kind {
+        match self {
+            Kind::Scalar => Kind::Any,
+            kind => kind,
+        }
+    }
+}
+
+/// The kinds of registers where a function begins.
+fn first_kinds(registers: usize, entry: &Entry) -> Kinds {
+    let mut kinds = vec![Kind::Scalar; registers];
+    let known = match entry {
+        Entry::Call(known) | Entry::Frame(_, known) => known,
+    };
+    kinds[..known.len()].copy_from_slice(known);
+    kinds
+}

@@ -1,0 +1,301 @@
+//! Register instructions seen one at a time: where they go on, what they read and write.
+
+use crate::lower::code::{Code, REGISTER_BYTES, Rop, Word};
+
+/// An instruction and its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Inst {
+    /// Where it begins, in words.
+    pub(crate) at: usize,
+    pub(crate) op: Rop,
+    pub(crate) word: Word,
+    /// The second word; 0 if there is none.
+    pub(crate) immediate: u64,
+}
+
+impl Inst {
+    /// The instruction that begins at `at`.
+    pub(crate) fn at(code: &Code, at: usize) -> Inst {
+        let word = Word(code.words[at]);
+        let op = word.op();
+        let immediate = if op.words() == 2 {
+            code.words[at + 1]
+        } else {
+            0
+        };
+        Inst {
+            at,
+            op,
+            word,
+            immediate,
+        }
+    }
+
+    /// Where the next instruction begins.
+    pub(crate) fn next(&self) -> usize {
+        self.at + self.op.words()
+    }
+
+    /// The register of field `a`.
+    pub(crate) fn a(&self) -> usize {
+        usize::from(self.word.a()) / REGISTER_BYTES
+    }
+
+    /// The register of field `b`.
+    pub(crate) fn b(&self) -> usize {
+        usize::from(self.word.b()) / REGISTER_BYTES
+    }
+
+    /// The register of field `c`.
+    pub(crate) fn c(&self) -> usize {
+        usize::from(self.word.c()) / REGISTER_BYTES
+    }
+
+    /// The region that a call goes to.
+    pub(crate) fn callee(&self) -> usize {
+        self.word.wide() as usize
+    }
+
+    fn wide_target(&self) -> usize {
+        self.at
+            .wrapping_add_signed(self.word.wide() as i32 as isize)
+    }
+
+    fn near_target(&self) -> usize {
+        self.at.wrapping_add_signed(self.word.c() as i16 as isize)
+    }
+
+    /// Where control goes from here.
+    pub(crate) fn flow(&self) -> Flow {
+        match self.op {
+            Rop::Jump | Rop::Loop => Flow::Jump(self.wide_target()),
+            Rop::IfTrue | Rop::IfFalse => Flow::Branch(self.wide_target()),
+            Rop::Leave => Flow::End,
+            op if is_return(op) => Flow::End,
+            op if Branch::of(op).is_some() => Flow::Branch(self.near_target()),
+            _ => Flow::Next,
+        }
+    }
+}
+
+/// Where an instruction goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// Behind itself.
+    Next,
+    /// There.
+    Jump(usize),
+    /// There, or behind itself.
+    Branch(usize),
+    /// Nowhere in this code.
+    End,
+}
+
+/// Whether the instruction ends the call.
+pub(crate) fn is_return(op: Rop) -> bool {
+    returns_value(op).is_some()
+}
+
+/// For an instruction that ends the call, whether it gives a value.
+pub(crate) fn returns_value(op: Rop) -> Option<bool> {
+    match op {
+        Rop::Return
+        | Rop::Return0
+        | Rop::Return1
+        | Rop::Return2
+        | Rop::Return3
+        | Rop::Return4
+        | Rop::Return5
+        | Rop::Return6 => Some(false),
+        Rop::ReturnValue
+        | Rop::ReturnValue0
+        | Rop::ReturnValue1
+        | Rop::ReturnValue2
+        | Rop::ReturnValue3
+        | Rop::ReturnValue4
+        | Rop::ReturnValue5
+        | Rop::ReturnValue6 => Some(true),
+        _ => None,
+    }
+}
+
+/// A numeric comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Comparison {
+    Lt,
+    Le,
+    Gt,
+    Ge,
+    Eq,
+    Ne,
+}
+
+/// What a register is compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Against {
+    /// Register `b`.
+    Register,
+    /// The second word, an Int.
+    Int,
+    /// The second word, a Float.
+    Float,
+}
+
+/// A branch on a comparison of register `a`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Branch {
+    pub(crate) comparison: Comparison,
+    pub(crate) against: Against,
+    /// Whether it is taken when the comparison holds, or when it doesn't.
+    pub(crate) when: bool,
+    /// Whether taking it costs a unit of fuel.
+    pub(crate) pays: bool,
+    /// Whether `a` becomes an Int and is incremented first.
+    pub(crate) increments: bool,
+}
+
+/// A row for each comparison: the opcodes that branch on it, four for each thing to compare with.
+macro_rules! branches {
+    ($op:expr; $($comparison:ident $against:ident: $t:ident $f:ident $lt:ident $lf:ident;)*) => {
+        match $op {
+            $(Rop::$t => Some((Comparison::$comparison, Against::$against, true, false)),
+            Rop::$f => Some((Comparison::$comparison, Against::$against, false, false)),
+            Rop::$lt => Some((Comparison::$comparison, Against::$against, true, true)),
+            Rop::$lf => Some((Comparison::$comparison, Against::$against, false, true)),)*
+            Rop::IncLoopLt => Some((Comparison::Lt, Against::Register, true, true)),
+            Rop::IncLoopLtI => Some((Comparison::Lt, Against::Int, true, true)),
+            _ => None,
+        }
+    };
+}
+
+impl Branch {
+    /// What the opcode branches on, if it is a comparison.
+    pub(crate) fn of(op: Rop) -> Option<Branch> {
+        let row = branches! { op;
+            Lt Register: IfLt IfNotLt LoopLt LoopNotLt;
+            Le Register: IfLe IfNotLe LoopLe LoopNotLe;
+            Eq Register: IfEq IfNotEq LoopEq LoopNotEq;
+            Lt Int: IfLtI IfNotLtI LoopLtI LoopNotLtI;
+            Le Int: IfLeI IfNotLeI LoopLeI LoopNotLeI;
+            Gt Int: IfGtI IfNotGtI LoopGtI LoopNotGtI;
+            Ge Int: IfGeI IfNotGeI LoopGeI LoopNotGeI;
+            Eq Int: IfEqI IfNotEqI LoopEqI LoopNotEqI;
+            Lt Float: IfLtF IfNotLtF LoopLtF LoopNotLtF;
+            Le Float: IfLeF IfNotLeF LoopLeF LoopNotLeF;
+            Gt Float: IfGtF IfNotGtF LoopGtF LoopNotGtF;
+            Ge Float: IfGeF IfNotGeF LoopGeF LoopNotGeF;
+            Eq Float: IfEqF IfNotEqF LoopEqF LoopNotEqF;
+        };
+        let (comparison, against, when, pays) = row?;
+        Some(Branch {
+            comparison,
+            against,
+            when,
+            pays,
+            increments: matches!(op, Rop::IncLoopLt | Rop::IncLoopLtI),
+        })
+    }
+}
+
+/// Registers that an instruction reads: up to two single ones, and a range.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Reads {
+    pub(crate) first: Option<usize>,
+    pub(crate) second: Option<usize>,
+    /// First register and count.
+    pub(crate) range: (usize, usize),
+    /// Two more, of an exchange or a store into a register's array.
+    pub(crate) extra: Option<usize>,
+}
+
+/// What an instruction reads and writes. A callee's arguments are for the caller to add.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Effects {
+    pub(crate) reads: Reads,
+    /// First register written, and how many.
+    pub(crate) writes: (usize, usize),
+}
+
+/// What the instruction reads and writes.
+pub(crate) fn effects(inst: &Inst) -> Effects {
+    let (a, b, c) = (inst.a(), inst.b(), inst.c());
+    let reads = |first, second| Reads {
+        first,
+        second,
+        ..Reads::default()
+    };
+    let to_a = |reads| Effects {
+        reads,
+        writes: (a, 1),
+    };
+    let only = |reads| Effects {
+        reads,
+        writes: (0, 0),
+    };
+    if let Some(branch) = Branch::of(inst.op) {
+        let second = (branch.against == Against::Register).then_some(b);
+        return Effects {
+            reads: reads(Some(a), second),
+            writes: (a, usize::from(branch.increments)),
+        };
+    }
+    if let Some(gives) = returns_value(inst.op) {
+        return only(reads(gives.then_some(b), None));
+    }
+    match inst.op {
+        Rop::Copy | Rop::Take | Rop::Borrow => to_a(reads(Some(b), None)),
+        Rop::Own => to_a(reads(Some(a), None)),
+        Rop::Exchange => Effects {
+            reads: reads(Some(a), Some(b)),
+            writes: (a.min(b), a.abs_diff(b) + 1),
+        },
+        Rop::Drop => to_a(reads(Some(a), None)),
+        Rop::Clear => Effects {
+            reads: Reads::default(),
+            writes: (a, usize::from(inst.word.b())),
+        },
+        Rop::LoadInt | Rop::LoadFloat | Rop::LoadWord | Rop::LoadConst => to_a(Reads::default()),
+        Rop::GlobalCopy | Rop::GlobalBorrow | Rop::ArrayLen => to_a(Reads::default()),
+        Rop::GlobalSet => only(reads(Some(a), None)),
+        Rop::ElementCopy | Rop::ElementBorrow | Rop::HashGetCopy | Rop::HashGetBorrow => {
+            to_a(reads(Some(c), None))
+        }
+        Rop::SlotElementCopy | Rop::SlotElementBorrow => to_a(reads(Some(b), Some(c))),
+        Rop::ElementSet | Rop::HashSet => only(reads(Some(b), Some(c))),
+        Rop::SlotElementSet => Effects {
+            reads: Reads {
+                extra: Some(a),
+                ..reads(Some(b), Some(c))
+            },
+            writes: (a, 1),
+        },
+        Rop::ElementSetI => only(reads(Some(b), None)),
+        Rop::SlotElementSetI => Effects {
+            reads: reads(Some(a), Some(b)),
+            writes: (a, 1),
+        },
+        Rop::ArrayPush => only(reads(Some(c), None)),
+        Rop::Outline => Effects {
+            reads: Reads {
+                range: (a, usize::from(inst.word.b())),
+                ..Reads::default()
+            },
+            writes: (a, usize::from(inst.word.c())),
+        },
+        Rop::SlotLoop => Effects {
+            reads: reads(Some(a), Some(b)),
+            writes: (a.min(b), a.abs_diff(b) + 1),
+        },
+        Rop::IfTrue | Rop::IfFalse => only(reads(Some(a), None)),
+        Rop::Jump | Rop::Loop | Rop::Fuel | Rop::Leave | Rop::Call => only(Reads::default()),
+        op if op.words() == 2 || is_unary(op) => to_a(reads(Some(b), None)),
+        // What is left computes from two registers.
+        _ => to_a(reads(Some(b), Some(c))),
+    }
+}
+
+/// Whether the opcode computes from register `b` alone, without an immediate.
+fn is_unary(op: Rop) -> bool {
+    matches!(op, Rop::Inc | Rop::Dec | Rop::Unary | Rop::StringLen)
+}

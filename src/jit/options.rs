@@ -1,0 +1,59 @@
+//! When to compile, and what came of it.
+
+/// Whether and when native code is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JitMode {
+    /// Of what has become hot.
+    #[default]
+    Auto,
+    /// Never.
+    Off,
+    /// Of everything, before it runs the first time.
+    Eager,
+}
+
+/// How a VM compiles. It has an effect where the register engine runs the program and the crate has
+/// feature `jit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JitOptions {
+    /// Whether and when.
+    pub mode: JitMode,
+    /// Calls and backward jumps after which a sub or loop is hot, roughly.
+    pub threshold: u32,
+    /// Words of register code that are compiled together at most; what is larger stays in the
+    /// engine.
+    pub budget: usize,
+}
+
+impl Default for JitOptions {
+    fn default() -> JitOptions {
+        JitOptions {
+            mode: JitMode::Auto,
+            threshold: 512,
+            budget: 20_000,
+        }
+    }
+}
+
+/// What the JIT has done for a VM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JitStats {
+    /// Entries that were compiled.
+    pub compiled: u64,
+    /// Units that were not, as they are too large.
+    pub declined: u64,
+    /// Nanoseconds of compiling.
+    pub compile_ns: u64,
+    /// Bytes of code that were made.
+    pub code_bytes: u64,
+    /// Times that native code was entered.
+    pub entries: u64,
+    /// Times that it was left other than by a return.
+    pub exits: u64,
+    /// Exits as something wasn't of the kind assumed.
+    pub failed_guards: u64,
+    /// Register instructions that were compiled.
+    pub instructions: u64,
+    /// Those of them that are done inline, not by a helper or the engine.
+    pub inline: u64,
+}

@@ -1,0 +1,459 @@
+//! Registers in native code: reading, writing, guarding, storing, and the way out.
+
+use super::super::abi::{Helper, LEFT, NOT_ENTERED, Place, Reason};
+use super::super::kinds::Kind;
+use super::super::kinds::graph::RegisterSet;
+use super::super::kinds::group::Entry;
+use super::super::kinds::inst::{Inst, effects};
+use super::Translator;
+use crate::lower::code::{REGISTER_BYTES, flag};
+use crate::lower::{TRUE_WORD, UNDEF_WORD};
+use crate::value::tag;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{self, BlockArg, InstBuilder, MemFlagsData, Value, types};
+
+/// Bytes from a register's tag to its payload.
+const PAYLOAD: i32 = 8;
+
+/// The offset of a register from the frame's base.
+pub(super) fn offset(register: usize) -> i32 {
+    (register * REGISTER_BYTES) as i32
+}
+
+impl Translator<'_, '_> {
+    /// The value of an unboxed register.
+    pub(super) fn value(&mut self, register: usize) -> Value {
+        match self.kinds[register] {
+            Kind::Float => {
+                let variable = self.float_variable(register);
+                self.b.use_var(variable)
+            }
+            _ => {
+                let variable = self.int_variable(register);
+                self.b.use_var(variable)
+            }
+        }
+    }
+
+    fn int_variable(&mut self, register: usize) -> cranelift_frontend::Variable {
+        match self.ints[register] {
+            Some(variable) => variable,
+            None => {
+                let variable = self.b.declare_var(types::I64);
+                self.ints[register] = Some(variable);
+                variable
+            }
+        }
+    }
+
+    fn float_variable(&mut self, register: usize) -> cranelift_frontend::Variable {
+        match self.floats[register] {
+            Some(variable) => variable,
+            None => {
+                let variable = self.b.declare_var(types::F64);
+                self.floats[register] = Some(variable);
+                variable
+            }
+        }
+    }
+
+    /// Makes the register an unboxed value of this kind. What was counted there is gone already.
+    pub(super) fn define(&mut self, register: usize, kind: Kind, value: Value) {
+        let variable = match kind {
+            Kind::Float => self.float_variable(register),
+            _ => self.int_variable(register),
+        };
+        self.b.def_var(variable, value);
+        self.kinds[register] = kind;
+        self.synced[register] = false;
+        self.halves[register] = None;
+    }
+
+    /// Writes an unboxed result over whatever was there.
+    pub(super) fn put(&mut self, register: usize, kind: Kind, value: Value) {
+        self.make_way(register);
+        self.define(register, kind, value);
+    }
+
+    /// Drops what a register holds, before it is written over.
+    pub(super) fn make_way(&mut self, register: usize) {
+        if self.kinds[register] == Kind::Any {
+            self.release_if_counted(register);
+        }
+        self.halves[register] = None;
+    }
+
+    /// Drops operands that die with the instruction, where they may be counted.
+    pub(super) fn drop_dying(&mut self, inst: &Inst, first: usize, second: Option<usize>) {
+        let flags = inst.word.flags();
+        let first = (flags & flag::FIRST_DIES != 0).then_some(first);
+        let second = second.filter(|_| flags & flag::SECOND_DIES != 0);
+        for register in [first, second].into_iter().flatten() {
+            if self.kinds[register] == Kind::Any {
+                self.release_if_counted(register);
+                self.kinds[register] = Kind::Scalar;
+            }
+        }
+    }
+
+    fn release_if_counted(&mut self, register: usize) {
+        let tag = self.tag(register);
+        let counted = self.b.ins().band_imm_u(tag, i64::from(tag::COUNTED));
+        let (release, done) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(counted, release, &[], done, &[]);
+        self.b.switch_to_block(release);
+        let place = self.address(register);
+        self.call_helper(Helper::Release, &[place]);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+        self.halves[register] = None;
+    }
+
+    /// The address of a register's memory.
+    pub(super) fn address(&mut self, register: usize) -> Value {
+        self.b
+            .ins()
+            .iadd_imm_s(self.base, i64::from(offset(register)))
+    }
+
+    /// The tag of a boxed register.
+    pub(super) fn tag(&mut self, register: usize) -> Value {
+        match self.halves[register] {
+            Some((low, _)) => self.b.ins().band_imm_u(low, 0xff),
+            None => {
+                let (base, at) = (self.base, offset(register));
+                self.b
+                    .ins()
+                    .uload8(types::I64, MemFlagsData::trusted(), base, at)
+            }
+        }
+    }
+
+    /// The payload of a boxed register.
+    pub(super) fn payload(&mut self, register: usize, ty: ir::Type) -> Value {
+        let flags = MemFlagsData::trusted();
+        match self.halves[register] {
+            Some((_, high)) if ty == types::F64 => {
+                self.b.ins().bitcast(types::F64, MemFlagsData::new(), high)
+            }
+            Some((_, high)) => high,
+            None => {
+                let (base, at) = (self.base, offset(register) + PAYLOAD);
+                self.b.ins().load(ty, flags, base, at)
+            }
+        }
+    }
+
+    /// The two halves of a boxed register.
+    pub(super) fn both_halves(&mut self, register: usize) -> (Value, Value) {
+        match self.halves[register] {
+            Some(halves) => halves,
+            None => {
+                let (base, at) = (self.base, offset(register));
+                let flags = MemFlagsData::trusted();
+                let low = self.b.ins().load(types::I64, flags, base, at);
+                let high = self.b.ins().load(types::I64, flags, base, at + PAYLOAD);
+                (low, high)
+            }
+        }
+    }
+
+    /// Writes both halves of a register that holds nothing counted, and remembers them.
+    pub(super) fn store_halves(&mut self, register: usize, low: Value, high: Value) {
+        let (base, at) = (self.base, offset(register));
+        let flags = MemFlagsData::trusted();
+        self.b.ins().store(flags, low, base, at);
+        self.b.ins().store(flags, high, base, at + PAYLOAD);
+        self.halves[register] = Some((low, high));
+    }
+
+    /// The value as an Int, if it is one or unboxed; else the guard leaves.
+    pub(super) fn guarded_int(&mut self, inst: &Inst, register: usize) -> Value {
+        if self.kinds[register].is_boxed() {
+            self.guard_tag(inst, register, tag::INT);
+            let value = self.payload(register, types::I64);
+            self.refined(register, Kind::Int, value);
+        }
+        self.value(register)
+    }
+
+    /// The value as a Float, if it is one or a known number; else the guard leaves.
+    pub(super) fn guarded_float(&mut self, inst: &Inst, register: usize) -> Value {
+        if self.kinds[register].is_boxed() {
+            self.guard_tag(inst, register, tag::FLOAT);
+            let value = self.payload(register, types::F64);
+            self.refined(register, Kind::Float, value);
+        }
+        self.as_float(register)
+    }
+
+    /// The register was found to be of the kind; its memory holds the same.
+    fn refined(&mut self, register: usize, kind: Kind, value: Value) {
+        self.define(register, kind, value);
+        self.synced[register] = true;
+    }
+
+    fn guard_tag(&mut self, inst: &Inst, register: usize, expected: u8) {
+        let tag = self.tag(register);
+        let fits = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, tag, i64::from(expected));
+        self.guard(inst, fits);
+    }
+
+    /// Leaves before the instruction unless the condition holds.
+    pub(super) fn guard(&mut self, inst: &Inst, holds: Value) {
+        let go_on = self.b.create_block();
+        let (exit, is_new) = match self.guard_exit {
+            Some(exit) => (exit, false),
+            None => (self.cold_block(), true),
+        };
+        self.guard_exit = Some(exit);
+        self.b.ins().brif(holds, go_on, &[], exit, &[]);
+        if is_new {
+            self.b.switch_to_block(exit);
+            self.leave(Reason::Guard, inst.at);
+        }
+        self.b.switch_to_block(go_on);
+    }
+
+    /// The value as a Float, whatever it is.
+    pub(super) fn as_float(&mut self, register: usize) -> Value {
+        match self.kinds[register] {
+            Kind::Float => self.value(register),
+            Kind::Int | Kind::Bool => {
+                let value = self.value(register);
+                self.b.ins().fcvt_from_sint(types::F64, value)
+            }
+            Kind::Undef | Kind::Nothing => self.b.ins().f64const(0.0),
+            Kind::Scalar | Kind::Any => {
+                self.convert(register, tag::FLOAT, types::F64, Helper::ToFloat)
+            }
+        }
+    }
+
+    /// The value as an Int, whatever it is.
+    pub(super) fn as_int(&mut self, register: usize) -> Value {
+        match self.kinds[register] {
+            Kind::Int | Kind::Bool => self.value(register),
+            Kind::Float => {
+                let value = self.value(register);
+                self.b.ins().fcvt_to_sint_sat(types::I64, value)
+            }
+            Kind::Undef | Kind::Nothing => self.int(0),
+            Kind::Scalar | Kind::Any => self.convert(register, tag::INT, types::I64, Helper::ToInt),
+        }
+    }
+
+    /// The payload if the tag is as expected, else what the helper makes of the value.
+    fn convert(&mut self, register: usize, expected: u8, ty: ir::Type, helper: Helper) -> Value {
+        let tag = self.tag(register);
+        let fits = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, tag, i64::from(expected));
+        let (fast, slow, done) = (
+            self.b.create_block(),
+            self.cold_block(),
+            self.b.create_block(),
+        );
+        let result = self.b.append_block_param(done, ty);
+        self.b.ins().brif(fits, fast, &[], slow, &[]);
+        self.b.switch_to_block(fast);
+        let payload = self.payload(register, ty);
+        self.b.ins().jump(done, &[BlockArg::Value(payload)]);
+        self.b.switch_to_block(slow);
+        let place = self.address(register);
+        let converted = self.ask_helper(helper, &[place]);
+        self.b.ins().jump(done, &[BlockArg::Value(converted)]);
+        self.b.switch_to_block(done);
+        result
+    }
+
+    /// Stores an unboxed register into its memory.
+    pub(super) fn store_boxed(&mut self, register: usize) {
+        let kind = self.kinds[register];
+        let flags = MemFlagsData::trusted();
+        let (base, at) = (self.base, offset(register));
+        let tag = match kind {
+            Kind::Int => self.int(i64::from(tag::INT)),
+            Kind::Float => self.int(i64::from(tag::FLOAT)),
+            Kind::Bool => {
+                let truth = self.value(register);
+                self.bool_word(truth)
+            }
+            _ => self.int(i64::from(UNDEF_WORD)),
+        };
+        self.b.ins().store(flags, tag, base, at);
+        if matches!(kind, Kind::Int | Kind::Float) {
+            let value = self.value(register);
+            self.b.ins().store(flags, value, base, at + PAYLOAD);
+        }
+    }
+
+    /// The first half of a Bool.
+    pub(super) fn bool_word(&mut self, truth: Value) -> Value {
+        let shifted = self.b.ins().ishl_imm_u(truth, 8);
+        self.b.ins().bor_imm_u(shifted, i64::from(TRUE_WORD & 0xff))
+    }
+
+    /// Sees that the memory of a register holds its value.
+    pub(super) fn sync(&mut self, register: usize) {
+        if !self.kinds[register].is_boxed() && !self.synced[register] {
+            self.store_boxed(register);
+            self.synced[register] = true;
+        }
+    }
+
+    /// Stores all unboxed registers of the set, for the way out.
+    pub(super) fn write_back(&mut self, live: &RegisterSet) {
+        for register in live.iter() {
+            let kind = self.kinds[register];
+            if !kind.is_boxed() && kind != Kind::Nothing && !self.synced[register] {
+                self.store_boxed(register);
+            }
+        }
+    }
+
+    /// Leaves native code at the instruction, all that is live before it stored.
+    pub(super) fn leave(&mut self, reason: Reason, at: usize) {
+        let live = self.live.clone();
+        self.leave_with(reason, at, &live);
+    }
+
+    /// Leaves native code at the instruction with these registers stored.
+    pub(super) fn leave_with(&mut self, reason: Reason, at: usize, live: &RegisterSet) {
+        self.write_back(live);
+        let place = Place::new(reason, self.function.region, at);
+        let place = self.int(place.0 as i64);
+        let fuel = self.b.use_var(self.fuel);
+        let exit = match self.exit {
+            Some(exit) => exit,
+            None => {
+                let exit = self.cold_block();
+                self.b.append_block_param(exit, types::I64);
+                self.b.append_block_param(exit, types::I64);
+                self.exit = Some(exit);
+                exit
+            }
+        };
+        let arguments = [BlockArg::Value(place), BlockArg::Value(fuel)];
+        self.b.ins().jump(exit, &arguments);
+    }
+
+    /// The engine does the instruction.
+    pub(super) fn leave_here(&mut self, inst: &Inst) {
+        self.share.inline -= 1;
+        self.leave(Reason::Resume, inst.at);
+    }
+
+    /// Writes the block that all ways out share.
+    pub(super) fn write_exit(&mut self) {
+        let Some(exit) = self.exit else { return };
+        self.b.switch_to_block(exit);
+        let (place, fuel) = match *self.b.block_params(exit) {
+            [place, fuel] => (place, fuel),
+            _ => return,
+        };
+        let layout = self.cx.layout;
+        let (base, depth) = (self.base, self.depth);
+        self.store_context(place, layout.exit_place);
+        self.store_context(base, layout.exit_base);
+        self.store_context(depth, layout.exit_depth);
+        self.store_context(fuel, layout.fuel);
+        self.return_code(LEFT);
+    }
+
+    /// Says that the function wasn't entered.
+    pub(super) fn refuse(&mut self) {
+        self.return_code(NOT_ENTERED);
+    }
+
+    /// Returns a code in the place of the fuel, and no result.
+    pub(super) fn return_code(&mut self, code: i64) {
+        let code = self.int(code);
+        let result = self.function.result;
+        let is_called = matches!(self.function.entry, Entry::Call(_));
+        match result {
+            Kind::Float if is_called => {
+                let nothing = self.b.ins().f64const(0.0);
+                self.b.ins().return_(&[nothing, code]);
+            }
+            Kind::Int | Kind::Bool if is_called => {
+                let nothing = self.int(0);
+                self.b.ins().return_(&[nothing, code]);
+            }
+            _ => {
+                self.b.ins().return_(&[code]);
+            }
+        }
+    }
+
+    /// Unboxes a register that is to be of a kind, at the entry; else goes to `refuse`.
+    pub(super) fn unbox_or(&mut self, register: usize, kind: Kind, refuse: ir::Block) {
+        let expected = match kind {
+            Kind::Int => tag::INT,
+            Kind::Float => tag::FLOAT,
+            Kind::Bool => tag::BOOL,
+            Kind::Undef => tag::UNDEF,
+            Kind::Nothing | Kind::Scalar | Kind::Any => return,
+        };
+        let (base, at) = (self.base, offset(register));
+        let flags = MemFlagsData::trusted();
+        let tag = self.b.ins().uload8(types::I64, flags, base, at);
+        let fits = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, tag, i64::from(expected));
+        let go_on = self.b.create_block();
+        self.b.ins().brif(fits, go_on, &[], refuse, &[]);
+        self.b.switch_to_block(go_on);
+        let value = match kind {
+            Kind::Int => self.b.ins().load(types::I64, flags, base, at + PAYLOAD),
+            Kind::Float => self.b.ins().load(types::F64, flags, base, at + PAYLOAD),
+            Kind::Bool => self.b.ins().uload8(types::I64, flags, base, at + 1),
+            _ => return,
+        };
+        self.define(register, kind, value);
+    }
+
+    /// Has the engine's function do the instruction, operands in their memory.
+    pub(super) fn step(&mut self, inst: &Inst) {
+        self.share.inline -= 1;
+        self.step_rarely(inst);
+    }
+
+    /// The same for the rare case of an instruction that is inline else. Registers that it writes
+    /// hold what it has written.
+    pub(super) fn step_rarely(&mut self, inst: &Inst) {
+        let effects = effects(inst);
+        let reads = effects.reads;
+        let singles = [reads.first, reads.second, reads.extra];
+        for register in singles.into_iter().flatten() {
+            self.sync(register);
+            self.halves[register] = None;
+        }
+        let (start, count) = effects.writes;
+        for register in start..start + count {
+            self.halves[register] = None;
+        }
+        let fuel = self.b.use_var(self.fuel);
+        self.store_context(fuel, self.cx.layout.fuel);
+        let context = self.b.ins().get_pinned_reg(types::I64);
+        let place = Place::new(Reason::Fault, self.function.region, inst.at);
+        let (word, immediate) = (inst.word.0 as i64, inst.immediate as i64);
+        let word = self.int(word);
+        let immediate = self.int(immediate);
+        let place = self.int(place.0 as i64);
+        let base = self.base;
+        let failed = self.ask_helper(Helper::Step, &[context, base, word, immediate, place]);
+        let left = self.load_context(self.cx.layout.fuel);
+        self.b.def_var(self.fuel, left);
+        let (fault, go_on) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(failed, fault, &[], go_on, &[]);
+        self.b.switch_to_block(fault);
+        self.leave(Reason::Fault, inst.at);
+        self.b.switch_to_block(go_on);
+    }
+}

@@ -1,0 +1,449 @@
+//! The engine's side of native code: when it is entered, and how the engine goes on behind it.
+//!
+//! The engine tells hot places by fuel: it looks up every few hundred units ([`at_loop`],
+//! [`note_call`]), and where that happens again and again something is hot. So counting costs nothing
+//! in between. A sub that was compiled has its entry replaced by a [`Rop::Native`] instruction; a loop
+//! is entered at its head when fuel is looked at next.
+//!
+//! No handler of the embedder's runs while native code is active: such ops leave it first.
+
+#![allow(unsafe_code)]
+// SAFETY of the whole module: who calls gives the activation of the run at hand, and a frame's base
+// as handlers have it.
+#![allow(
+    unsafe_op_in_unsafe_fn,
+    reason = "every line relies on the same promise"
+)]
+
+mod helpers;
+mod room;
+mod state;
+
+use super::dispatch::Pc;
+use super::program::Program;
+use super::window::{Reg, reg, tag};
+use super::{Activation, CallRecord, Exit};
+use crate::jit::abi::{Helper, Layout, NOT_ENTERED, Place, Reason};
+use crate::jit::compile::Compiled;
+use crate::jit::kinds::Kind;
+use crate::jit::{JitMode, JitStats};
+use crate::lower::code::{Rop, Word};
+use crate::value::Array;
+use crate::vm::limits::LOOK_EVERY;
+pub(super) use state::Native;
+use std::mem::offset_of;
+use std::time::{Duration, Instant};
+
+/// What native code knows of the run, and where it leaves what it says.
+#[repr(C)]
+pub(super) struct Links {
+    helpers: *const [*const u8; Helper::COUNT],
+    records: *mut CallRecord,
+    exit_place: u64,
+    exit_base: *mut u8,
+    exit_depth: u64,
+    /// Fuel that native code gets at once.
+    slice: u64,
+    /// When it last got some.
+    last_look: Option<Instant>,
+}
+
+impl Links {
+    pub(super) fn new() -> Links {
+        Links {
+            helpers: &raw const helpers::TABLE.0,
+            records: std::ptr::null_mut(),
+            exit_place: 0,
+            exit_base: std::ptr::null_mut(),
+            exit_depth: 0,
+            slice: FIRST_SLICE,
+            last_look: None,
+        }
+    }
+}
+
+/// Fuel that native code gets at once: first, at least and at most. In between it is what lasts about
+/// as long as [`LOOK_TIME`].
+const FIRST_SLICE: u64 = 1 << 13;
+const MOST_SLICE: u64 = 1 << 20;
+
+/// How long native code may run before the clock and the interrupt are looked at.
+const LOOK_TIME: Duration = Duration::from_micros(200);
+
+/// What native code knows of the activation.
+pub(super) fn layout() -> Layout {
+    const LINKS: usize = offset_of!(Activation, links);
+    Layout {
+        fuel: offset_of!(Activation, fuel) as i32,
+        globals: offset_of!(Activation, globals) as i32,
+        constants: offset_of!(Activation, constants) as i32,
+        max_items: offset_of!(Activation, max_items) as i32,
+        helpers: (LINKS + offset_of!(Links, helpers)) as i32,
+        records: (LINKS + offset_of!(Links, records)) as i32,
+        exit_place: (LINKS + offset_of!(Links, exit_place)) as i32,
+        exit_base: (LINKS + offset_of!(Links, exit_base)) as i32,
+        exit_depth: (LINKS + offset_of!(Links, exit_depth)) as i32,
+        array: Array::layout(),
+    }
+}
+
+/// How a native call ended.
+pub(super) enum Called {
+    /// With its result in the first register, at this base.
+    Returned(*mut u8),
+    /// The engine goes on there.
+    GoOn(Pc, *mut u8),
+    /// The run has ended; the activation says how.
+    Ended,
+}
+
+/// How native code ended.
+enum Ran {
+    Returned(*mut u8),
+    Refused(*mut u8),
+    Left(Reason, Pc, *mut u8),
+    Ended,
+}
+
+/// Runs the sub whose frame was entered at `base`.
+pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) -> Called {
+    let Some(compiled) = (*act).program().native.sub(region) else {
+        return Called::GoOn((*act).program().instruction(region, 0), base);
+    };
+    match run(act, compiled, base) {
+        Ran::Returned(base) => Called::Returned(base),
+        Ran::Refused(base) => {
+            refused_call(act, region, base);
+            Called::GoOn((*act).program().instruction(region, 0), base)
+        }
+        Ran::Left(reason, pc, base) => {
+            if reason == Reason::Guard {
+                guess_again(act, pc, Root::Sub(region));
+            }
+            match pay_for_branch(act, reason, pc, base) {
+                Some((pc, base)) => Called::GoOn(pc, base),
+                None => Called::Ended,
+            }
+        }
+        Ran::Ended => Called::Ended,
+    }
+}
+
+/// What was entered from the engine.
+#[derive(Clone, Copy)]
+enum Root {
+    Sub(usize),
+    /// A frame of the region, at the position.
+    Frame(usize, usize),
+}
+
+/// The engine stands at a loop's head, or behind a payment, and fuel was looked at: goes on natively
+/// if that is possible and worthwhile. Gives where the engine goes on; `None` if the run has ended.
+pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
+    if mode(act) == JitMode::Off {
+        return Some((pc, base));
+    }
+    let (region, position) = (*act).program().locate(pc);
+    if !(*act).program().native.heat_frame(region, position) {
+        return Some((pc, base));
+    }
+    go_on_natively(act, pc, base)
+}
+
+/// The engine is about to begin: with everything to be compiled, natively.
+pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
+    let options = (*act).machine_vm().engine.jit;
+    (*act).program().native.set_options(options);
+    if options.mode != JitMode::Eager {
+        return Some((pc, base));
+    }
+    go_on_natively(act, pc, base)
+}
+
+/// Runs a frame on from an instruction, as long as it can be.
+unsafe fn go_on_natively(
+    act: *mut Activation,
+    mut pc: Pc,
+    mut base: *mut u8,
+) -> Option<(Pc, *mut u8)> {
+    loop {
+        let (region, position) = (*act).program().locate(pc);
+        if !ready_frame(act, region, position, base) {
+            return Some((pc, base));
+        }
+        let Some(compiled) = (*act).program().native.frame(region, position) else {
+            return Some((pc, base));
+        };
+        match run(act, compiled, base) {
+            Ran::Returned(base) | Ran::Refused(base) => {
+                (*act).program().native.refuse_frame(region, position);
+                return Some(((*act).program().instruction(region, position), base));
+            }
+            Ran::Ended => return None,
+            Ran::Left(reason, place, at) => {
+                if reason == Reason::Guard {
+                    guess_again(act, place, Root::Frame(region, position));
+                }
+                (pc, base) = pay_for_branch(act, reason, place, at)?;
+                if reason != Reason::Fuel {
+                    return Some((pc, base));
+                }
+            }
+        }
+    }
+}
+
+/// Where native code was left in a branch that it couldn't pay, pays and takes it.
+unsafe fn pay_for_branch(
+    act: *mut Activation,
+    reason: Reason,
+    pc: Pc,
+    base: *mut u8,
+) -> Option<(Pc, *mut u8)> {
+    if reason != Reason::Fuel {
+        return Some((pc, base));
+    }
+    if let Err(fault) = (*act).with_vm(|vm| vm.charge(1)) {
+        (*act).exit = Exit::Fault(pc, base, fault);
+        return None;
+    }
+    let word = Word(*pc);
+    let step = match word.op() {
+        Rop::Fuel => 1,
+        Rop::Loop => word.wide() as i32 as isize,
+        _ => word.c() as i16 as isize,
+    };
+    Some((pc.offset(step), base))
+}
+
+unsafe fn mode(act: *mut Activation) -> JitMode {
+    (*act).program().native.options().mode
+}
+
+/// Fuel was looked at, or a sub was called the first time: compiles it if it is hot.
+pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u8) {
+    if mode(act) == JitMode::Off || !(*act).program().native.heat_sub(region) {
+        return;
+    }
+    let program: *mut Program = (*act).program;
+    let argc = (*program).argc(region);
+    let seen: Vec<Kind> = (0..argc)
+        .map(|place| observe(base, place).passed())
+        .collect();
+    (*program).native.meet(region, &seen);
+    if compile_sub(act, region) {
+        let stub = (*program).native.stub(region);
+        (*program).set_entry(region, stub);
+    }
+}
+
+/// The kind of what a register holds.
+unsafe fn observe(base: *mut u8, register: usize) -> Kind {
+    match reg(base, (register * 16) as u16).tag() {
+        tag::INT => Kind::Int,
+        tag::FLOAT => Kind::Float,
+        tag::BOOL => Kind::Bool,
+        tag::UNDEF => Kind::Undef,
+        _ => Kind::Any,
+    }
+}
+
+/// Native code of the frame at a position is there; compiles it if need be.
+unsafe fn ready_frame(act: *mut Activation, region: usize, position: usize, base: *mut u8) -> bool {
+    let program: *mut Program = (*act).program;
+    if (*program).native.frame(region, position).is_some() {
+        return true;
+    }
+    if !(*program).native.may_compile_frame(region, position) {
+        return false;
+    }
+    lower_callees(act, region);
+    let began = Instant::now();
+    let compiled = (*program).compile_frame(region, position, &|register| {
+        // SAFETY: the frame has that register.
+        unsafe { observe(base, register) }
+    });
+    note_compiled(act, began, compiled)
+}
+
+unsafe fn compile_sub(act: *mut Activation, region: usize) -> bool {
+    let program: *mut Program = (*act).program;
+    if (*program).native.sub(region).is_some() {
+        return true;
+    }
+    if !(*program).native.may_compile_sub(region) {
+        return false;
+    }
+    lower_callees(act, region);
+    let began = Instant::now();
+    let compiled = (*program).compile_sub(region);
+    note_compiled(act, began, compiled)
+}
+
+/// Lowers what is called from a region and from there, as far as one group may take.
+unsafe fn lower_callees(act: *mut Activation, region: usize) {
+    let program: *mut Program = (*act).program;
+    let budget = (*program).native.options().budget;
+    let mut words = 0;
+    let mut seen = vec![region];
+    let mut place = 0;
+    while place < seen.len() && words <= budget {
+        let region = seen[place];
+        place += 1;
+        if !(*act).lower(region) {
+            continue;
+        }
+        let Some(code) = (*program).code(region) else {
+            continue;
+        };
+        words += code.words.len();
+        let mut at = 0;
+        while at < code.words.len() {
+            let word = Word(code.words[at]);
+            let callee = word.wide() as usize;
+            if word.op() == Rop::Call && !seen.contains(&callee) {
+                seen.push(callee);
+            }
+            at += word.op().words();
+        }
+    }
+}
+
+/// Counts what was compiled; whether it was.
+unsafe fn note_compiled(
+    act: *mut Activation,
+    began: Instant,
+    compiled: Option<state::Size>,
+) -> bool {
+    let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
+    stats.compile_ns += began.elapsed().as_nanos() as u64;
+    match compiled {
+        Some(size) => {
+            stats.compiled += 1;
+            stats.code_bytes += size.bytes;
+            stats.instructions += size.instructions;
+            stats.inline += size.inline;
+        }
+        None => stats.declined += 1,
+    }
+    compiled.is_some()
+}
+
+/// Arguments were not of the kinds that a sub was compiled for: the next time it is for these, too.
+unsafe fn refused_call(act: *mut Activation, region: usize, base: *mut u8) {
+    (*act).machine_vm().engine.jit_stats.failed_guards += 1;
+    let program: *mut Program = (*act).program;
+    let argc = (*program).argc(region);
+    let seen: Vec<Kind> = (0..argc)
+        .map(|place| observe(base, place).passed())
+        .collect();
+    if (*program).native.meet(region, &seen) {
+        forget(act, Root::Sub(region));
+    }
+}
+
+/// Something wasn't of the kind assumed: what was entered is compiled anew with another guess.
+unsafe fn guess_again(act: *mut Activation, pc: Pc, root: Root) {
+    (*act).machine_vm().engine.jit_stats.failed_guards += 1;
+    let (region, at) = (*act).program().locate(pc);
+    (*act).program().native.guess_again(region, at);
+    forget(act, root);
+}
+
+unsafe fn forget(act: *mut Activation, root: Root) {
+    let program: *mut Program = (*act).program;
+    match root {
+        Root::Sub(region) => {
+            (*program).native.forget_sub(region);
+            let words = (*program).instruction(region, 0).cast_mut();
+            (*program).set_entry(region, words);
+            (*program).native.warm_sub(region);
+        }
+        Root::Frame(region, position) => (*program).native.forget_frame(region, position),
+    }
+}
+
+/// Runs compiled code on the frame at `base`.
+unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) -> Ran {
+    let Some(enter) = (*act).program().native.trampoline() else {
+        return Ran::Refused(base);
+    };
+    let (base, depth) = match room::make(act, &*compiled, base) {
+        Some(room) => room,
+        None => return Ran::Refused(base),
+    };
+    adapt_slice(act);
+    let slice = (*act).links.slice;
+    let drawn = (*act).machine_vm().meter.draw(slice);
+    let fuel = (*act).fuel + drawn;
+    let top = (*act).calls_top;
+    (*act).links.records = top.wrapping_add(depth);
+    (*act).machine_vm().engine.jit_stats.entries += 1;
+    let code = (*compiled).code.at((*compiled).entry);
+    let left = enter(act, base, fuel, depth as u64, code);
+    if left >= 0 {
+        (*act).fuel = left as u64;
+    } else if left == NOT_ENTERED {
+        (*act).fuel = fuel;
+    }
+    give_surplus_back(act);
+    match left {
+        0.. => Ran::Returned(base),
+        NOT_ENTERED => Ran::Refused(base),
+        _ => leave(act, top, depth),
+    }
+}
+
+/// Native code was left: makes records of its calls, and says where the innermost one stands.
+unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran {
+    (*act).machine_vm().engine.jit_stats.exits += 1;
+    let frames = depth - (*act).links.exit_depth as usize;
+    let program: *mut Program = (*act).program;
+    for place in 0..frames {
+        let record = top.add(place);
+        // Native code has written a place where the instruction's address belongs.
+        let at = Place((*record).pc.addr() as u64);
+        (*record).pc = (*program).instruction(at.region(), at.at());
+    }
+    (*act).calls_top = top.add(frames);
+    let place = Place((*act).links.exit_place);
+    if !matches!((*act).exit, Exit::Running) {
+        return Ran::Ended;
+    }
+    let pc = (*program).instruction(place.region(), place.at());
+    Ran::Left(place.reason(), pc, (*act).links.exit_base)
+}
+
+/// Makes the slices of fuel such that the clock is looked at often enough, and not more.
+unsafe fn adapt_slice(act: *mut Activation) {
+    let links = &mut (*act).links;
+    let now = Instant::now();
+    if let Some(last) = links.last_look {
+        let passed = now.duration_since(last);
+        if passed < LOOK_TIME / 2 {
+            links.slice = (links.slice * 2).min(MOST_SLICE);
+        } else if passed > LOOK_TIME {
+            links.slice = (links.slice / 2).max(LOOK_EVERY);
+        }
+    }
+    links.last_look = Some(now);
+}
+
+/// The engine keeps no more fuel than lasts until its next look.
+unsafe fn give_surplus_back(act: *mut Activation) {
+    let most = match mode(act) {
+        // With nothing to spend, the next loop or call is looked at at once.
+        JitMode::Eager => 0,
+        _ => LOOK_EVERY,
+    };
+    let fuel = (*act).fuel;
+    if fuel > most {
+        (*act).machine_vm().meter.put_back(fuel - most);
+        (*act).fuel = most;
+    }
+}
+
+/// A register's memory as native code has it.
+unsafe fn register_at(place: *mut u8) -> Reg {
+    Reg(place)
+}

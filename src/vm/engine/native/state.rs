@@ -1,0 +1,304 @@
+//! What is compiled of a program, and what was learned of it.
+
+#![allow(unsafe_code)]
+
+use super::super::program::Program;
+use super::super::{Activation, native};
+use crate::jit::JitOptions;
+use crate::jit::abi::Layout;
+use crate::jit::compile::{Compiled, Compiler, Trampoline};
+use crate::jit::kinds::group::{self, Entry};
+use crate::jit::kinds::{Guess, Kind};
+use crate::lower::code::{Code, Rop, Word};
+use crate::vm::limits::LOOK_EVERY;
+use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
+
+/// How often a unit is compiled anew before nothing is assumed of it any more, and before it is left
+/// to the engine.
+const SOME_TRIES: u32 = 6;
+const MOST_TRIES: u32 = 12;
+
+/// The way into compiled code: the activation, base, fuel, depth and the code's address to the fuel
+/// that is left.
+type Enter = unsafe extern "C" fn(*mut Activation, *mut u8, u64, u64, *const u8) -> i64;
+
+/// What is known of a sub, or of a frame at a position.
+#[derive(Default)]
+struct Unit {
+    heat: u32,
+    /// How often it was compiled.
+    tries: u32,
+    /// Boxed, as native code that runs keeps a pointer to it.
+    compiled: Option<Box<Compiled>>,
+    /// The kinds of arguments that were met; of a frame those of its registers.
+    met: Vec<Kind>,
+}
+
+impl Unit {
+    fn may_compile(&self) -> bool {
+        self.compiled.is_none() && self.tries < MOST_TRIES
+    }
+}
+
+/// How much code came of a compilation.
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub(super) bytes: u64,
+    pub(super) instructions: u64,
+    pub(super) inline: u64,
+}
+
+/// The native code of a program.
+pub(in super::super) struct Native {
+    options: JitOptions,
+    compiler: Option<Compiler>,
+    subs: Vec<Unit>,
+    frames: FxHashMap<(usize, usize), Unit>,
+    /// What is assumed of operands, where it isn't the first guess.
+    guesses: FxHashMap<(usize, usize), Guess>,
+    /// For each region the instruction that calls its native code, once there is one.
+    stubs: Box<[u64]>,
+    regions: usize,
+}
+
+impl Native {
+    pub(in super::super) fn new(regions: usize) -> Native {
+        Native {
+            options: JitOptions::default(),
+            compiler: None,
+            subs: Vec::new(),
+            frames: FxHashMap::default(),
+            guesses: FxHashMap::default(),
+            stubs: Box::default(),
+            regions,
+        }
+    }
+
+    pub(super) fn options(&self) -> &JitOptions {
+        &self.options
+    }
+
+    pub(super) fn set_options(&mut self, options: JitOptions) {
+        self.options = options;
+    }
+
+    fn unit(&mut self, region: usize) -> &mut Unit {
+        if self.subs.is_empty() {
+            self.subs.resize_with(self.regions, Unit::default);
+        }
+        &mut self.subs[region]
+    }
+
+    /// The looks after which something is hot.
+    fn threshold(&self) -> u32 {
+        match self.options.mode {
+            crate::jit::JitMode::Eager => 1,
+            _ => self.options.threshold.div_ceil(LOOK_EVERY as u32),
+        }
+    }
+
+    /// Counts a look at a call of the region; whether it is hot.
+    pub(super) fn heat_sub(&mut self, region: usize) -> bool {
+        let threshold = self.threshold();
+        let unit = self.unit(region);
+        unit.heat = unit.heat.saturating_add(1);
+        unit.heat >= threshold
+    }
+
+    /// Makes a sub hot at its next look.
+    pub(super) fn warm_sub(&mut self, region: usize) {
+        self.unit(region).heat = u32::MAX - 1;
+    }
+
+    /// Counts a look at a loop's head; whether it is hot.
+    pub(super) fn heat_frame(&mut self, region: usize, position: usize) -> bool {
+        let threshold = self.threshold();
+        let unit = self.frames.entry((region, position)).or_default();
+        unit.heat = unit.heat.saturating_add(1);
+        unit.heat >= threshold
+    }
+
+    /// The code of a sub.
+    pub(super) fn sub(&self, region: usize) -> Option<*const Compiled> {
+        let compiled = self.subs.get(region)?.compiled.as_deref()?;
+        Some(compiled)
+    }
+
+    /// The code of a frame at a position.
+    pub(super) fn frame(&self, region: usize, position: usize) -> Option<*const Compiled> {
+        let unit = self.frames.get(&(region, position))?;
+        Some(unit.compiled.as_deref()?)
+    }
+
+    pub(super) fn may_compile_sub(&mut self, region: usize) -> bool {
+        self.unit(region).may_compile()
+    }
+
+    pub(super) fn may_compile_frame(&mut self, region: usize, position: usize) -> bool {
+        let unit = self.frames.entry((region, position)).or_default();
+        unit.may_compile()
+    }
+
+    /// Notes the kinds of a sub's arguments; whether they are others than were met before.
+    pub(super) fn meet(&mut self, region: usize, kinds: &[Kind]) -> bool {
+        join_all(&mut self.unit(region).met, kinds)
+    }
+
+    pub(super) fn forget_sub(&mut self, region: usize) {
+        self.unit(region).compiled = None;
+    }
+
+    pub(super) fn forget_frame(&mut self, region: usize, position: usize) {
+        if let Some(unit) = self.frames.get_mut(&(region, position)) {
+            unit.compiled = None;
+        }
+    }
+
+    /// The registers of a frame weren't of the kinds that it was compiled for.
+    pub(super) fn refuse_frame(&mut self, region: usize, position: usize) {
+        self.forget_frame(region, position);
+    }
+
+    /// The guess at a place was wrong.
+    pub(super) fn guess_again(&mut self, region: usize, at: usize) {
+        let guess = self.guesses.entry((region, at)).or_default();
+        *guess = guess.next();
+    }
+
+    /// The instruction that calls a sub's native code.
+    pub(super) fn stub(&mut self, region: usize) -> *mut u64 {
+        if self.stubs.is_empty() {
+            let word = |region: usize| {
+                let region = region as u32;
+                Word::new(Rop::Native, 0, 0, region as u16, (region >> 16) as u16).0
+            };
+            self.stubs = (0..self.regions).map(word).collect();
+        }
+        &raw mut self.stubs[region]
+    }
+
+    /// The way into compiled code; `None` if there is none for this machine.
+    pub(super) fn trampoline(&self) -> Option<Enter> {
+        static TRAMPOLINE: OnceLock<Option<Trampoline>> = OnceLock::new();
+        let trampoline = TRAMPOLINE.get_or_init(|| Compiler::new(native::layout())?.trampoline());
+        let code = trampoline.as_ref()?.0.at(0);
+        // SAFETY: the code is that of a function of this type.
+        Some(unsafe { std::mem::transmute::<*const u8, Enter>(code) })
+    }
+}
+
+/// Joins kinds with those that are known; whether that changed any.
+fn join_all(known: &mut Vec<Kind>, kinds: &[Kind]) -> bool {
+    if known.len() != kinds.len() {
+        *known = kinds.to_vec();
+        return true;
+    }
+    let mut changed = false;
+    for (known, kind) in known.iter_mut().zip(kinds) {
+        let joined = known.join(*kind).passed();
+        changed |= joined != *known;
+        *known = joined;
+    }
+    changed
+}
+
+/// A program as inference sees it; the guesses of a unit that was wrong too often are all open.
+struct View<'a> {
+    program: &'a Program,
+    assumes: bool,
+}
+
+impl group::Program for View<'_> {
+    fn code(&self, region: usize) -> Option<&Code> {
+        self.program.code(region)
+    }
+
+    fn argc(&self, region: usize) -> usize {
+        self.program.argc(region)
+    }
+
+    fn guess(&self, region: usize, at: usize) -> Guess {
+        if !self.assumes {
+            return Guess::Open;
+        }
+        let guesses = &self.program.native.guesses;
+        guesses.get(&(region, at)).copied().unwrap_or_default()
+    }
+}
+
+impl Program {
+    /// Compiles a sub for the arguments that it was met with.
+    pub(super) fn compile_sub(&mut self, region: usize) -> Option<Size> {
+        let unit = self.native.unit(region);
+        unit.tries += 1;
+        let assumes = unit.tries < SOME_TRIES;
+        let entry = Entry::Call(unit.met.clone());
+        let compiled = self.compile(region, entry, assumes);
+        let size = compiled.as_ref().map(size_of);
+        let unit = self.native.unit(region);
+        if compiled.is_none() {
+            unit.tries = MOST_TRIES;
+        }
+        unit.compiled = compiled.map(Box::new);
+        size
+    }
+
+    /// Compiles a frame at a position, with registers as `observe` finds them.
+    pub(super) fn compile_frame(
+        &mut self,
+        region: usize,
+        position: usize,
+        observe: &dyn Fn(usize) -> Kind,
+    ) -> Option<Size> {
+        let unit = self.native.frames.entry((region, position)).or_default();
+        unit.tries += 1;
+        let assumes = unit.tries < SOME_TRIES;
+        let met = std::mem::take(&mut unit.met);
+        let view = View {
+            program: self,
+            assumes,
+        };
+        let mut kinds = Compiler::frame_kinds(&view, region, position, observe)?;
+        for (kind, met) in kinds.iter_mut().zip(&met) {
+            *kind = match met.join(*kind) {
+                Kind::Scalar if kind.is_boxed() => *kind,
+                Kind::Scalar => Kind::Any,
+                joined => joined,
+            };
+        }
+        let compiled = self.compile(region, Entry::Frame(position, kinds.clone()), assumes);
+        let size = compiled.as_ref().map(size_of);
+        let unit = self.native.frames.entry((region, position)).or_default();
+        unit.met = kinds;
+        if compiled.is_none() {
+            unit.tries = MOST_TRIES;
+        }
+        unit.compiled = compiled.map(Box::new);
+        size
+    }
+
+    fn compile(&mut self, region: usize, entry: Entry, assumes: bool) -> Option<Compiled> {
+        let layout: Layout = native::layout();
+        let mut compiler = match self.native.compiler.take() {
+            Some(compiler) => compiler,
+            None => Compiler::new(layout)?,
+        };
+        let budget = self.native.options.budget;
+        let view = View {
+            program: self,
+            assumes,
+        };
+        let compiled = compiler.compile(&view, region, entry, budget);
+        self.native.compiler = Some(compiler);
+        compiled
+    }
+}
+
+fn size_of(compiled: &Compiled) -> Size {
+    Size {
+        bytes: compiled.code.bytes().len() as u64,
+        instructions: compiled.instructions,
+        inline: compiled.inline,
+    }
+}

@@ -1,0 +1,46 @@
+//! In the place of `native` where the crate is built without the JIT: nothing is ever native.
+
+use super::Activation;
+use super::dispatch::Pc;
+
+/// What native code needs to know of a run: nothing.
+pub(super) struct Links;
+
+impl Links {
+    pub(super) fn new() -> Links {
+        Links
+    }
+}
+
+/// How a native call ended.
+#[allow(
+    dead_code,
+    reason = "nothing is called here, but the handler knows all ends"
+)]
+pub(super) enum Called {
+    Returned(*mut u8),
+    GoOn(Pc, *mut u8),
+    Ended,
+}
+
+/// Never reached, as no call leads to native code.
+pub(super) unsafe fn call(_act: *mut Activation, _region: usize, _base: *mut u8) -> Called {
+    Called::Ended
+}
+
+/// Goes on in the engine.
+pub(super) unsafe fn at_loop(
+    _act: *mut Activation,
+    pc: Pc,
+    base: *mut u8,
+) -> Option<(Pc, *mut u8)> {
+    Some((pc, base))
+}
+
+/// Nothing is counted.
+pub(super) unsafe fn note_call(_act: *mut Activation, _region: usize, _base: *mut u8) {}
+
+/// Begins in the engine.
+pub(super) unsafe fn begin(_act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
+    Some((pc, base))
+}
