@@ -10,10 +10,13 @@ use super::layout::{
 };
 use super::module::Module;
 use super::source::Source;
+use super::storage::StoredFile;
 use super::{CheckOptions, Entry, ModuleWriter, record, reseal, root};
 use crate::code::Code;
 use crate::value::Value;
 use crate::{Chunk, ChunkBuilder, Op};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
 fn number_chunk(number: i64) -> Chunk {
@@ -302,4 +305,61 @@ fn equal_strings_are_written_once() {
     constants::encode(&mut out, &pool).unwrap();
     // A count; "aa"; kind 3 and 1; a reference to 0; "b"; a reference to 0.
     assert_eq!(out, [5, 8, b'a', b'a', 14, 2, 1, 4, b'b', 1]);
+}
+
+/// A file that counts the bytes that are read of it.
+#[derive(Debug)]
+struct Counted(Vec<u8>, AtomicU64);
+
+impl StoredFile for Counted {
+    fn len(&self) -> std::io::Result<u64> {
+        Ok(self.0.len() as u64)
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> std::io::Result<()> {
+        into.copy_from_slice(&self.0[at as usize..][..into.len()]);
+        self.1.fetch_add(into.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn write_at(&self, _: u64, _: &[u8]) -> std::io::Result<()> {
+        Err(std::io::ErrorKind::PermissionDenied.into())
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_index_that_makes_names_collide_does_not_make_a_lookup_read_much() {
+    let long = "x".repeat(1 << 20);
+    let names: Vec<String> = (0..64).map(|i| format!("f{i}")).collect();
+    let mut writer = ModuleWriter::new(std::io::Cursor::new(Vec::new())).unwrap();
+    for name in &names {
+        let mut chunk = number_chunk(1);
+        chunk.constants.push(Value::str(long.as_str()));
+        writer.add(&Entry::named(name), &chunk).unwrap();
+    }
+    let mut bytes = writer.finish().unwrap().into_inner();
+    let module = Module::from_bytes(bytes.as_slice()).unwrap();
+    let leaf = module.inner().root.index.offset.get() as usize + 8;
+    let mut entries = entries_of(&module);
+    entries
+        .iter_mut()
+        .for_each(|entry| entry.name_key = index::name_key("", "f7").into());
+    index::sort(&mut entries);
+    bytes[leaf..][..entries.len() * 24].copy_from_slice(entries.as_bytes());
+    reseal(&mut bytes);
+
+    let file = Arc::new(Counted(bytes, AtomicU64::new(0)));
+    let module = Module::of_storage(Source::stored(file.clone()).unwrap(), "counted").unwrap();
+    for (name, most) in [("f7", 2 << 20), ("absent", 64 << 10), ("f8", 64 << 10)] {
+        let before = file.1.load(Ordering::Relaxed);
+        let found = module.find("", name).unwrap();
+        assert_eq!(found.is_some(), name == "f7");
+        let read = file.1.load(Ordering::Relaxed) - before;
+        assert!(read < most, "{name}: {read} bytes");
+    }
+    assert!(!module.check(&CheckOptions::new()).is_ok());
 }

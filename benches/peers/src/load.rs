@@ -40,6 +40,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     let mut rows = opening(&small, &large)?;
     rows.extend(first_use(&small, &functions)?);
     rows.extend(checking(&small)?);
+    rows.extend(crate::library::rows(&arguments.blob, folder.path())?);
     Ok(rows)
 }
 

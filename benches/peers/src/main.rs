@@ -1,6 +1,7 @@
 //! Measures fusevm beside its peers: the same work in one run, in CPU time, as medians and ratios.
 
 mod clock;
+mod library;
 mod link;
 mod load;
 mod report;
@@ -20,7 +21,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Comparison {
-    /// Opening modules, first use of functions, whole-file checks; beside bincode 1.
+    /// Opening modules, first use of functions, whole-file checks; beside bincode 1. Libraries of fifty
+    /// thousand functions, beside SQLite, rkyv and zsh.
     Load(load::Arguments),
     /// An engine shared by many VMs: VMs, calls between chunks, threads.
     Link(link::Arguments),
@@ -30,6 +32,9 @@ enum Comparison {
     /// Measures one engine on one program; `run` starts it.
     #[command(hide = true)]
     Worker(run::worker::Arguments),
+    /// Builds or uses one library; `load` starts it.
+    #[command(hide = true)]
+    LibraryWorker(library::worker::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -39,5 +44,6 @@ fn main() -> anyhow::Result<()> {
         Comparison::Link(link) => report::print(&link::run(&link)?, arguments.json),
         Comparison::Run(run) => run::run(&run, arguments.json),
         Comparison::Worker(worker) => run::worker::run(&worker),
+        Comparison::LibraryWorker(work) => library::worker::run(&work),
     }
 }

@@ -195,17 +195,25 @@ impl Model {
         }
     }
 
+    /// What is in a library of which no byte is wrong.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn checked(module: &Module) -> Result<Model, String> {
+        let report = module.check(&CheckOptions::new());
+        match report.errors.first() {
+            Some(error) => Err(error.to_string()),
+            None => Model::of(module),
+        }
+    }
+
     /// That the library is this: nothing is wrong with any byte of it, all chunks are found, and no
     /// other is.
     ///
     /// # Errors
     /// What differs.
     pub fn verify(&self, module: &Module) -> Result<(), String> {
-        let report = module.check(&CheckOptions::new());
-        if let Some(error) = report.errors.first() {
-            return Err(error.to_string());
-        }
-        let found = Model::of(module)?;
+        let found = Model::checked(module)?;
         if found != *self {
             return Err(format!(
                 "step {} with {} chunks instead of step {} with {}",
@@ -215,6 +223,14 @@ impl Model {
                 self.chunks.len()
             ));
         }
+        self.find_all(module)
+    }
+
+    /// That the chunks are found by their names, or a hundred of them, and that another isn't.
+    ///
+    /// # Errors
+    /// What isn't so.
+    pub fn find_all(&self, module: &Module) -> Result<(), String> {
         let look_up = |name: &str| module.find("", name).map_err(|error| error.to_string());
         for (name, _) in self.chunks.iter().step_by(self.chunks.len() / 100 + 1) {
             look_up(name)?.ok_or_else(|| format!("{name} isn't found"))?;

@@ -183,7 +183,7 @@ class Module:
             raise FvbcError("E0105", "no slot is intact", part="header")
         self.slot = max(slots, key=lambda slot: slot.generation)
         if sum(slot.generation == self.slot.generation for slot in slots) > 1:
-            raise FvbcError("E0105", "two slots have one generation", part="header")
+            raise FvbcError("E0114", "two slots have one generation", part="header")
         self.producer = _decode_header(header)
         if self.slot.file_length > len(data):
             raise FvbcError("E0104", f"{self.slot.file_length} bytes expected, {len(data)} are there", part="file")

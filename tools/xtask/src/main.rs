@@ -4,6 +4,7 @@ mod ci;
 mod figures;
 mod r#gen;
 mod golden;
+mod library;
 mod vectors;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,8 @@ enum Chore {
     },
     /// Write the modules that are kept for later readers; never again for one version of the format.
     Golden,
+    /// Crash, kill and crowd libraries that change in place.
+    Library(library::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,6 +44,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Figures(arguments) => figures::run(&root(), &arguments),
         Chore::Gen { check } => r#gen::run(&root(), check),
         Chore::Golden => golden::run(&root()),
+        Chore::Library(arguments) => library::run(&arguments),
     }
 }
 

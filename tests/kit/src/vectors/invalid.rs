@@ -22,22 +22,22 @@ pub struct Invalid {
 }
 
 /// Where the fields of chapter 1 lie that the vectors change.
-mod at {
-    pub(super) const MAJOR: usize = 8;
-    pub(super) const HEADER_LENGTH: usize = 12;
-    pub(super) const SLOT: usize = 64;
-    pub(super) const SLOT_ROOT_OFFSET: usize = SLOT + 8;
-    pub(super) const HEADER_END: usize = 224;
+pub(super) mod at {
+    pub(in crate::vectors) const MAJOR: usize = 8;
+    pub(in crate::vectors) const HEADER_LENGTH: usize = 12;
+    pub(in crate::vectors) const SLOT: usize = 64;
+    pub(in crate::vectors) const SLOT_ROOT_OFFSET: usize = SLOT + 8;
+    pub(in crate::vectors) const HEADER_END: usize = 224;
     /// Within the root record.
-    pub(super) const SEGMENT_NUMBER: usize = 8;
-    pub(super) const SECTION_COUNT: usize = 12;
-    pub(super) const OPSET_LEVEL: usize = 36;
-    pub(super) const CHUNK_COUNT: usize = 40;
-    pub(super) const SEGMENT_HASH: usize = 64;
-    pub(super) const SECTIONS: usize = 128;
+    pub(in crate::vectors) const SEGMENT_NUMBER: usize = 8;
+    pub(in crate::vectors) const SECTION_COUNT: usize = 12;
+    pub(in crate::vectors) const OPSET_LEVEL: usize = 36;
+    pub(in crate::vectors) const CHUNK_COUNT: usize = 40;
+    pub(in crate::vectors) const SEGMENT_HASH: usize = 64;
+    pub(in crate::vectors) const SECTIONS: usize = 128;
     /// Within a record.
-    pub(super) const RECORD_LEVEL: usize = 4;
-    pub(super) const RECORD_FLAGS: usize = 6;
+    pub(in crate::vectors) const RECORD_LEVEL: usize = 4;
+    pub(in crate::vectors) const RECORD_FLAGS: usize = 6;
 }
 
 /// The first record of a file follows its header.
@@ -48,12 +48,13 @@ pub fn all() -> Vec<Invalid> {
     let mut all = header();
     all.extend(root());
     all.extend(index());
+    all.extend(super::segments::all());
     all.extend(record());
     all.extend(code());
     all
 }
 
-fn invalid(name: &'static str, bytes: Vec<u8>) -> Invalid {
+pub(super) fn invalid(name: &'static str, bytes: Vec<u8>) -> Invalid {
     Invalid { name, bytes }
 }
 
@@ -80,7 +81,7 @@ fn damaged(place: usize, bytes: &[u8]) -> Vec<u8> {
     module
 }
 
-fn read_u64(module: &[u8], place: usize) -> usize {
+pub(super) fn read_u64(module: &[u8], place: usize) -> usize {
     let bytes = module[place..].first_chunk().expect("within the module");
     u64::from_le_bytes(*bytes) as usize
 }
@@ -132,7 +133,7 @@ fn root() -> Vec<Invalid> {
     let root = root_of(&module);
     let (index, meta) = (section(&module, 0), section(&module, 1));
     let mut segment_hash = flipped(root + at::SEGMENT_HASH);
-    reseal_root_only(&mut segment_hash);
+    reseal_root(&mut segment_hash, at::SLOT);
     vec![
         invalid("root_flipped", flipped(root + at::CHUNK_COUNT)),
         invalid("root_magic", changed(root, b"nothing")),
@@ -180,16 +181,16 @@ fn root() -> Vec<Invalid> {
     ]
 }
 
-/// Makes the slot's hash and seal those of the root record as it stands.
-fn reseal_root_only(module: &mut [u8]) {
-    let root = root_of(module);
+/// Makes the hash and the seal of the slot at `slot` those of its root record as it stands.
+pub(super) fn reseal_root(module: &mut [u8], slot: usize) {
+    let root = read_u64(module, slot + 8);
     let hash = blake3::hash(&module[root..]);
-    module[at::SLOT + 32..][..32].copy_from_slice(hash.as_bytes());
+    module[slot + 32..][..32].copy_from_slice(hash.as_bytes());
     let mut seal = crc32fast::Hasher::new();
     seal.update(&module[..64]);
-    seal.update(&module[at::SLOT..][..76]);
+    seal.update(&module[slot..][..76]);
     let seal = seal.finalize();
-    module[at::SLOT + 76..][..4].copy_from_slice(&seal.to_le_bytes());
+    module[slot + 76..][..4].copy_from_slice(&seal.to_le_bytes());
 }
 
 fn index() -> Vec<Invalid> {

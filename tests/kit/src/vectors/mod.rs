@@ -8,6 +8,7 @@ mod cases;
 mod edges;
 pub mod invalid;
 mod script;
+mod segments;
 pub mod text;
 
 use fusevm::{Chunk, op::OpInfo};
