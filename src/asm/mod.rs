@@ -15,6 +15,7 @@ mod printer;
 mod tables;
 mod words;
 
+pub use crate::lower::Listing;
 pub use error::{AsmError, AsmErrors, MAX_ERRORS};
 pub use printer::{PrintError, Style, print, print_chunk, print_metadata};
 

@@ -3,7 +3,7 @@
 use super::lexer::quote;
 use super::literal::{self, Unwritable, push, write_name, write_string};
 use super::plan::Plan;
-use super::{MAX_TEXT, words};
+use super::{Listing, MAX_TEXT, words};
 use crate::chunk::{Chunk, Effect, Import, ImportKind, Touches};
 use crate::code::Code;
 use crate::format::limits::CONSTANT_NESTING;
@@ -30,6 +30,8 @@ pub struct Style<'a> {
     pub bytes: bool,
     /// The stack height before each op, from the verified chunk's shape.
     pub heights: Option<&'a Shape>,
+    /// The register code of each op, behind it.
+    pub lowered: Option<&'a Listing>,
 }
 
 /// Why a chunk can't be printed. No chunk from a file gives this, but one built in memory may.
@@ -338,6 +340,7 @@ impl Printer<'_> {
             let mut notes = self.op(op);
             self.style_notes(ip, op, &mut notes);
             self.comment(start, &notes);
+            self.lowered(ip, at.open_blocks.len());
             if self.out.len() > MAX_TEXT {
                 return Err(too_long(self.entry));
             }
@@ -441,6 +444,28 @@ impl Printer<'_> {
                 Some(height) => format!("height {height}"),
                 None => "unreachable".to_owned(),
             });
+        }
+    }
+
+    /// The register code of the op, if the style asks for it.
+    fn lowered(&mut self, ip: usize, open_blocks: usize) {
+        let names = &self.chunk.names;
+        let name_of = |name: u16| match names.get(usize::from(name)) {
+            Some(text) if text.len() <= LONG => {
+                let mut quoted = String::new();
+                write_name(&mut quoted, text);
+                quoted
+            }
+            _ => format!("#{name}"),
+        };
+        for line in self
+            .style
+            .lowered
+            .into_iter()
+            .flat_map(|l| l.lines_of(ip, name_of))
+        {
+            self.indent(open_blocks);
+            push(&mut self.out, format_args!("    ; {line}\n"));
         }
     }
 

@@ -7,7 +7,7 @@ use super::{imports, limits};
 use crate::chunk::{Chunk, Signature};
 use crate::code::Code;
 use crate::op::{self, DecodeError, Op, leb};
-use crate::verify::{self, CodeView, ImportRow, Sizes, Sub, Verifier};
+use crate::verify::{self, CodeView, ImportRow, Proof, Sub, Verifier};
 use std::collections::HashSet;
 
 /// A chunk's body in bytes.
@@ -109,18 +109,33 @@ pub(crate) struct Body {
     pub(crate) blocks: Vec<(usize, usize)>,
     pub(crate) imports: Vec<ImportRow>,
     pub(crate) import_texts: Vec<(Span, Span)>,
+    /// How many ops there are.
+    pub(crate) op_count: usize,
     pub(crate) ops: Vec<Op>,
     /// The lowest level of the opset that has all of the ops.
     pub(crate) opset_level: u16,
+    /// Whether it was proved strict, of the declared height, when it was decoded.
+    pub(crate) is_proved: bool,
+}
+
+/// What becomes of the ops of a body that is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ops {
+    /// They are kept.
+    Keep,
+    /// They are kept unless the body is proved strict.
+    Check,
 }
 
 impl Body {
     /// Reads the body that `cursor` is at, in place of what was there before. `record` is what the
-    /// cursor's positions count in. The verifier takes the ops on the way.
+    /// cursor's positions count in. If it says that it is strict, and is so in a way that is proved on
+    /// the way, the verifier has the shape; else verification is left to the caller.
     pub(crate) fn decode(
         &mut self,
         mut cursor: Cursor<'_>,
         record: &[u8],
+        ops: Ops,
         verifier: &mut Verifier,
     ) -> Result<(), LoadError> {
         self.clear();
@@ -143,15 +158,36 @@ impl Body {
             let error = LoadError::structure(found, code_length);
             return Err(error.at(cursor.position() as u64));
         }
-        verifier.start(Sizes {
-            ops: op_count,
-            constants: self.constants.len(),
-            names: self.names.len(),
-            blocks: self.blocks.len(),
-        });
+        self.op_count = op_count;
         let code = &record[cursor.position()..][..code_length];
-        self.decode_ops(code, op_count, verifier)
+        self.prove(code, ops, verifier);
+        if self.is_proved {
+            return Ok(());
+        }
+        self.decode_ops(code)
             .map_err(|error| error.relative_to(cursor.position() as u64))
+    }
+
+    /// Decodes and proves the code, if it is strict, and in a simple way.
+    fn prove(&mut self, code: &[u8], keep: Ops, verifier: &mut Verifier) {
+        let Some(height) = self.height else { return };
+        let mut ops = std::mem::take(&mut self.ops);
+        let view = self.view();
+        let proof = match keep {
+            Ops::Keep => verifier.prove(code, self.op_count, &view, &mut ops),
+            Ops::Check => verifier.prove(code, self.op_count, &view, &mut ()),
+        };
+        self.ops = ops;
+        match proof {
+            Some(Proof {
+                height: proved,
+                opset_level,
+            }) if proved == height => {
+                self.opset_level = opset_level;
+                self.is_proved = true;
+            }
+            _ => self.ops.clear(),
+        }
     }
 
     fn clear(&mut self) {
@@ -162,6 +198,7 @@ impl Body {
         self.imports.clear();
         self.import_texts.clear();
         self.ops.clear();
+        self.is_proved = false;
     }
 
     fn decode_names(&mut self, cursor: &mut Cursor<'_>) -> Result<(), LoadError> {
@@ -200,14 +237,8 @@ impl Body {
         Ok(())
     }
 
-    fn decode_ops(
-        &mut self,
-        code: &[u8],
-        op_count: usize,
-        verifier: &mut Verifier,
-    ) -> Result<(), LoadError> {
-        let length = Op::decode_all(code, op_count, &mut self.ops, verifier);
-        let length = length.map_err(bad_op)?;
+    fn decode_ops(&mut self, code: &[u8]) -> Result<(), LoadError> {
+        let length = Op::decode_all(code, self.op_count, &mut self.ops).map_err(bad_op)?;
         if length != code.len() {
             let found = format!("{} bytes behind the last op", code.len() - length);
             return Err(LoadError::structure(found, "none").at(length as u64));

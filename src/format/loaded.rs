@@ -1,6 +1,6 @@
 //! A chunk as it is loaded from a module: decoded, verified, ready to be run or read back.
 
-use super::body::Body;
+use super::body::{Body, Ops};
 use super::error::LoadError;
 use super::hash::ChunkHash;
 use super::record::{Entry, Parts, Record, SourceLink};
@@ -29,11 +29,12 @@ impl LoadedChunk {
         let mut body = Body::default();
         let mut verifier = Verifier::new();
         let (parts, bytes) = (record.parts(), record.bytes());
-        let outcome = parts.decode_body(bytes, &mut body, &mut verifier);
+        let outcome = parts.decode_body(bytes, &mut body, Ops::Keep, &mut verifier);
         outcome.map_err(|error| record.locate(error))?;
         let shape = match body.height {
+            Some(_) if body.is_proved => Some(verifier.into_shape()),
             Some(height) => {
-                let verified = verifier.finish(&body.view());
+                let verified = verifier.verify(&body.view());
                 check_strict(verified, height, &body, parts, bytes)
                     .map_err(|error| record.locate(error))?;
                 Some(verifier.into_shape())

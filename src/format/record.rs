@@ -228,11 +228,13 @@ impl Parts {
         self.body.range()
     }
 
-    /// Reads the body into `into` and checks the lines and the level. The verifier takes the ops.
+    /// Reads the body into `into`, as [`Body::decode`](body::Body::decode) does, and checks the lines
+    /// and the level.
     pub(crate) fn decode_body(
         &self,
         record: &[u8],
         into: &mut body::Body,
+        ops: body::Ops,
         verifier: &mut Verifier,
     ) -> Result<(), LoadError> {
         if self.opset_level > op::OPSET_LEVEL {
@@ -241,12 +243,12 @@ impl Parts {
                 .with_expected(format_args!("at most {}", op::OPSET_LEVEL))
                 .at(4));
         }
-        into.decode(self.body.cursor(record), record, verifier)?;
+        into.decode(self.body.cursor(record), record, ops, verifier)?;
         if into.opset_level != self.opset_level {
             let found = format_args!("opset level {}", self.opset_level).to_string();
             return Err(LoadError::structure(found, into.opset_level).at(4));
         }
-        let mut runs = self.runs(record, into.ops.len());
+        let mut runs = self.runs(record, into.op_count);
         while runs.next_run()?.is_some() {}
         Ok(())
     }

@@ -137,20 +137,20 @@ macro_rules! for_each_rop {
             Call 1 "call sub b, c with the window moved up to a";
             Return 1 "end the call, dropping the registers below a";
             ReturnValue 1 "end the call with b, dropping the registers below a";
-            Return0 1 "the same for 0 registers";
-            ReturnValue0 1 "the same for 0 registers";
-            Return1 1 "the same for 1 registers";
-            ReturnValue1 1 "the same for 1 registers";
-            Return2 1 "the same for 2 registers";
-            ReturnValue2 1 "the same for 2 registers";
-            Return3 1 "the same for 3 registers";
-            ReturnValue3 1 "the same for 3 registers";
-            Return4 1 "the same for 4 registers";
-            ReturnValue4 1 "the same for 4 registers";
-            Return5 1 "the same for 5 registers";
-            ReturnValue5 1 "the same for 5 registers";
-            Return6 1 "the same for 6 registers";
-            ReturnValue6 1 "the same for 6 registers";
+            Return0 1 "end the call, dropping nothing";
+            ReturnValue0 1 "end the call with b, dropping nothing";
+            Return1 1 "end the call, dropping 1 register";
+            ReturnValue1 1 "end the call with b, dropping 1 register";
+            Return2 1 "end the call, dropping 2 registers";
+            ReturnValue2 1 "end the call with b, dropping 2 registers";
+            Return3 1 "end the call, dropping 3 registers";
+            ReturnValue3 1 "end the call with b, dropping 3 registers";
+            Return4 1 "end the call, dropping 4 registers";
+            ReturnValue4 1 "end the call with b, dropping 4 registers";
+            Return5 1 "end the call, dropping 5 registers";
+            ReturnValue5 1 "end the call with b, dropping 5 registers";
+            Return6 1 "end the call, dropping 6 registers";
+            ReturnValue6 1 "end the call with b, dropping 6 registers";
             // Collections.
             ElementCopy 1 "a = element c of global b, counted";
             ElementBorrow 1 "a = element c of global b, not counted";
@@ -190,7 +190,12 @@ macro_rules! define_rop {
             pub(crate) const COUNT: usize = [$(Rop::$name),*].len();
 
             /// All of them, by number.
-            const ALL: [Rop; Rop::COUNT] = [$(Rop::$name),*];
+            pub(super) const ALL: [Rop; Rop::COUNT] = [$(Rop::$name),*];
+
+            /// What it does, with the letters of its fields.
+            pub(super) const fn picture(self) -> &'static str {
+                match self { $(Rop::$name => $picture,)* }
+            }
 
             /// Words that an instruction takes.
             pub(crate) const fn words(self) -> usize {

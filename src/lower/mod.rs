@@ -17,6 +17,7 @@ mod borrow;
 mod branch;
 pub(crate) mod code;
 mod emit;
+mod listing;
 mod operands;
 mod stack;
 mod translate;
@@ -26,6 +27,7 @@ use crate::op::{Flow, Op};
 use crate::verify::{Arity, RegionKind, Shape};
 use code::{Code, MAX_REGISTERS, Word};
 use emit::Emitter;
+pub use listing::Listing;
 use stack::AbstractStack;
 
 /// The first half of Undef, and of the two Bools.

@@ -1,6 +1,10 @@
 //! The bytes of an instruction in a file: the opcode, then the operands by their kinds.
 
-use super::{Op, leb, table};
+use super::{
+    Op, leb,
+    short::{Form, Short},
+    table,
+};
 
 /// Why the bytes at a place are no instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +49,8 @@ macro_rules! define_codec {
         }
 
         /// The form of each opcode's instructions.
-        static FORMS: [short::Form; 256] = {
-            let mut forms = [short::OTHER; 256];
+        pub(super) static FORMS: [Form; 256] = {
+            let mut forms = [Form::OTHER; 256];
             $(forms[$byte] = form!($($($kind),+)?);)*
             forms
         };
@@ -54,35 +58,31 @@ macro_rules! define_codec {
 }
 
 impl Op {
-    /// Reads `count` instructions from the start of `code` to the end of `ops`, hands each to
-    /// `taker`, and gives how many bytes they take.
+    /// Reads `count` instructions from the start of `code` to the end of `ops` and gives how many bytes
+    /// they take.
     ///
     /// # Errors
-    /// At the first that is none: its index, the place of its bytes, and what is wrong. What `ops` has
-    /// from there on has no meaning.
-    #[inline]
+    /// At the first that is none: its index, the place of its bytes, and what is wrong. `ops` has those
+    /// before it.
     pub fn decode_all(
         code: &[u8],
         count: usize,
         ops: &mut Vec<Op>,
-        taker: &mut impl TakeOps,
     ) -> Result<usize, (usize, usize, DecodeError)> {
         // An instruction has a byte at least.
         if count > code.len() {
             return Err((code.len(), code.len(), DecodeError::Short));
         }
-        let first = ops.len();
-        ops.resize(first + count, Op::Nop);
+        ops.reserve(count);
         let mut at = 0;
-        for (index, op) in ops[first..].iter_mut().enumerate() {
-            if let Some(short) = short::decode(&code[at..]) {
-                taker.take_short(short.opcode, short.number);
-                *op = short.op;
-                at += short.length;
+        for index in 0..count {
+            if let Some(short) = Short::first(&code[at..]) {
+                at += short.length();
+                ops.take(short);
             } else {
                 let mut end = at;
-                *op = Op::decode(code, &mut end).map_err(|error| (index, at, error))?;
-                taker.take(op);
+                let op = Op::decode(code, &mut end).map_err(|error| (index, at, error))?;
+                ops.push(op);
                 at = end;
             }
         }
@@ -91,46 +91,82 @@ impl Op {
 }
 
 /// What instructions are handed to as they are decoded.
-pub trait TakeOps {
-    /// Takes the next instruction.
-    fn take(&mut self, op: &Op);
+pub(crate) trait TakeOps {
+    /// Whether they are kept.
+    const KEEPS: bool;
 
-    /// Takes the next instruction, of which this is the opcode, and this the operand if it has one,
-    /// before its zigzag coding is undone. Without an operand the number has no meaning.
-    fn take_short(&mut self, opcode: u8, number: u16);
+    /// Makes room for so many.
+    fn expect(&mut self, count: usize);
+
+    /// Takes the next one, which is of the short form.
+    fn take(&mut self, short: Short);
+
+    /// Takes the next one.
+    fn take_long(&mut self, op: Op);
 }
 
 /// Nobody takes them.
 impl TakeOps for () {
-    fn take(&mut self, _op: &Op) {}
+    const KEEPS: bool = false;
 
-    fn take_short(&mut self, _opcode: u8, _number: u16) {}
+    fn expect(&mut self, _count: usize) {}
+
+    #[inline(always)]
+    fn take(&mut self, _short: Short) {}
+
+    fn take_long(&mut self, _op: Op) {}
+}
+
+impl TakeOps for Vec<Op> {
+    const KEEPS: bool = true;
+
+    fn expect(&mut self, count: usize) {
+        self.reserve(count);
+    }
+
+    #[inline(always)]
+    fn take(&mut self, short: Short) {
+        self.push(short.op());
+    }
+
+    fn take_long(&mut self, op: Op) {
+        self.push(op);
+    }
 }
 
 macro_rules! form {
     () => {
-        short::PLAIN
+        Form::PLAIN
     };
     (Count8) => {
-        short::BYTE
+        Form::BYTE
     };
     (Argc) => {
-        short::BYTE
+        Form::BYTE
     };
     (Code) => {
-        short::BYTE
+        Form::BYTE
     };
     (Int) => {
-        short::SIGNED
+        Form::SIGNED
     };
     (Float) => {
-        short::OTHER
+        Form::OTHER
     };
     ($kind:ident) => {
-        short::UNSIGNED
+        Form::UNSIGNED
+    };
+    (Name, Argc) => {
+        Form::CALL
+    };
+    (Id, Argc) => {
+        Form::CALL
+    };
+    (Id, Code) => {
+        Form::CALL
     };
     ($($kind:ident),+) => {
-        short::OTHER
+        Form::OTHER
     };
 }
 
@@ -140,70 +176,6 @@ macro_rules! pattern {
 }
 
 table::for_each_op!(define_codec);
-
-/// Decodes instructions of a short form, without a branch that depends on which it is: code is hard to
-/// predict, and a wrong guess costs more than all of this.
-///
-/// An instruction has the short form if it has no operand, or one of at most two bytes. That is most.
-mod short {
-    use super::{FORMS, Op};
-
-    /// How an instruction's operand is written: a set of the bits below.
-    pub(super) type Form = u8;
-
-    const OPERAND: Form = 0x01;
-    const ZIGZAG: Form = 0x02;
-    /// In the place of the bit by which an operand's first byte says that there is a second.
-    const LEB: Form = 0x80;
-
-    pub(super) const PLAIN: Form = 0;
-    pub(super) const BYTE: Form = OPERAND;
-    pub(super) const UNSIGNED: Form = OPERAND | LEB;
-    pub(super) const SIGNED: Form = OPERAND | LEB | ZIGZAG;
-    /// It has several operands, or one of a fixed length: never short.
-    pub(super) const OTHER: Form = 0x04;
-
-    /// An instruction, its parts, and the number of its bytes.
-    pub(super) struct Short {
-        pub(super) op: Op,
-        pub(super) opcode: u8,
-        pub(super) number: u16,
-        pub(super) length: usize,
-    }
-
-    /// The instruction that the code begins with, if it is of the short form and there are three bytes
-    /// at least.
-    #[cfg(all(target_pointer_width = "64", target_endian = "little"))]
-    #[inline(always)]
-    pub(super) fn decode(code: &[u8]) -> Option<Short> {
-        let &[opcode, first, second] = code.first_chunk::<3>()?;
-        let form = FORMS[usize::from(opcode)];
-        let more = (first & form & LEB) >> 7;
-        let second_is_not_last = second.wrapping_sub(1) >= 0x7f;
-        if form & OTHER | more & u8::from(second_is_not_last) != 0 {
-            return None;
-        }
-        let low = u64::from(first & !(form & LEB));
-        let number = low | u64::from(second & more.wrapping_neg()) << 7;
-        let is_zigzag = u64::from(form & ZIGZAG) >> 1;
-        let operand = number >> is_zigzag ^ (number & is_zigzag).wrapping_neg();
-        // An `Op` in memory: the opcode, then an operand of one byte, of two, and of eight, each at its
-        // own alignment. Those that the op doesn't have are padding.
-        let head = u64::from(opcode) | (operand & 0xff) << 8 | (operand & 0xffff) << 16;
-        Some(Short {
-            op: zerocopy::try_transmute!([head, operand]).ok()?,
-            opcode,
-            number: number as u16,
-            length: usize::from(1 + (form & OPERAND) + more),
-        })
-    }
-
-    /// Elsewhere an `Op` in memory looks otherwise.
-    #[cfg(not(all(target_pointer_width = "64", target_endian = "little")))]
-    pub(super) fn decode(_code: &[u8]) -> Option<Short> {
-        None
-    }
-}
 
 /// Operands to bytes, a function for each kind, named as the kind is.
 #[allow(non_snake_case)]

@@ -7,14 +7,17 @@ mod codec;
 mod info;
 pub mod leb;
 mod pairs;
+mod short;
 mod table;
 
-pub use codec::{DecodeError, TakeOps};
+pub use codec::DecodeError;
+pub(crate) use codec::TakeOps;
 pub use info::{
     Family, Flow, INFO, Needs, OpInfo, Operand, OperandInfo, OperandKind, Operands, StackEffect,
 };
 pub(crate) use pairs::MARK_BYTES;
 pub use pairs::{Mark, PairKind, Paired, Pairs};
+pub(crate) use short::{Form, Window};
 pub(crate) use table::for_each_op;
 
 use serde::{Deserialize, Serialize};
@@ -72,9 +75,8 @@ pub fn level_of(op: &Op) -> u16 {
 }
 
 /// The lowest level of the op set that has the op of this opcode.
-#[inline]
-pub fn level_of_byte(opcode: u8) -> u16 {
-    LEVEL_OF_BYTE[usize::from(opcode)]
+pub const fn level_of_byte(opcode: u8) -> u16 {
+    LEVEL_OF_BYTE[opcode as usize]
 }
 
 macro_rules! define_op {

@@ -5,7 +5,7 @@ use super::{
     arity::{arity_of, join_arity, two_arities},
     error::{Full, Reports},
     operands::{Callee, import_step},
-    shape::{Arity, NONE, NeedSet, Region, RegionKind, Scope, State},
+    shape::{Arity, NONE, RegionKind, Scope, State},
     step::{Class, Step, slots, target},
 };
 use crate::{code::Code, op::Op};
@@ -53,13 +53,7 @@ pub(super) fn check(
     view: &CodeView<'_>,
     reports: &mut Reports,
 ) -> Result<(), Full> {
-    let shape = &mut verifier.shape;
-    shape.states.clear();
-    shape.states.resize(view.ops.len(), State::NONE);
-    shape.scopes.clear();
-    shape.regions.clear();
-    shape.region_of_block.clear();
-    shape.needs = NeedSet::default();
+    verifier.shape.begin(view.ops.len());
     verifier.uses.clear();
     verifier.pending.clear();
     let mut walk = Walk {
@@ -131,23 +125,8 @@ impl Walk<'_, '_> {
     fn walk(&mut self, kind: RegionKind, entry: usize, height: u32, by: usize) -> Result<(), Full> {
         let region = self.verifier.shape.regions.len();
         self.kind = kind;
-        self.root = self.verifier.shape.scopes.len();
+        self.root = self.verifier.shape.open_region(kind, entry, height);
         self.height = height;
-        self.verifier.shape.scopes.push(Scope {
-            opened_by: None,
-            parent: None,
-            region,
-            base: 0,
-            depth: 0,
-            slots: 0,
-        });
-        self.verifier.shape.regions.push(Region {
-            kind,
-            entry,
-            entry_height: height,
-            height,
-            scope: self.root,
-        });
         self.verifier.work.clear();
         if self.arrive(by, entry, State::new(self.root, height))? {
             self.path(entry)?;
@@ -401,23 +380,14 @@ impl Walk<'_, '_> {
     }
 
     fn open_scope(&mut self, at: usize, path: &mut Path) -> Result<bool, Full> {
+        let base = path.state.height();
         let parent = path.state.scope();
-        let outer = self.verifier.shape.scopes[parent];
-        if outer.depth == MAX_HEIGHT {
+        let Some(scope) = self.verifier.shape.open_scope(at, parent, base) else {
             let detail = format!("{MAX_HEIGHT} scopes are open, more are not allowed");
             self.report(Code::StackTooHigh, at, detail)?;
             return Ok(false);
-        }
-        let base = path.state.height();
-        self.enter_scope(path, self.verifier.shape.scopes.len(), base);
-        self.verifier.shape.scopes.push(Scope {
-            opened_by: Some(at),
-            parent: Some(parent),
-            region: outer.region,
-            base,
-            depth: outer.depth + 1,
-            slots: 0,
-        });
+        };
+        self.enter_scope(path, scope, base);
         Ok(true)
     }
 

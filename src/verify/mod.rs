@@ -10,6 +10,7 @@
 mod arity;
 mod error;
 mod flow;
+mod linear;
 mod operands;
 mod segments;
 mod shape;
@@ -17,16 +18,17 @@ mod step;
 mod tables;
 
 pub use error::VerifyError;
+pub(crate) use linear::Proof;
 pub use shape::{Arity, NeedSet, Region, RegionKind, Scope, Shape, SubShape};
 
 use crate::{
     chunk::{Chunk, Effect, Import, ImportKind, Touches},
-    op::{Op, TakeOps},
+    op::Op,
 };
 use error::{Full, Reports};
 use segments::Segments;
 use std::collections::{HashMap, VecDeque};
-use step::{Meaning, STEPS, Step, number};
+use step::{STEPS, Step, number};
 
 /// The most ops that a chunk can have.
 const MAX_OPS: usize = 1 << 24;
@@ -170,15 +172,15 @@ pub(crate) fn subs(chunk: &Chunk) -> Vec<Sub> {
 
 /// How many entries the things of a chunk have that operands index.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sizes {
+struct Sizes {
     /// Ops.
-    pub ops: usize,
+    ops: usize,
     /// Constants.
-    pub constants: usize,
+    constants: usize,
     /// Names.
-    pub names: usize,
+    names: usize,
     /// Blocks.
-    pub blocks: usize,
+    blocks: usize,
 }
 
 impl Sizes {
@@ -193,18 +195,12 @@ impl Sizes {
 }
 
 /// Verifies chunks, one after the other with the same memory.
-///
-/// [`verify`](Self::verify) does all at once. Who makes the ops one by one may rather hand them to
-/// [`take`](Self::take) as they come: then the look at each op costs next to nothing, as the branches
-/// that it takes are those that the decoder has just taken.
 #[derive(Debug, Default)]
 pub struct Verifier {
     /// The result, valid after a run without errors.
     shape: Shape,
     /// What each op does, as far as the flow needs it.
     steps: Vec<Step>,
-    /// What the numbers of ops stay below, by their meaning.
-    limits: [usize; Meaning::COUNT],
     /// Ops that a limit didn't clear.
     unclear: Vec<u32>,
     /// The first sub of each name, or `NONE`; empty where there are no subs.
@@ -221,19 +217,6 @@ pub struct Verifier {
     pending: VecDeque<u32>,
 }
 
-/// Takes the ops of the chunk that it was [started](Verifier::start) with.
-impl TakeOps for Verifier {
-    #[inline(never)]
-    fn take(&mut self, op: &Op) {
-        self.take_parts(op.opcode(), number(op));
-    }
-
-    #[inline(always)]
-    fn take_short(&mut self, opcode: u8, number: u16) {
-        self.take_parts(opcode, usize::from(number));
-    }
-}
-
 impl Verifier {
     /// A verifier without memory yet.
     pub fn new() -> Self {
@@ -246,40 +229,6 @@ impl Verifier {
     /// Those of the function.
     pub fn verify(&mut self, view: &CodeView<'_>) -> Result<&Shape, VerifyError> {
         self.take_all(view);
-        self.finish(view)
-    }
-
-    /// Begins with a chunk of these sizes, whose ops it [takes](TakeOps) then.
-    pub fn start(&mut self, sizes: Sizes) {
-        self.steps.clear();
-        self.unclear.clear();
-        self.limits = operands::limits(sizes);
-    }
-
-    #[inline(always)]
-    fn take_parts(&mut self, opcode: u8, number: usize) {
-        let step = STEPS[usize::from(opcode)];
-        if number >= self.limits[step.meaning()] {
-            self.note_unclear();
-        }
-        self.steps.push(step.with_number(number));
-    }
-
-    /// Leaves the next op to the second stage.
-    #[inline(never)]
-    fn note_unclear(&mut self) {
-        self.unclear.push(self.steps.len() as u32);
-    }
-
-    /// Verifies the chunk whose ops were taken. `view` is all of it, of the sizes that
-    /// [`start`](Self::start) got.
-    ///
-    /// # Errors
-    /// Those of the function [`verify`].
-    ///
-    /// # Panics
-    /// If there are more or fewer ops than were taken.
-    pub fn finish(&mut self, view: &CodeView<'_>) -> Result<&Shape, VerifyError> {
         match self.run(view, 1).into_iter().next() {
             None => Ok(&self.shape),
             Some(error) => Err(error),
@@ -291,17 +240,24 @@ impl Verifier {
         self.shape
     }
 
+    /// Makes the steps of the ops, and notes for the second stage those that a limit doesn't clear.
     fn take_all(&mut self, view: &CodeView<'_>) {
-        self.start(Sizes::of(view));
+        let limits = operands::limits(Sizes::of(view));
+        self.steps.clear();
         self.steps.reserve(view.ops.len());
+        self.unclear.clear();
         for op in view.ops {
-            self.take(op);
+            let step = STEPS[usize::from(op.opcode())];
+            let number = number(op);
+            if number >= limits[step.meaning() as usize] {
+                self.unclear.push(self.steps.len() as u32);
+            }
+            self.steps.push(step.with_number(number));
         }
     }
 
     /// Goes through the stages; one with errors is the last. Gives up to `limit` errors.
     fn run(&mut self, view: &CodeView<'_>, limit: usize) -> Vec<VerifyError> {
-        assert_eq!(self.steps.len(), view.ops.len(), "every op is taken once");
         let mut reports = Reports::new(limit);
         let stages: [Stage; 4] = [tables::check, operands::check, arity::check, flow::check];
         for stage in stages {

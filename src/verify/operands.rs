@@ -1,6 +1,6 @@
 //! The second stage (4.3): each op by itself, reachable or not.
 //!
-//! [`Verifier::take`] has compared the only operand of most ops with a limit. Here is what takes more.
+//! [`Verifier::take_all`] has compared the only operand of most ops with a limit. Here is what takes more.
 
 use super::{
     CodeView, ImportRow, MAX_TABLE, Sizes, Verifier,
@@ -98,26 +98,29 @@ impl Verifier {
         }
     }
 
-    /// What an op calls, and with how many arguments.
+    /// As the function [`callee`].
     pub(super) fn callee<'a>(&self, view: &CodeView<'a>, op: &Op) -> Option<(Callee<'a>, u8)> {
-        let (kind, id, argc) = match *op {
-            Op::Call(name, argc) => match self.sub_of(name) {
-                Some(row) => return Some((Callee::Sub(row), argc)),
-                None => (ImportKind::Function, name, argc),
-            },
-            Op::CallBuiltin(id, argc) => (ImportKind::Builtin, id, argc),
-            Op::Extended(id, arg) => (ImportKind::Extension, id, arg),
-            Op::ExtendedWide(id, _) => (ImportKind::ExtensionWide, id, 0),
-            _ => return None,
-        };
-        Some((Callee::Import(view.import(kind, id)), argc))
+        callee(&self.sub_of_name, view, op)
     }
+}
 
-    /// The sub of the chunk that a call of this name goes to.
-    fn sub_of(&self, name: u16) -> Option<usize> {
-        let row = *self.sub_of_name.get(usize::from(name))?;
-        (row != NONE).then_some(row as usize)
-    }
+/// What an op calls, and with how many arguments; `sub_of_name` has the first sub of each name.
+pub(super) fn callee<'a>(
+    sub_of_name: &[u32],
+    view: &CodeView<'a>,
+    op: &Op,
+) -> Option<(Callee<'a>, u8)> {
+    let (kind, id, argc) = match *op {
+        Op::Call(name, argc) => match sub_of_name.get(usize::from(name)) {
+            None | Some(&NONE) => (ImportKind::Function, name, argc),
+            Some(row) => return Some((Callee::Sub(*row as usize), argc)),
+        },
+        Op::CallBuiltin(id, argc) => (ImportKind::Builtin, id, argc),
+        Op::Extended(id, arg) => (ImportKind::Extension, id, arg),
+        Op::ExtendedWide(id, _) => (ImportKind::ExtensionWide, id, 0),
+        _ => return None,
+    };
+    Some((Callee::Import(view.import(kind, id)), argc))
 }
 
 /// The step of a call of an import.

@@ -1,6 +1,6 @@
 //! What verification finds out about a strict chunk.
 
-use super::step::Step;
+use super::{MAX_HEIGHT, step::Step};
 use crate::op::Needs;
 
 /// Stands for "none" in tables of 32-bit indices.
@@ -47,6 +47,19 @@ impl State {
     #[inline]
     pub(super) fn plus(self, step: Step) -> State {
         State(self.0 - u64::from(step.pops()) + u64::from(step.pushes()))
+    }
+
+    /// The one that isn't `NONE`; without meaning if they are two states that differ.
+    #[inline]
+    pub(super) fn or(self, other: State) -> State {
+        State(self.0 & other.0)
+    }
+
+    /// Whether they are two states, and not the same.
+    #[inline]
+    pub(super) fn differs(self, other: State) -> bool {
+        // `NONE` is the one with the sign.
+        (self.0 ^ other.0) as i64 > 0
     }
 }
 
@@ -158,6 +171,54 @@ pub(super) const fn need_bit(needs: Needs) -> u8 {
 }
 
 impl Shape {
+    /// Clears what the flow finds out, for so many ops.
+    pub(super) fn begin(&mut self, ops: usize) {
+        self.states.clear();
+        self.states.resize(ops, State::NONE);
+        self.scopes.clear();
+        self.regions.clear();
+        self.region_of_block.clear();
+        self.needs = NeedSet::default();
+    }
+
+    /// Adds a region with its outermost scope, of which it gives the index.
+    pub(super) fn open_region(&mut self, kind: RegionKind, entry: usize, height: u32) -> usize {
+        let scope = self.scopes.len();
+        self.scopes.push(Scope {
+            opened_by: None,
+            parent: None,
+            region: self.regions.len(),
+            base: 0,
+            depth: 0,
+            slots: 0,
+        });
+        self.regions.push(Region {
+            kind,
+            entry,
+            entry_height: height,
+            height,
+            scope,
+        });
+        scope
+    }
+
+    /// Adds a scope within another and gives its index; `None` if too many are open.
+    pub(super) fn open_scope(&mut self, by: usize, parent: usize, base: u32) -> Option<usize> {
+        let Scope { region, depth, .. } = self.scopes[parent];
+        if depth == MAX_HEIGHT {
+            return None;
+        }
+        self.scopes.push(Scope {
+            opened_by: Some(by),
+            parent: Some(parent),
+            region,
+            base,
+            depth: depth + 1,
+            slots: 0,
+        });
+        Some(self.scopes.len() - 1)
+    }
+
     /// The greatest height that the stack of any region has.
     pub fn height(&self) -> u32 {
         let heights = self.regions.iter().map(|region| region.height);

@@ -83,6 +83,18 @@ pub(super) enum Meaning {
     Complex,
 }
 
+/// The meanings by their numbers.
+const MEANINGS: [Meaning; Meaning::COUNT] = [
+    Meaning::None,
+    Meaning::Const,
+    Meaning::Name,
+    Meaning::Block,
+    Meaning::Slot,
+    Meaning::Count,
+    Meaning::Target,
+    Meaning::Complex,
+];
+
 impl Meaning {
     /// How many there are.
     pub(super) const COUNT: usize = Meaning::Complex as usize + 1;
@@ -156,7 +168,7 @@ impl Step {
     /// A step of [`STEPS`] with what the op's [`number`] adds.
     #[inline]
     pub(super) fn with_number(self, number: usize) -> Step {
-        let factor = FACTORS[self.meaning()];
+        let factor = FACTORS[self.meaning() as usize];
         Step(self.0.wrapping_add((number as u64).wrapping_mul(factor)))
     }
 
@@ -181,7 +193,7 @@ impl Step {
 
     /// How the flow treats the op.
     #[inline]
-    pub(super) fn class(self) -> Class {
+    pub(super) const fn class(self) -> Class {
         CLASSES[(self.0 >> CLASS_AT & 15) as usize]
     }
 
@@ -191,21 +203,21 @@ impl Step {
         self.0 & 15 << CLASS_AT == 0
     }
 
-    /// The number of the meaning that its operand has.
+    /// What its operand is to the flow.
     #[inline]
-    pub(super) fn meaning(self) -> usize {
-        (self.0 >> MEANING_AT & 7) as usize
+    pub(super) const fn meaning(self) -> Meaning {
+        MEANINGS[(self.0 >> MEANING_AT & 7) as usize]
     }
 
     /// How many values it takes.
     #[inline]
-    pub(super) fn pops(self) -> u32 {
+    pub(super) const fn pops(self) -> u32 {
         self.0 as u32 & 0xffff
     }
 
     /// How many values it leaves.
     #[inline]
-    pub(super) fn pushes(self) -> u32 {
+    pub(super) const fn pushes(self) -> u32 {
         self.0 as u32 >> PUSHES_AT & 0xff
     }
 
@@ -224,7 +236,7 @@ impl Step {
 
     /// The capabilities as the bits of a `NeedSet`.
     #[inline]
-    pub(super) fn needs(self) -> u8 {
+    pub(super) const fn needs(self) -> u8 {
         (self.0 >> NEEDS_AT) as u8 & 15
     }
 }

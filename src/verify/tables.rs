@@ -16,9 +16,19 @@ pub(super) fn check(
     view: &CodeView<'_>,
     reports: &mut Reports,
 ) -> Result<(), Full> {
-    check_sizes(view, reports)?;
-    check_subs(view, reports)?;
-    check_blocks(view, reports)?;
+    check_with(verifier, view, view.ops.len(), reports)
+}
+
+/// As [`check`], of a chunk with so many ops.
+pub(super) fn check_with(
+    verifier: &mut Verifier,
+    view: &CodeView<'_>,
+    ops: usize,
+    reports: &mut Reports,
+) -> Result<(), Full> {
+    check_sizes(view, ops, reports)?;
+    check_subs(view, ops, reports)?;
+    check_blocks(view, ops, reports)?;
     check_imports(view, reports)?;
     if reports.errors.is_empty() {
         verifier.index_subs(view);
@@ -47,9 +57,9 @@ impl Verifier {
     }
 }
 
-fn check_sizes(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
+fn check_sizes(view: &CodeView<'_>, ops: usize, reports: &mut Reports) -> Result<(), Full> {
     let sizes = [
-        ("ops", view.ops.len(), MAX_OPS),
+        ("ops", ops, MAX_OPS),
         ("constants", view.constants, MAX_TABLE),
         ("names", view.names, MAX_TABLE),
         ("subs", view.subs.len(), MAX_TABLE),
@@ -65,15 +75,15 @@ fn check_sizes(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
     Ok(())
 }
 
-fn check_subs(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
+fn check_subs(view: &CodeView<'_>, ops: usize, reports: &mut Reports) -> Result<(), Full> {
     for (row, sub) in view.subs.iter().enumerate() {
         if usize::from(sub.name) >= view.names {
             let (name, names) = (sub.name, view.names);
             let detail = format!("sub {row} has name {name} of {names}");
             reports.table(Code::BadName, detail)?;
         }
-        if sub.entry >= view.ops.len() {
-            let (entry, ops) = (sub.entry, view.ops.len());
+        if sub.entry >= ops {
+            let entry = sub.entry;
             let detail = format!("sub {row} begins at op {entry} of {ops}");
             reports.table(Code::BadSub, detail)?;
         }
@@ -81,10 +91,9 @@ fn check_subs(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
     Ok(())
 }
 
-fn check_blocks(view: &CodeView<'_>, reports: &mut Reports) -> Result<(), Full> {
+fn check_blocks(view: &CodeView<'_>, ops: usize, reports: &mut Reports) -> Result<(), Full> {
     for (row, &(start, end)) in view.blocks.iter().enumerate() {
-        if start > end || end > view.ops.len() {
-            let ops = view.ops.len();
+        if start > end || end > ops {
             let detail = format!("block {row} goes from op {start} to {end} of {ops}");
             reports.table(Code::BadBlock, detail)?;
         }

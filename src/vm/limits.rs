@@ -164,6 +164,11 @@ impl Meter {
         }
     }
 
+    /// Whether a run is active.
+    pub(super) fn is_running(&self) -> bool {
+        self.runs > 0
+    }
+
     /// The fuel that is left; without a limit more than can be spent.
     #[inline]
     pub(super) fn fuel(&self) -> u64 {

@@ -14,11 +14,13 @@ pub mod limits;
 mod link;
 mod reference;
 mod state;
+mod stats;
 pub mod trap;
 
 pub use engine::EngineChoice;
 pub(crate) use index::ifs_of;
 pub use limits::{InterruptHandle, Limits};
+pub use stats::Stats;
 pub use trap::{CallSite, Trap};
 
 use crate::chunk::Chunk;
@@ -123,6 +125,8 @@ pub struct VM {
     index: Index,
     engine: EngineState,
     link: Linkage,
+    /// `None` while nothing is counted.
+    stats: Option<Box<Stats>>,
 }
 
 impl VM {
@@ -167,6 +171,7 @@ impl VM {
             index: Index::default(),
             engine: EngineState::default(),
             link: Linkage::default(),
+            stats: None,
         }
     }
 
@@ -366,11 +371,13 @@ impl VM {
 
     /// Runs from where `begin` leaves the machine, and flushes what the program printed.
     fn drive(&mut self, begin: impl FnOnce(&mut Machine<'_>) -> Step) -> Result<(), Trap> {
+        let begun = self.begin_counting();
         let ended = Machine::enter(self).and_then(|mut machine| {
             begin(&mut machine)?;
             machine.run()
         });
         let flushed = self.flush();
+        self.end_counting(begun);
         // A trap says more than the error of writing what was printed before it.
         ended.and(flushed).map_err(|fault| Trap::at(fault, self))
     }

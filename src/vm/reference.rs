@@ -25,6 +25,7 @@ use super::door::needs_host;
 use super::engine::{self, EngineChoice};
 use super::limits::Outer;
 use super::link::running;
+use super::stats::Stats;
 use super::trap::{Fault, Step};
 use super::{Frame, SCOPE, VM};
 use crate::code::Code;
@@ -147,13 +148,17 @@ impl<'a> Machine<'a> {
         if self.heat == 1 {
             self.warm_up();
         }
-        self.interpret::<false>()?;
+        if self.vm.stats.is_some() {
+            self.interpret::<false, true>()?;
+        } else {
+            self.interpret::<false, false>()?;
+        }
         self.check_code()
     }
 
-    /// Runs ops from the VM's `ip`: to the end of the program, or one of them. `false` if the program
-    /// ended.
-    fn interpret<const ONE: bool>(&mut self) -> Step<bool> {
+    /// Runs ops from the VM's `ip`: to the end of the program, or one of them; and counts them, or
+    /// doesn't. `false` if the program ended.
+    fn interpret<const ONE: bool, const COUNT: bool>(&mut self) -> Step<bool> {
         let mut ip = self.vm.ip;
         // Ends the run at the op at hand if it faults.
         macro_rules! check {
@@ -191,6 +196,9 @@ impl<'a> Machine<'a> {
                     continue;
                 }
             };
+            if COUNT {
+                count(&mut self.vm.stats, op);
+            }
             ip = at + 1;
             let stack = &mut self.vm.stack;
             match *op {
@@ -438,6 +446,15 @@ impl<'a> Machine<'a> {
     /// The VM that runs.
     pub(super) fn vm_mut(&mut self) -> &mut VM {
         self.vm
+    }
+}
+
+/// Counts an op that is about to run.
+#[inline]
+fn count(stats: &mut Option<Box<Stats>>, op: &Op) {
+    if let Some(stats) = stats {
+        stats.ops += 1;
+        stats.calls += u64::from(matches!(op, Op::Call(..)));
     }
 }
 

@@ -29,6 +29,13 @@ enum Comparison {
     /// The same algorithms on our engines, the published versions of the old line, and other
     /// languages.
     Run(run::Arguments),
+    /// One program once in a fresh process, over an empty one: what a short run costs, compiling
+    /// included.
+    Fresh(run::once::FreshArguments),
+    /// Instructions that the programs take, counted by valgrind, as a table.
+    Callgrind,
+    /// Runs one program once, for profilers, and prints what it took.
+    Once(run::once::Arguments),
     /// Measures one engine on one program; `run` starts it.
     #[command(hide = true)]
     Worker(run::worker::Arguments),
@@ -43,6 +50,9 @@ fn main() -> anyhow::Result<()> {
         Comparison::Load(load) => report::print(&load::run(&load)?, arguments.json),
         Comparison::Link(link) => report::print(&link::run(&link)?, arguments.json),
         Comparison::Run(run) => run::run(&run, arguments.json),
+        Comparison::Fresh(fresh) => report::print(&run::once::fresh(&fresh)?, arguments.json),
+        Comparison::Callgrind => run::callgrind::run(),
+        Comparison::Once(once) => run::once::run(&once),
         Comparison::Worker(worker) => run::worker::run(&worker),
         Comparison::LibraryWorker(work) => library::worker::run(&work),
     }

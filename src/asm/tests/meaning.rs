@@ -172,6 +172,7 @@ fn a_style_shows_more_in_comments() {
         offsets: true,
         bytes: true,
         heights: Some(&shape),
+        ..Style::default()
     };
     let text = print_chunk(&Entry::default(), &chunk, &style).expect("it can be printed");
     let expected = "\
@@ -186,4 +187,21 @@ L1:
     assert_eq!(text, expected);
     let back = chunk_of(&text);
     assert_eq!(back.ops, chunk.ops);
+}
+
+#[test]
+fn register_code_stands_behind_its_op_as_a_comment() {
+    let chunk = chunk_of("get_slot 1\nload_int 300\nadd\nset_var total");
+    let shape = verify_chunk(&chunk).expect("a strict chunk");
+    let listing = Listing::of(&chunk, &shape);
+    let style = Style {
+        lowered: Some(&listing),
+        ..Style::default()
+    };
+    let text = print_chunk(&Entry::default(), &chunk, &style).expect("it can be printed");
+    let (add, behind) = text.split_once("    add\n").expect("the op");
+    assert!(add.contains(" registers\n"), "{text}");
+    assert!(behind.trim_start().starts_with("; "), "{text}");
+    assert!(behind.contains("+ Int 300\n"), "{text}");
+    assert_eq!(chunk_of(&text).ops, chunk.ops);
 }

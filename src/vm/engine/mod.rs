@@ -14,6 +14,7 @@
 
 #![allow(unsafe_code)]
 
+mod count;
 mod dispatch;
 mod enter;
 mod handlers;
@@ -34,6 +35,7 @@ use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::jit::{JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
+use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
 use program::{Identity, Program, Unit};
 use window::Window;
@@ -150,6 +152,7 @@ struct Activation {
     globals_before: usize,
     /// Owned; a pointer because handlers and helpers look at both halves.
     program: *mut Program,
+    counts: Counts,
     /// Null while parked.
     machine: *mut Machine<'static>,
 }
@@ -192,9 +195,8 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
         // SAFETY: `enter` gives an instruction of lowered code and the base of a frame that it has
         // filled as that instruction expects; so does what goes on natively.
         unsafe {
-            let act = &raw mut *activation;
-            if let Some((pc, base)) = native::begin(act, pc, base) {
-                dispatch::run(pc, base, act);
+            if let Some((pc, base)) = native::begin(&raw mut *activation, pc, base) {
+                count::run(pc, base, &mut activation);
             }
         }
         let fault = publish::publish(&mut activation);
@@ -276,6 +278,7 @@ impl Activation {
             in_block: false,
             globals_before: 0,
             program: Box::into_raw(program),
+            counts: Counts::default(),
             machine: std::ptr::null_mut(),
         })
     }

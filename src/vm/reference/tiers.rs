@@ -5,9 +5,10 @@
 //! over: its callers follow when it returns to them.
 
 use super::super::engine::{self, EngineChoice, Left};
+use super::super::link::running;
 use super::super::trap::{Fault, Step};
 use super::super::{Frame, SCOPE};
-use super::{Fence, FenceKind, Machine, Region};
+use super::{Fence, FenceKind, Machine, Region, count};
 use crate::code::Code;
 
 /// The innermost call: what shares one window in the engine.
@@ -57,7 +58,10 @@ impl Machine<'_> {
         if cfg!(debug_assertions) && self.heights.is_some() {
             self.assert_height(self.vm.ip);
         }
-        self.interpret::<true>()
+        if let Some(op) = running(&self.vm.chunk, &self.vm.link).ops.get(self.vm.ip) {
+            count(&mut self.vm.stats, op);
+        }
+        self.interpret::<true, false>()
     }
 
     /// Runs the op at `at` on what is on the stack: one that goes on to the next op, calls no
@@ -66,7 +70,7 @@ impl Machine<'_> {
         self.vm.ip = at;
         // It may be in a sub that a block has called within the engine.
         let region = std::mem::replace(&mut self.region, Region::WHOLE);
-        let ran = self.interpret::<true>();
+        let ran = self.interpret::<true, false>();
         self.region = region;
         ran.map(|_| ())
     }

@@ -6,6 +6,7 @@ pub mod crashes;
 pub mod library;
 pub mod minimize;
 pub mod mutate;
+pub mod operator;
 pub mod outcome;
 pub mod processes;
 pub mod program;

@@ -1,12 +1,7 @@
 //! `ci`: everything that has to hold before a change is taken, in the order in which it fails fastest.
 
 use anyhow::{Context, bail};
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
+use std::{env, path::Path, process::Command, time::Instant};
 
 /// The library's feature sets; each is checked and tested.
 const FEATURE_SETS: [&str; 4] = ["", "host", "jit", "host,jit"];
@@ -44,7 +39,32 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<()> {
     }
     cargo(root, &["test", "--workspace", "--exclude", "fusevm"])?;
     cargo(root, &["doc", "--workspace", "--no-deps"])?;
-    python(root)
+    python(root)?;
+    deny(root)?;
+    coverage(root)
+}
+
+/// Checks licences and sources of the dependencies, if `cargo deny` is there. Its list of advisories
+/// would have to be fetched.
+fn deny(root: &Path) -> anyhow::Result<()> {
+    let version = Command::new(env!("CARGO"))
+        .args(["deny", "--version"])
+        .output();
+    if !version.is_ok_and(|output| output.status.success()) {
+        println!("- skipped: the dependencies' licences (needs cargo-deny)");
+        return Ok(());
+    }
+    cargo(root, &["deny", "check", "licenses", "bans", "sources"])
+}
+
+/// Prints the share of lines that the tests run, if `cargo tarpaulin` is there.
+fn coverage(root: &Path) -> anyhow::Result<()> {
+    if !crate::coverage::is_available() {
+        println!("- skipped: coverage (needs cargo-tarpaulin)");
+        return Ok(());
+    }
+    println!("+ coverage");
+    crate::coverage::run(root, &crate::coverage::Arguments::default())
 }
 
 /// Runs the tests of the Python package, which reads the vectors from the specification alone, if
@@ -62,21 +82,9 @@ fn python(root: &Path) -> anyhow::Result<()> {
     run_step(
         Command::new("python3")
             .args(["-m", "unittest", "discover", "tools/python/tests"])
-            .env("FUSEVM", target_dir(root)?.join(program))
+            .env("FUSEVM", crate::target_dir(root)?.join(program))
             .current_dir(root),
     )
-}
-
-/// Where cargo puts what it builds.
-fn target_dir(root: &Path) -> anyhow::Result<PathBuf> {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .current_dir(root)
-        .output()
-        .context("can't run cargo")?;
-    let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
-    let folder = metadata["target_directory"].as_str();
-    Ok(folder.context("cargo tells no target folder")?.into())
 }
 
 fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {

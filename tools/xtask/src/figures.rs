@@ -6,10 +6,12 @@
 mod differential;
 mod models;
 mod mutants;
+mod operators;
 mod report;
 mod texts;
 
 use anyhow::ensure;
+use differential::Seen;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
 use std::{
@@ -41,6 +43,9 @@ pub(crate) struct Arguments {
     /// Flip every bit of every vector, as it is and with its seals and hashes made right again.
     #[arg(long)]
     bit_flips: bool,
+    /// Apply every operator to every pair of edge values in all tiers, against the vectors' tables.
+    #[arg(long)]
+    operators: bool,
     /// The seed of the sweep.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -69,7 +74,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         arguments.texts,
     ];
     ensure!(
-        arguments.bit_flips || counts.iter().any(Option::is_some),
+        arguments.bit_flips || arguments.operators || counts.iter().any(Option::is_some),
         "name a sweep, such as --mutants 1000"
     );
     if let Some(count) = arguments.mutants {
@@ -83,6 +88,9 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     }
     if let Some(count) = arguments.differential {
         differential::run(&sweep(count), root)?;
+    }
+    if arguments.operators {
+        operators::run(&sweep(0), root)?;
     }
     if let Some(count) = arguments.models {
         models::run(&sweep(count), root)?;

@@ -1,8 +1,11 @@
 //! `run`: the same algorithms on every engine, first run and steady state apart, in CPU time.
 
+pub(crate) mod callgrind;
 mod child;
 mod engines;
+mod goals;
 mod native;
+pub(crate) mod once;
 mod ours;
 mod programs;
 mod table;

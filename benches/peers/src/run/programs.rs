@@ -3,10 +3,13 @@
 use super::native;
 
 /// One algorithm, written alike for every engine. It takes a size and gives a checksum.
+#[derive(Clone, Copy)]
 pub(super) struct Program {
     pub(super) name: &'static str,
     /// Such that the slowest engine takes some tenths of a second.
     pub(super) size: i64,
+    /// The size at which instructions are counted, which takes fifty times as long as running does.
+    pub(super) counted_size: i64,
     pub(super) unit: &'static str,
     pub(super) native: fn(i64) -> f64,
     /// How many units a run has, from its size and its checksum.
@@ -14,6 +17,11 @@ pub(super) struct Program {
 }
 
 impl Program {
+    /// The same at another size. The copy is never freed: a process needs but a few.
+    pub(super) fn of_size(self, size: i64) -> &'static Program {
+        Box::leak(Box::new(Program { size, ..self }))
+    }
+
     /// The answer that every engine has to give, and the units of the work that led to it.
     pub(super) fn expected(&self) -> (f64, f64) {
         let checksum = (self.native)(self.size);
@@ -21,11 +29,22 @@ impl Program {
     }
 }
 
+/// What does nothing: the floor under every other program.
+pub(super) const EMPTY: Program = Program {
+    name: "empty",
+    size: 0,
+    counted_size: 0,
+    unit: "run",
+    native: |n| n as f64,
+    units: |_, _| 1.0,
+};
+
 /// All programs, in the order in which they are shown.
 pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "fib",
         size: 30,
+        counted_size: 20,
         unit: "call",
         native: native::fib,
         // fib(n) makes 2 fib(n + 1) - 1 calls, and fib(n + 1) is the golden ratio times fib(n), rounded.
@@ -34,6 +53,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "ack",
         size: 7,
+        counted_size: 4,
         unit: "call",
         native: native::ack,
         // Of ack(3, n).
@@ -42,6 +62,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "sum",
         size: 1_000_000,
+        counted_size: 100_000,
         unit: "iteration",
         native: native::sum,
         units: |n, _| n,
@@ -49,6 +70,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "nested",
         size: 1000,
+        counted_size: 300,
         unit: "iteration",
         native: native::nested,
         units: |n, _| n * n,
@@ -56,6 +78,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "append",
         size: 10_000,
+        counted_size: 2000,
         unit: "append",
         native: native::append,
         units: |n, _| 10.0 * n,
@@ -63,6 +86,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "array",
         size: 500_000,
+        counted_size: 20_000,
         unit: "element",
         native: native::array,
         units: |n, _| n,
@@ -70,6 +94,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "sieve",
         size: 300_000,
+        counted_size: 20_000,
         unit: "element",
         native: native::sieve,
         units: |n, _| n,
@@ -77,6 +102,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "hash",
         size: 1_000_000,
+        counted_size: 10_000,
         unit: "key",
         native: native::hash,
         units: |n, _| n,
@@ -84,6 +110,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "mandelbrot",
         size: 160,
+        counted_size: 24,
         unit: "iteration",
         native: native::mandelbrot,
         units: |_, iterations| iterations,
@@ -91,6 +118,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "nbody",
         size: 5000,
+        counted_size: 200,
         unit: "step",
         native: native::nbody,
         units: |n, _| n,
@@ -98,6 +126,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "spectral",
         size: 100,
+        counted_size: 16,
         unit: "element",
         native: native::spectral,
         units: |n, _| 40.0 * n * n,
@@ -105,6 +134,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "matrix",
         size: 80,
+        counted_size: 24,
         unit: "product",
         native: native::matrix,
         units: |n, _| n * n * n,
@@ -112,6 +142,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "sort",
         size: 30_000,
+        counted_size: 3000,
         unit: "element",
         native: native::sort,
         units: |n, _| n,
@@ -119,6 +150,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "wordcount",
         size: 300_000,
+        counted_size: 10_000,
         unit: "word",
         native: native::wordcount,
         units: |n, _| n,
@@ -126,6 +158,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "arrayarg",
         size: 300_000,
+        counted_size: 20_000,
         unit: "call",
         native: native::arrayarg,
         units: |n, _| n,
@@ -133,6 +166,7 @@ pub(super) const PROGRAMS: [Program; 16] = [
     Program {
         name: "strlen",
         size: 500,
+        counted_size: 20,
         unit: "element",
         native: native::strlen,
         units: |n, _| 1000.0 * n,

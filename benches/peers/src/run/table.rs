@@ -2,6 +2,7 @@
 
 use super::{
     engines::{Engine, Group},
+    goals,
     programs::Program,
 };
 use std::fmt;
@@ -47,7 +48,7 @@ const PHASES: [(&str, Phase); 2] = [
     ("first run", |figures| figures.first),
 ];
 
-/// Prints the figures of each phase, then the ratios of our best engine to all others.
+/// Prints the figures of each phase, the ratios of our best engine to all others, and the goals.
 pub(super) fn print(lines: &[Line], engines: &[&Engine]) {
     for (title, phase) in PHASES {
         println!("CPU ns per unit, {title}");
@@ -63,6 +64,7 @@ pub(super) fn print(lines: &[Line], engines: &[&Engine]) {
         print_rows(&ratios(lines, engines, phase));
         println!();
     }
+    goals::print(lines, engines);
 }
 
 fn figures(lines: &[Line], engines: &[&Engine], phase: Phase) -> Vec<Vec<String>> {
@@ -105,7 +107,8 @@ fn ratios(lines: &[Line], engines: &[&Engine], phase: Phase) -> Vec<Vec<String>>
         rows.push(row);
     }
     let mut means = vec!["geometric mean".to_owned()];
-    means.extend(columns.iter().map(|column| geometric_mean(column)));
+    let mean = |column: &Vec<f64>| geometric_mean(column).map_or("-".into(), number);
+    means.extend(columns.iter().map(mean));
     rows.push(means);
     rows
 }
@@ -116,16 +119,14 @@ fn heading<'a>(engines: impl Iterator<Item = &'a &'a Engine>) -> Vec<String> {
     row
 }
 
-fn geometric_mean(ratios: &[f64]) -> String {
-    if ratios.is_empty() {
-        return "-".into();
-    }
+/// `None` of nothing.
+pub(super) fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     let logarithms: f64 = ratios.iter().map(|ratio| ratio.ln()).sum();
-    number((logarithms / ratios.len() as f64).exp())
+    (!ratios.is_empty()).then(|| (logarithms / ratios.len() as f64).exp())
 }
 
 /// Three digits or so.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     let decimals = if value < 10.0 {
         2
     } else {
@@ -134,7 +135,7 @@ fn number(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-fn print_rows(rows: &[Vec<String>]) {
+pub(super) fn print_rows(rows: &[Vec<String>]) {
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns)
         .map(|column| rows.iter().map(|row| row[column].len()).max().unwrap_or(0))

@@ -20,7 +20,7 @@ fn small_programs() -> impl Iterator<Item = &'static Program> {
             "wordcount" => 20_000,
             _ => 500,
         };
-        &*Box::leak(Box::new(Program { size, ..program }))
+        program.of_size(size)
     })
 }
 

@@ -1,7 +1,12 @@
 //! The cases, op by op. Every op of the table stands here: the match has no rest.
 
 use super::{
-    edges::{FLOATS, INTS, collections, few, values},
+    collections::{
+        array_set, block, each_global, for_each, hash_delete, hash_set, keyed, make_hash, range,
+        range_step, slot_array_get, slot_array_set, sort_block, sort_default, stored, taken,
+    },
+    edges::{FLOATS, INTS, TEXTS, few, values},
+    fused::{add_assign, fused_loop, increment_loop, push_range, slot_less, slot_to_int},
     script::Script,
 };
 use fusevm::{
@@ -115,7 +120,7 @@ pub(super) fn of(info: &OpInfo) -> Vec<Chunk> {
 
         Op::PreIncSlot(_) => vec![slot_to_int(Op::PreIncSlot, true)],
         Op::PreIncSlotVoid(_) => vec![slot_to_int(Op::PreIncSlotVoid, false)],
-        Op::AddAssignSlotVoid(..) => vec![add_assign()],
+        Op::AddAssignSlotVoid(..) => add_assign(),
         Op::SlotLtIntJumpIfFalse(..) => slot_less(),
         Op::SlotIncLtIntJumpBack(..) => increment_loop(),
         Op::AccumSumLoop(..) => fused_loop(|limit| Op::AccumSumLoop(0, 1, limit)),
@@ -130,8 +135,8 @@ pub(super) fn of(info: &OpInfo) -> Vec<Chunk> {
             s.op(with_one_word(op));
         })],
         Op::SetStatus | Op::GetStatus => status(),
-        Op::BraceExpand => texts(op, &BRACES),
-        Op::WordSplit => texts(op, &WORDS),
+        Op::BraceExpand => [texts(op.clone(), &BRACES), vec![unary(op)]].concat(),
+        Op::WordSplit => word_split(),
         Op::TildeExpand => texts(op, &[b"plain", b"a~b"]),
         Op::Glob | Op::GlobRecursive | Op::TestFile(_) => texts(op, &[b"/"]),
         Op::HereString | Op::Redirect(..) => texts(op, &[b"x"]),
@@ -170,7 +175,16 @@ const BRACES: [&[u8]; 9] = [
     b"x{,y}",
 ];
 
-const WORDS: [&[u8]; 6] = [b"", b"  ", b"one", b" one  two ", b"a\tb\nc", b"a:b"];
+const WORDS: [&[u8]; 8] = [
+    b"",
+    b"  ",
+    b"one",
+    b" one  two ",
+    b"a\tb\nc",
+    b"a:b",
+    b" : a :: b1c : ",
+    b"\xff\xfea\xff",
+];
 
 fn zero(kind: OperandKind) -> Operand {
     match kind {
@@ -230,7 +244,7 @@ fn binary(op: Op) -> Vec<Chunk> {
     values.iter().map(|a| applied(&op, a, &values)).collect()
 }
 
-fn applied(op: &Op, a: &Value, right: &[Value]) -> Chunk {
+pub(super) fn applied(op: &Op, a: &Value, right: &[Value]) -> Chunk {
     Script::chunk(|s| {
         let (left, first) = (s.builder.add_constant(a.clone()), 1);
         for b in right {
@@ -258,21 +272,20 @@ fn unary(op: Op) -> Chunk {
     })
 }
 
+/// Counts of every kind, and those that are too large in a chunk each, as they trap.
 fn string_repeat() -> Vec<Chunk> {
-    let counts = [
-        Value::int(0),
-        Value::int(-1),
-        Value::int(3),
-        Value::float(2.9),
-        Value::str("2"),
-    ];
-    let mut chunks: Vec<Chunk> = values()
-        .iter()
-        .map(|a| applied(&Op::StringRepeat, a, &counts))
+    let (small, huge): (Vec<Value>, Vec<Value>) =
+        values().into_iter().partition(|count| count.to_int() < 100);
+    let texts = few().into_iter().chain(TEXTS.map(Value::bytes));
+    let mut chunks: Vec<Chunk> = texts
+        .map(|text| applied(&Op::StringRepeat, &text, &small))
         .collect();
-    let huge = [Value::int(1 << 62)];
-    chunks.push(applied(&Op::StringRepeat, &Value::str("x"), &huge));
-    chunks.push(applied(&Op::StringRepeat, &Value::str(""), &huge));
+    for count in &huge {
+        for text in ["x", ""] {
+            let count = std::slice::from_ref(count);
+            chunks.push(applied(&Op::StringRepeat, &Value::str(text), count));
+        }
+    }
     chunks
 }
 
@@ -315,196 +328,6 @@ fn slots() -> Vec<Chunk> {
         s.ops([Op::GetSlot(3), Op::GetSlot(2), Op::GetSlot(u16::MAX)]);
         s.gather(4);
     })]
-}
-
-fn slot_array_get() -> Vec<Chunk> {
-    let indices = values();
-    let owners = collections()
-        .into_iter()
-        .chain([Value::Undef, Value::str("abc")]);
-    owners
-        .map(|owner| {
-            Script::chunk(|s| {
-                s.slot(1, &owner);
-                for index in &indices {
-                    s.push(index);
-                    s.op(Op::SlotArrayGet(1));
-                }
-                s.gather(indices.len());
-            })
-        })
-        .collect()
-}
-
-fn slot_array_set() -> Vec<Chunk> {
-    store_indices()
-        .into_iter()
-        .flat_map(|index| {
-            few()
-                .into_iter()
-                .chain(collections())
-                .map(move |o| (index.clone(), o))
-        })
-        .map(|(index, owner)| {
-            Script::chunk(|s| {
-                s.slot(1, &owner);
-                s.push(&Value::str("new"));
-                s.push(&index);
-                s.ops([Op::SlotArraySet(1), Op::GetSlot(1)]);
-            })
-        })
-        .collect()
-}
-
-fn store_indices() -> Vec<Value> {
-    vec![
-        Value::int(0),
-        Value::int(4),
-        Value::int(-1),
-        Value::int(i64::MAX),
-        Value::str("1"),
-        Value::Undef,
-    ]
-}
-
-fn array_set() -> Vec<Chunk> {
-    store_indices()
-        .into_iter()
-        .flat_map(|index| {
-            few()
-                .into_iter()
-                .chain(collections())
-                .map(move |o| (index.clone(), o))
-        })
-        .map(|(index, owner)| {
-            Script::chunk(|s| {
-                let array = s.global("v", &owner);
-                s.push(&Value::str("new"));
-                s.push(&index);
-                s.ops([Op::ArraySet(array), Op::GetVar(array)]);
-            })
-        })
-        .collect()
-}
-
-/// A global of each kind, and the op with each key.
-fn keyed(keys: Vec<Value>, op: fn(u16) -> Op) -> Vec<Chunk> {
-    let owners = collections()
-        .into_iter()
-        .chain([Value::Undef, Value::str("abc")]);
-    owners
-        .map(|owner| {
-            Script::chunk(|s| {
-                let name = s.global("v", &owner);
-                for key in &keys {
-                    s.push(key);
-                    s.op(op(name));
-                }
-                s.gather(keys.len());
-            })
-        })
-        .collect()
-}
-
-/// A global of each kind; a store of each of a few values, then the global.
-fn stored(store: impl Fn(&mut Script, u16, &Value)) -> Vec<Chunk> {
-    let owners = few().into_iter().chain(collections());
-    owners
-        .map(|owner| {
-            Script::chunk(|s| {
-                let name = s.global("v", &owner);
-                few().iter().for_each(|value| store(s, name, value));
-                s.op(Op::GetVar(name));
-            })
-        })
-        .collect()
-}
-
-/// Takes three times from a global of each kind.
-fn taken(op: fn(u16) -> Op) -> Vec<Chunk> {
-    let owners = few().into_iter().chain(collections());
-    owners
-        .map(|owner| {
-            Script::chunk(|s| {
-                let name = s.global("v", &owner);
-                s.ops([op(name), op(name), op(name), Op::GetVar(name)]);
-                s.gather(4);
-            })
-        })
-        .collect()
-}
-
-/// The op on an unset global and on a global of each value.
-fn each_global(op: fn(u16) -> Op) -> Chunk {
-    let values = values();
-    Script::chunk(|s| {
-        let unset = s.builder.add_name("unset");
-        s.op(op(unset));
-        for value in &values {
-            let name = s.global("v", value);
-            s.op(op(name));
-        }
-        s.gather(values.len() + 1);
-    })
-}
-
-fn hash_set() -> Vec<Chunk> {
-    let keys = values();
-    let owners = few().into_iter().chain(collections());
-    owners
-        .map(|owner| {
-            Script::chunk(|s| {
-                let name = s.global("v", &owner);
-                for (index, key) in keys.iter().enumerate() {
-                    s.int(index as i64);
-                    s.push(key);
-                    s.op(Op::HashSet(name));
-                }
-                s.op(Op::GetVar(name));
-            })
-        })
-        .collect()
-}
-
-fn hash_delete() -> Vec<Chunk> {
-    let keys = ["a", "b", "c", "d", "absent"].map(Value::str);
-    let mut chunks: Vec<Chunk> = keys
-        .iter()
-        .map(|removed| {
-            Script::chunk(|s| {
-                for key in &keys[..4] {
-                    s.push(key);
-                    s.push(key);
-                }
-                s.op(Op::MakeHash(8));
-                let name = s.builder.add_name("v");
-                s.op(Op::SetHash(name));
-                s.push(removed);
-                s.ops([Op::HashDelete(name), Op::GetHash(name)]);
-                s.gather(2);
-            })
-        })
-        .collect();
-    chunks.extend(keyed(few(), Op::HashDelete));
-    chunks
-}
-
-fn make_hash() -> Vec<Chunk> {
-    let keys = values();
-    vec![
-        Script::chunk(|s| s.op(Op::MakeHash(0))),
-        Script::chunk(|s| {
-            for (index, key) in keys.iter().enumerate() {
-                s.push(key);
-                s.int(index as i64);
-            }
-            s.op(Op::MakeHash(keys.len() as u16 * 2));
-        }),
-        Script::chunk(|s| {
-            s.push_all(&[Value::str("k"), Value::int(1), Value::str("odd")]);
-            s.op(Op::MakeHash(3));
-        }),
-    ]
 }
 
 /// For each value whether the jump was taken: 1 if not, 2 if so.
@@ -644,231 +467,6 @@ fn printed(print: fn(u8) -> Op) -> Chunk {
     })
 }
 
-fn range() -> Vec<Chunk> {
-    let ends = [
-        Value::int(-2),
-        Value::int(3),
-        Value::str("1"),
-        Value::float(2.9),
-        Value::Undef,
-    ];
-    let mut chunks: Vec<Chunk> = ends
-        .iter()
-        .map(|from| applied(&Op::Range, from, &ends))
-        .collect();
-    chunks.push(applied(
-        &Op::Range,
-        &Value::int(i64::MAX),
-        &[Value::int(i64::MAX)],
-    ));
-    chunks.push(applied(
-        &Op::Range,
-        &Value::int(i64::MIN),
-        &[Value::int(i64::MAX)],
-    ));
-    chunks
-}
-
-fn range_step() -> Vec<Chunk> {
-    let cases = [
-        (0, 10, 3),
-        (10, 0, -3),
-        (0, 10, -1),
-        (0, 10, 0),
-        (i64::MAX - 1, i64::MAX, 2),
-        (i64::MIN + 1, i64::MIN, -2),
-        (i64::MIN, i64::MAX, i64::MAX),
-        (i64::MIN, i64::MAX, 1),
-    ];
-    let chunk = |(from, to, step)| {
-        Script::chunk(|s| {
-            s.ops([
-                Op::LoadInt(from),
-                Op::LoadInt(to),
-                Op::LoadInt(step),
-                Op::RangeStep,
-            ]);
-        })
-    };
-    cases.into_iter().map(chunk).collect()
-}
-
-/// The block op over an array of all values, and over what is no array.
-fn block(op: fn(u16) -> Op, body: impl Fn(&mut Script)) -> Vec<Chunk> {
-    let operands = few().into_iter().chain([Value::array(values())]);
-    operands
-        .map(|operand| {
-            Script::chunk(|s| {
-                let block = s.block(&body);
-                s.push(&operand);
-                s.op(op(block));
-            })
-        })
-        .collect()
-}
-
-fn for_each() -> Vec<Chunk> {
-    let mut chunks = block(Op::ForEachBlock, |s| s.op(Op::PrintLn(1)));
-    // Each run sees the slots of the frame, and what it leaves is dropped.
-    chunks.push(Script::chunk(|s| {
-        let block = s.block(|s| s.ops([Op::GetSlot(0), Op::Add, Op::SetSlot(0), Op::LoadTrue]));
-        s.ops([
-            Op::LoadInt(1),
-            Op::LoadInt(10),
-            Op::Range,
-            Op::ForEachBlock(block),
-        ]);
-        s.op(Op::GetSlot(0));
-    }));
-    chunks
-}
-
-fn sort_block() -> Vec<Chunk> {
-    let numbers = [5, 3, 9, 3, -1, 7, 0, 5, 2].map(Value::int).to_vec();
-    let comparators: [&[Op]; 5] = [
-        &[Op::Spaceship],
-        &[Op::Swap, Op::Spaceship],
-        &[Op::StrCmp],
-        &[Op::Pop, Op::Pop, Op::LoadInt(1)],
-        &[Op::Pop, Op::Pop, Op::LoadInt(0)],
-    ];
-    let mut chunks = Vec::new();
-    for comparator in comparators {
-        for operand in [
-            Value::array(numbers.clone()),
-            Value::array(values()),
-            Value::int(1),
-        ] {
-            chunks.push(Script::chunk(|s| {
-                let block = s.block(|s| s.ops(comparator.iter().cloned()));
-                s.push(&operand);
-                s.op(Op::SortBlock(block));
-            }));
-        }
-    }
-    chunks
-}
-
-fn sort_default() -> Vec<Chunk> {
-    let operands = few()
-        .into_iter()
-        .chain(collections())
-        .chain([Value::array(values())]);
-    let chunk = |operand| {
-        Script::chunk(|s| {
-            s.push(&operand);
-            s.op(Op::SortDefault);
-        })
-    };
-    operands.map(chunk).collect()
-}
-
-fn slot_to_int(op: fn(u16) -> Op, pushes: bool) -> Chunk {
-    let values = values();
-    let each = 1 + usize::from(pushes);
-    Script::chunk(|s| {
-        for value in &values {
-            s.slot(0, value);
-            s.ops([op(0), Op::GetSlot(0)]);
-        }
-        s.gather(values.len() * each);
-    })
-}
-
-fn add_assign() -> Chunk {
-    let values = values();
-    Script::chunk(|s| {
-        for value in &values {
-            s.slot(0, value);
-            s.slot(1, &Value::int(i64::MAX));
-            s.ops([Op::AddAssignSlotVoid(0, 1), Op::GetSlot(0), Op::GetSlot(1)]);
-        }
-        s.gather(values.len() * 2);
-    })
-}
-
-fn slot_less() -> Vec<Chunk> {
-    let limits = [0, 1, -1, i32::MAX, i32::MIN];
-    let values = values();
-    limits
-        .into_iter()
-        .map(|limit| {
-            Script::chunk(|s| {
-                for value in &values {
-                    s.slot(0, value);
-                    let taken = s.jump(Op::SlotLtIntJumpIfFalse(0, limit, 0));
-                    s.op(Op::LoadTrue);
-                    let end = s.jump(Op::Jump(0));
-                    s.land(taken);
-                    s.op(Op::LoadFalse);
-                    s.land(end);
-                }
-                s.gather(values.len());
-            })
-        })
-        .collect()
-}
-
-fn increment_loop() -> Vec<Chunk> {
-    let starts = [
-        Value::int(-3),
-        Value::Undef,
-        Value::str("2"),
-        Value::float(1.9),
-        Value::int(9),
-    ];
-    starts
-        .into_iter()
-        .map(|start| {
-            Script::chunk(|s| {
-                s.slot(0, &start);
-                let head = s.builder.current_pos();
-                s.ops([
-                    Op::GetSlot(0),
-                    Op::Print(1),
-                    Op::SlotIncLtIntJumpBack(0, 4, head),
-                ]);
-                s.op(Op::GetSlot(0));
-            })
-        })
-        .collect()
-}
-
-/// A fused loop over slots 0 and 1 with values of each kind and limits on both sides of them.
-fn fused_loop(op: impl Fn(i32) -> Op) -> Vec<Chunk> {
-    let mut chunks = Vec::new();
-    for first in few() {
-        for (from, limit) in [(Value::int(0), 5), (Value::Undef, 0), (Value::str("2"), 4)] {
-            chunks.push(Script::chunk(|s| {
-                s.builder.add_constant(Value::str("ab"));
-                s.slot(0, &first);
-                s.slot(1, &from);
-                s.ops([op(limit), Op::GetSlot(0), Op::GetSlot(1)]);
-                s.gather(2);
-            }));
-        }
-    }
-    chunks
-}
-
-fn push_range() -> Vec<Chunk> {
-    let owners = few().into_iter().chain(collections());
-    owners
-        .map(|owner| {
-            Script::chunk(|s| {
-                let name = s.global("v", &owner);
-                s.slot(0, &Value::str("2"));
-                s.ops([
-                    Op::PushIntRangeLoop(name, 0, 5),
-                    Op::GetVar(name),
-                    Op::GetSlot(0),
-                ]);
-                s.gather(2);
-            })
-        })
-        .collect()
-}
-
 /// Builtins that nobody registered: the last argument is the result.
 fn call_builtin() -> Vec<Chunk> {
     let chunk = |argc: u8| {
@@ -922,6 +520,25 @@ fn texts(op: Op, texts: &[&[u8]]) -> Vec<Chunk> {
     texts.iter().map(chunk).collect()
 }
 
+/// Texts and values of all kinds, between separators of all kinds.
+fn word_split() -> Vec<Chunk> {
+    let mut chunks = texts(Op::WordSplit, &WORDS);
+    let separators = [b":".as_slice(), b" :", b"", b"\xff", b"a\t"].map(Value::bytes);
+    let separators = separators.into_iter().chain([Value::Undef, Value::int(1)]);
+    chunks.extend(separators.map(|separator| {
+        Script::chunk(|s| {
+            s.global("IFS", &separator);
+            for text in WORDS {
+                s.push(&Value::bytes(text));
+                s.op(Op::WordSplit);
+            }
+            s.gather(WORDS.len());
+        })
+    }));
+    chunks.push(unary(Op::WordSplit));
+    chunks
+}
+
 fn with_block(op: Op, operands: impl FnOnce(&mut Script)) -> Chunk {
     Script::chunk(|s| {
         s.block(|s| s.op(Op::Nop));
@@ -950,7 +567,6 @@ fn expand_param() -> Vec<Chunk> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::edges::TEXTS;
     use super::*;
     use fusevm::op::INFO;
 

@@ -5,13 +5,15 @@
 //! package, written from the specification, has to agree.
 
 mod cases;
+mod collections;
 mod edges;
+mod fused;
 pub mod invalid;
 mod script;
 mod segments;
 pub mod text;
 
-use fusevm::{Chunk, op::OpInfo};
+use fusevm::{Chunk, Value, op::OpInfo};
 
 /// One chunk of a vector.
 pub struct Case {
@@ -37,6 +39,11 @@ pub fn cases(op: &OpInfo) -> Vec<Case> {
             chunk,
         })
         .collect()
+}
+
+/// The values at which meanings part: those of the operators' tables, in their order.
+pub fn edge_values() -> Vec<Value> {
+    edges::values()
 }
 
 /// The lines of standard input that each case can read.

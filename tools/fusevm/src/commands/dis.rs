@@ -3,7 +3,7 @@
 use crate::failure::{Failure, status};
 use crate::input;
 use crate::output;
-use fusevm::asm::{self, Style};
+use fusevm::asm::{self, Listing, Style};
 use fusevm::format::LoadedChunk;
 use std::path::PathBuf;
 
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// Show the height of the stack before each op, as far as it is proved
     #[arg(long)]
     heights: bool,
+    /// Show the register code that the engine makes of each op, if the stack is proved
+    #[arg(long)]
+    lowered: bool,
 }
 
 /// Prints the text.
@@ -57,12 +60,17 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 
 /// The text of one chunk.
 fn text(chunk: &LoadedChunk, args: &Args) -> Result<String, Failure> {
+    let code = chunk.to_chunk();
+    let shape = chunk.shape();
+    let lowered = shape.filter(|_| args.lowered);
+    let lowered = lowered.map(|shape| Listing::of(&code, shape));
     let style = Style {
         offsets: args.offsets,
         bytes: args.bytes,
-        heights: chunk.shape().filter(|_| args.heights),
+        heights: shape.filter(|_| args.heights),
+        lowered: lowered.as_ref(),
     };
-    let printed = asm::print_chunk(&chunk.entry(), &chunk.to_chunk(), &style);
+    let printed = asm::print_chunk(&chunk.entry(), &code, &style);
     printed.map_err(|error| {
         let place = format!("chunk \"{}\"", output::shown(chunk.name()));
         Failure::new(status::FAILED, error.code(), Some(&place), error)

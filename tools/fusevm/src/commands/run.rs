@@ -11,7 +11,7 @@ use fusevm::format::{LoadedChunk, Module};
 use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
 use fusevm::jit::{JitMode, JitOptions, JitStats};
 use fusevm::value::{Work, convert};
-use fusevm::vm::{EngineChoice, Limits, Trap};
+use fusevm::vm::{EngineChoice, Limits, Stats as Counted, Trap};
 use fusevm::{VM, Value};
 use serde::Serialize;
 use std::ffi::{OsStr, OsString};
@@ -163,7 +163,7 @@ impl Args {
 /// How `--stats` tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StatsForm {
-    /// A line for people
+    /// Lines for people
     Text,
     /// A line of JSON
     Json,
@@ -216,6 +216,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     set_arguments(&mut vm, arguments)?;
     vm.set_engine(args.engine.into());
     vm.set_jit(args.jit_options());
+    vm.set_counting(args.stats.is_some());
     let loaded = Instant::now();
     let outcome = vm.execute();
     let stats = Stats {
@@ -226,6 +227,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
             .zip(vm.fuel_left())
             .map(|(all, left)| all - left),
         jit: vm.jit_stats(),
+        counted: vm.stats().copied().unwrap_or_default(),
         trap: outcome.as_ref().err().map(Trap::code),
     };
     if let Some(form) = args.stats {
@@ -351,6 +353,8 @@ struct Stats {
     run: Duration,
     fuel: Option<u64>,
     jit: JitStats,
+    /// What the tiers did.
+    counted: Counted,
     trap: Option<Code>,
 }
 
@@ -361,6 +365,14 @@ struct StatsRow {
     run_ns: u64,
     fuel: u64,
     jit: JitRow,
+    /// Ops of the reference interpreter, and register instructions of the engine.
+    ops: u64,
+    instructions: u64,
+    calls: u64,
+    /// Times that the engine was entered.
+    entries: u64,
+    reference_ns: u64,
+    register_ns: u64,
     trap: Option<String>,
 }
 
@@ -402,7 +414,7 @@ fn describe(jit: &JitStats) -> String {
     let time = Duration::from_nanos(jit.compile_ns);
     let share = jit.inline * 100 / jit.instructions.max(1);
     format!(
-        ", compiled {} units ({} declined) to {} bytes in {time:.1?}, {share}% of their \
+        "\nnative: {} units ({} declined) to {} bytes in {time:.1?}, {share}% of their \
          instructions inline, {} entries, {} exits, {} failed guards",
         jit.compiled, jit.declined, jit.code_bytes, jit.entries, jit.exits, jit.failed_guards
     )
@@ -412,11 +424,22 @@ impl Stats {
     /// Prints them on standard error; where that is closed nobody asks for them.
     fn print(&self, form: StatsForm) {
         let fuel = self.fuel.unwrap_or_default();
+        let counted = &self.counted;
         let line = match form {
             StatsForm::Text => {
                 let (load, run) = (self.load, self.run);
                 let jit = describe(&self.jit);
-                format!("loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}{jit}")
+                format!(
+                    "loaded in {load:.1?}, ran in {run:.1?}, fuel {fuel}, calls {}\n\
+                     reference: {} ops in {:.1?}\n\
+                     register: {} instructions in {:.1?}, entered {} times{jit}",
+                    counted.calls,
+                    counted.ops,
+                    counted.reference_time,
+                    counted.instructions,
+                    counted.engine_time,
+                    counted.entries,
+                )
             }
             StatsForm::Json => {
                 let row = StatsRow {
@@ -424,6 +447,12 @@ impl Stats {
                     run_ns: self.run.as_nanos() as u64,
                     fuel,
                     jit: self.jit.into(),
+                    ops: counted.ops,
+                    instructions: counted.instructions,
+                    calls: counted.calls,
+                    entries: counted.entries,
+                    reference_ns: counted.reference_time.as_nanos() as u64,
+                    register_ns: counted.engine_time.as_nanos() as u64,
                     trap: self.trap.map(|code| code.to_string()),
                 };
                 serde_json::to_string(&row).unwrap_or_default()

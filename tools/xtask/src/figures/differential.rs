@@ -14,7 +14,7 @@ use fusevm::{
 };
 use fusevm_kit::{
     minimize::minimize,
-    outcome::{World, vector_limits},
+    outcome::{Outcome, World, vector_limits},
     program::Family,
     tiers::{Difference, Setup, TIERS, compare},
     vectors,
@@ -57,29 +57,27 @@ pub(super) fn run(sweep: &Sweep, root: &Path) -> anyhow::Result<()> {
 
 /// Counts over all programs.
 #[derive(Default)]
-struct Seen {
-    chunks: AtomicU64,
+pub(super) struct Seen {
     runs: AtomicU64,
     traps: AtomicU64,
     differences: AtomicU64,
 }
 
 impl Seen {
-    fn report(&self, report: &mut Report) {
-        report.count("chunks", self.chunks.load(Ordering::Relaxed));
+    pub(super) fn report(&self, report: &mut Report) {
         report.count("runs in each tier", self.runs.load(Ordering::Relaxed));
         report.count("of them trapped", self.traps.load(Ordering::Relaxed));
         report.count("differences", self.differences.load(Ordering::Relaxed));
     }
 
     /// Compares one chunk under one setup and counts.
-    fn compare(&self, chunk: &Chunk, setup: &Setup) -> Result<Option<u64>, String> {
+    pub(super) fn compare(&self, chunk: &Chunk, setup: &Setup) -> Result<Outcome, String> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         match compare(chunk, setup) {
             Ok(outcome) => {
                 let trapped = u64::from(outcome.end.is_err());
                 self.traps.fetch_add(trapped, Ordering::Relaxed);
-                Ok(outcome.fuel)
+                Ok(outcome)
             }
             Err(difference) => {
                 let before = self.differences.fetch_add(1, Ordering::Relaxed);
@@ -115,7 +113,6 @@ fn shown(chunk: &Chunk, setup: &Setup, difference: &Difference) -> String {
 fn generated(seed: u64, seen: &Seen) -> Result<(), String> {
     let family = Family::ALL[(seed % Family::ALL.len() as u64) as usize];
     let chunk = family.program(seed);
-    seen.chunks.fetch_add(1, Ordering::Relaxed);
     let setup = |fuel| {
         let setup = Setup::generated(fuel);
         if seed.is_multiple_of(2) {
@@ -125,8 +122,8 @@ fn generated(seed: u64, seen: &Seen) -> Result<(), String> {
         }
     };
     let in_family = |error| format!("{family:?}, {error}");
-    let left = seen.compare(&chunk, &setup(FUEL)).map_err(in_family)?;
-    let used = FUEL - left.unwrap_or(0);
+    let whole = seen.compare(&chunk, &setup(FUEL)).map_err(in_family)?;
+    let used = FUEL - whole.fuel.unwrap_or(0);
     for fuel in [used / 2, seed % 50, seed % 400] {
         seen.compare(&chunk, &setup(fuel)).map_err(in_family)?;
     }
@@ -142,7 +139,6 @@ fn vectors(sweep: &Sweep, seen: &Seen) -> Tally {
     };
     each.each_number("vector", |number| {
         let case = &cases[number as usize];
-        seen.chunks.fetch_add(1, Ordering::Relaxed);
         for world in [World::Bare, World::Scripted(scripted(b"first\n\nlast"))] {
             let setup = Setup {
                 limits: vector_limits(),
@@ -173,7 +169,6 @@ fn files(sweep: &Sweep, root: &Path, seen: &Seen) -> anyhow::Result<Tally> {
     };
     Ok(each.each_number("program", |number| {
         let (name, chunk) = &chunks[number as usize];
-        seen.chunks.fetch_add(1, Ordering::Relaxed);
         for fuel in FILE_FUEL {
             let setup = Setup {
                 limits: Limits {
