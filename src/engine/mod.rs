@@ -165,22 +165,10 @@ impl Engine {
 
     /// The function that a chunk of `caller`'s space calls by this name.
     pub(crate) fn find(&self, caller: &Unit, name: &str) -> Result<Found, LinkError> {
-        let spaces = caller.function_space(name);
-        for space in spaces.iter() {
-            let (changes, loaded) = {
-                let functions = self.read();
-                if let Some(found) = functions.at_hand(space, name) {
-                    return Ok(found);
-                }
-                let loaded = functions.load_chunk(space, name).map_err(LinkError::Load)?;
-                (functions.changes(), loaded)
-            };
-            // Verified without the lock. Of two threads that do so, one's unit is kept.
-            if let Some(chunk) = loaded {
-                let unit = Arc::new(Unit::of_loaded(chunk, &self.0.registry));
-                return Ok(Found::Unit(self.write().keep(changes, unit)));
-            }
+        if let Some(found) = self.find_present(caller, name)? {
+            return Ok(found);
         }
+        let spaces = caller.function_space(name);
         let space = spaces.last();
         let Some(chunk) = self.compile(CompileRequest::Function { space, name })? else {
             return Err(self.read().unknown(caller, name));
@@ -188,6 +176,30 @@ impl Engine {
         let found = Found::Unit(Arc::new(Unit::new(space, name, chunk, &self.0.registry)));
         self.change(|functions| functions.define(space, name, found.clone()));
         Ok(found)
+    }
+
+    /// As [`find`](Self::find), without asking the compiler; `None` if there is none yet.
+    pub(crate) fn find_present(
+        &self,
+        caller: &Unit,
+        name: &str,
+    ) -> Result<Option<Found>, LinkError> {
+        for space in caller.function_space(name).iter() {
+            let (changes, loaded) = {
+                let functions = self.read();
+                if let Some(found) = functions.at_hand(space, name) {
+                    return Ok(Some(found));
+                }
+                let loaded = functions.load_chunk(space, name).map_err(LinkError::Load)?;
+                (functions.changes(), loaded)
+            };
+            // Verified without the lock. Of two threads that do so, one's unit is kept.
+            if let Some(chunk) = loaded {
+                let unit = Arc::new(Unit::of_loaded(chunk, &self.0.registry));
+                return Ok(Some(Found::Unit(self.write().keep(changes, unit))));
+            }
+        }
+        Ok(None)
     }
 
     /// Asks the compiler; `None` if there is none, or it has nothing.

@@ -18,8 +18,10 @@ use crate::op::file_test;
 #[cfg(feature = "host")]
 mod glob;
 mod null;
+pub mod params;
 pub mod pattern;
 mod policy;
+mod process;
 mod recording;
 #[cfg(feature = "host")]
 mod stream;
@@ -29,6 +31,7 @@ pub mod words;
 
 pub use null::NullHost;
 pub use policy::{Capability, Denied, Guarded, Needs, Policy, UnknownCapability};
+pub use process::{Forked, PipeEnd, SignalAction, Waited, Wiring};
 pub use recording::{Call, RecordingHost};
 #[cfg(feature = "host")]
 pub use unix::UnixHost;
@@ -45,6 +48,9 @@ pub enum HostError {
     /// The host has nothing of the kind; the engine names the op that asked.
     #[error("this host provides nothing of the kind")]
     Missing,
+    /// This process can't be copied, as it has other threads.
+    #[error("a process with other threads can't be copied; only single commands can be run")]
+    HasThreads,
     /// The policy forbids it.
     #[error("the policy denies `{0}`")]
     Denied(Capability),
@@ -60,7 +66,7 @@ impl HostError {
     /// The row of the error table that explains it.
     pub fn code(&self) -> Code {
         match self {
-            HostError::Missing => Code::NeedsHost,
+            HostError::Missing | HostError::HasThreads => Code::NeedsHost,
             HostError::Denied(_) => Code::Denied,
             HostError::Failed(_) => Code::HostFailed,
             HostError::TooLarge => Code::ValueTooLarge,
@@ -211,6 +217,146 @@ pub trait Host: Send {
     fn home_dir(&mut self, user: Option<&[u8]>) -> Result<Option<Vec<u8>>, HostError> {
         Err(HostError::Missing)
     }
+
+    /// Runs a command that the host itself has, such as a function of the embedder's, and gives its
+    /// status; `None` if it has none of this name.
+    fn own_command(&mut self, argv: &[Vec<u8>]) -> Result<Option<i32>, HostError> {
+        Ok(None)
+    }
+
+    /// Starts a command without waiting for it, and gives its process; or its status, if it could not
+    /// be started.
+    fn spawn(&mut self, argv: &[Vec<u8>], wiring: Wiring) -> Result<Result<i32, i32>, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Becomes a command. Only if that isn't possible it comes back, with the command's status.
+    fn replace(&mut self, argv: &[Vec<u8>]) -> Result<i32, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Whether [`fork`](Host::fork) can work: the host has it, and this process has one thread.
+    fn can_fork(&mut self) -> bool {
+        false
+    }
+
+    /// Copies this process. What is buffered is written before; in the copy, caught signals do what they
+    /// do by default, and what is the host's own is closed.
+    fn fork(&mut self, wiring: Wiring) -> Result<Forked, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Whether this process is a copy that [`fork`](Host::fork) has made, which must leave alone what it
+    /// shares with its parent, such as a cache of code.
+    fn is_forked(&self) -> bool {
+        false
+    }
+
+    /// Ends this process, which is a copy, with a status; output is written first.
+    fn exit(&mut self, status: i32) -> ! {
+        let _ = self.flush();
+        std::process::exit(status & 0xff)
+    }
+
+    /// Waits for a process that [`fork`](Host::fork) or [`spawn`](Host::spawn) made, not in the background,
+    /// and gives its status.
+    fn wait(&mut self, process: i32) -> Result<i32, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Waits for a process in the background, or for all of them.
+    fn wait_for_job(&mut self, process: Option<i32>) -> Result<Waited, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// The process that was last started in the background, `$!`.
+    fn last_job(&mut self) -> Option<i32> {
+        None
+    }
+
+    /// The id of the process that the program was started in, `$$`: copies don't change it.
+    fn process_id(&mut self) -> Result<i32, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Sends a signal to a process.
+    fn kill(&mut self, process: i32, signal: i32) -> Result<(), HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Makes a pipe: the end to read from and the end to write to.
+    fn pipe(&mut self) -> Result<(PipeEnd, PipeEnd), HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Reads all that comes from a pipe, and closes this end; more than `limit` bytes are `TooLarge`.
+    fn read_all(&mut self, end: PipeEnd, limit: u64) -> Result<Vec<u8>, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Closes an end of a pipe.
+    fn close(&mut self, end: PipeEnd) {}
+
+    /// The path by which commands can open an end of a pipe, until
+    /// [`undo_redirections`](Host::undo_redirections).
+    fn path_of(&mut self, end: PipeEnd) -> Result<Vec<u8>, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Redirects a descriptor by the codes of [`redirect_op`](crate::op::redirect_op), for commands and for
+    /// this host's streams. `false` if the system refuses, which the user is told.
+    fn redirect(&mut self, fd: u8, code: u8, target: &[u8]) -> Result<bool, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Makes a text standard input. `false` if the system refuses, which the user is told.
+    fn here_document(&mut self, text: &[u8]) -> Result<bool, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// How many redirections and paths are in effect.
+    fn redirections(&self) -> usize {
+        0
+    }
+
+    /// Undoes the last redirections and paths, until `height` of them are left. It fails if what was
+    /// buffered for the descriptor can't be written; they are undone all the same.
+    fn undo_redirections(&mut self, height: usize) -> Result<(), HostError> {
+        Ok(())
+    }
+
+    /// Has the last redirections stay for good, until `height` of them are left to undo.
+    fn keep_redirections(&mut self, height: usize) {}
+
+    /// The number of a signal, by name or number; 0 for the end of the program. `None` if there is none.
+    fn signal_number(&mut self, name: &[u8]) -> Result<Option<i32>, HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Sets what a signal does. `Failed` for one whose action can't be set.
+    fn set_signal(&mut self, signal: i32, action: SignalAction) -> Result<(), HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// The signals that were caught since the last time, one bit each.
+    fn take_signals(&mut self) -> u64 {
+        0
+    }
+
+    /// Sets a variable of the environment of commands, or takes it away.
+    fn set_env(&mut self, name: &[u8], value: Option<&[u8]>) -> Result<(), HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// Changes the working directory.
+    fn set_directory(&mut self, path: &[u8]) -> Result<(), HostError> {
+        Err(HostError::Missing)
+    }
+
+    /// The working directory, without links.
+    fn directory(&mut self) -> Result<Vec<u8>, HostError> {
+        Err(HostError::Missing)
+    }
 }
 
 /// The methods of [`Host`], each answered by the same method of another host.
@@ -247,6 +393,87 @@ macro_rules! forward {
         }
         fn home_dir(&mut $self, user: Option<&[u8]>) -> Result<Option<Vec<u8>>, HostError> {
             $host.home_dir(user)
+        }
+        fn own_command(&mut $self, argv: &[Vec<u8>]) -> Result<Option<i32>, HostError> {
+            $host.own_command(argv)
+        }
+        fn spawn(&mut $self, argv: &[Vec<u8>], wiring: Wiring) -> Result<Result<i32, i32>, HostError> {
+            $host.spawn(argv, wiring)
+        }
+        fn replace(&mut $self, argv: &[Vec<u8>]) -> Result<i32, HostError> {
+            $host.replace(argv)
+        }
+        fn can_fork(&mut $self) -> bool {
+            $host.can_fork()
+        }
+        fn fork(&mut $self, wiring: Wiring) -> Result<Forked, HostError> {
+            $host.fork(wiring)
+        }
+        fn is_forked(&$self) -> bool {
+            $host.is_forked()
+        }
+        fn exit(&mut $self, status: i32) -> ! {
+            $host.exit(status)
+        }
+        fn wait(&mut $self, process: i32) -> Result<i32, HostError> {
+            $host.wait(process)
+        }
+        fn wait_for_job(&mut $self, process: Option<i32>) -> Result<Waited, HostError> {
+            $host.wait_for_job(process)
+        }
+        fn last_job(&mut $self) -> Option<i32> {
+            $host.last_job()
+        }
+        fn process_id(&mut $self) -> Result<i32, HostError> {
+            $host.process_id()
+        }
+        fn kill(&mut $self, process: i32, signal: i32) -> Result<(), HostError> {
+            $host.kill(process, signal)
+        }
+        fn pipe(&mut $self) -> Result<(PipeEnd, PipeEnd), HostError> {
+            $host.pipe()
+        }
+        fn read_all(&mut $self, end: PipeEnd, limit: u64) -> Result<Vec<u8>, HostError> {
+            $host.read_all(end, limit)
+        }
+        fn close(&mut $self, end: PipeEnd) {
+            $host.close(end)
+        }
+        fn path_of(&mut $self, end: PipeEnd) -> Result<Vec<u8>, HostError> {
+            $host.path_of(end)
+        }
+        fn redirect(&mut $self, fd: u8, code: u8, target: &[u8]) -> Result<bool, HostError> {
+            $host.redirect(fd, code, target)
+        }
+        fn here_document(&mut $self, text: &[u8]) -> Result<bool, HostError> {
+            $host.here_document(text)
+        }
+        fn redirections(&$self) -> usize {
+            $host.redirections()
+        }
+        fn undo_redirections(&mut $self, height: usize) -> Result<(), HostError> {
+            $host.undo_redirections(height)
+        }
+        fn keep_redirections(&mut $self, height: usize) {
+            $host.keep_redirections(height)
+        }
+        fn signal_number(&mut $self, name: &[u8]) -> Result<Option<i32>, HostError> {
+            $host.signal_number(name)
+        }
+        fn set_signal(&mut $self, signal: i32, action: SignalAction) -> Result<(), HostError> {
+            $host.set_signal(signal, action)
+        }
+        fn take_signals(&mut $self) -> u64 {
+            $host.take_signals()
+        }
+        fn set_env(&mut $self, name: &[u8], value: Option<&[u8]>) -> Result<(), HostError> {
+            $host.set_env(name, value)
+        }
+        fn set_directory(&mut $self, path: &[u8]) -> Result<(), HostError> {
+            $host.set_directory(path)
+        }
+        fn directory(&mut $self) -> Result<Vec<u8>, HostError> {
+            $host.directory()
         }
     };
 }

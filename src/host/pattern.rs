@@ -105,6 +105,22 @@ impl Pattern {
         longest(Walk::backward(self), text.iter().rev())
     }
 
+    /// For each place in the text, and its end, whether a match begins there. It takes the steps of one match.
+    pub fn begins(&self, text: &[u8]) -> Vec<bool> {
+        let mut begins = vec![false; text.len() + 1];
+        let mut walk = Walk::backward(self);
+        begins[text.len()] = walk.is_complete();
+        for (place, &byte) in text.iter().enumerate().rev() {
+            // A match may end behind any byte.
+            if walk.places.first() != Some(&0) {
+                walk.places.insert(0, 0);
+            }
+            walk.step(byte);
+            begins[place] = walk.is_complete() || self.units.is_empty();
+        }
+        begins
+    }
+
     /// The one text that matches, if the pattern has nothing special: its backslashes are resolved.
     pub fn literal(&self) -> Option<Vec<u8>> {
         if self.runs.contains(&true) {

@@ -9,8 +9,9 @@ use std::fmt;
 use std::io;
 use std::str::FromStr;
 
-use super::{Host, HostError};
+use super::{Forked, Host, HostError, PipeEnd, SignalAction, Waited, Wiring};
 use crate::code::Code;
+use crate::op::redirect_op;
 
 /// One thing that a policy allows or denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -283,6 +284,119 @@ impl<H: Host> Host for Guarded<H> {
 
     fn home_dir(&mut self, user: Option<&[u8]>) -> Result<Option<Vec<u8>>, HostError> {
         self.behind(Capability::Env)?.home_dir(user)
+    }
+
+    fn own_command(&mut self, argv: &[Vec<u8>]) -> Result<Option<i32>, HostError> {
+        self.host.own_command(argv)
+    }
+
+    fn spawn(&mut self, argv: &[Vec<u8>], wiring: Wiring) -> Result<Result<i32, i32>, HostError> {
+        self.behind(Capability::Exec)?.spawn(argv, wiring)
+    }
+
+    fn replace(&mut self, argv: &[Vec<u8>]) -> Result<i32, HostError> {
+        self.behind(Capability::Exec)?.replace(argv)
+    }
+
+    fn can_fork(&mut self) -> bool {
+        self.host.can_fork()
+    }
+
+    fn fork(&mut self, wiring: Wiring) -> Result<Forked, HostError> {
+        self.behind(Capability::Exec)?.fork(wiring)
+    }
+
+    fn is_forked(&self) -> bool {
+        self.host.is_forked()
+    }
+
+    fn exit(&mut self, status: i32) -> ! {
+        self.host.exit(status)
+    }
+
+    fn wait(&mut self, process: i32) -> Result<i32, HostError> {
+        self.behind(Capability::Exec)?.wait(process)
+    }
+
+    fn wait_for_job(&mut self, process: Option<i32>) -> Result<Waited, HostError> {
+        self.behind(Capability::Exec)?.wait_for_job(process)
+    }
+
+    fn last_job(&mut self) -> Option<i32> {
+        self.host.last_job()
+    }
+
+    fn process_id(&mut self) -> Result<i32, HostError> {
+        self.host.process_id()
+    }
+
+    fn kill(&mut self, process: i32, signal: i32) -> Result<(), HostError> {
+        self.behind(Capability::Exec)?.kill(process, signal)
+    }
+
+    fn pipe(&mut self) -> Result<(PipeEnd, PipeEnd), HostError> {
+        self.behind(Capability::Exec)?.pipe()
+    }
+
+    fn read_all(&mut self, end: PipeEnd, limit: u64) -> Result<Vec<u8>, HostError> {
+        self.behind(Capability::Exec)?.read_all(end, limit)
+    }
+
+    fn close(&mut self, end: PipeEnd) {
+        self.host.close(end)
+    }
+
+    fn path_of(&mut self, end: PipeEnd) -> Result<Vec<u8>, HostError> {
+        self.behind(Capability::Exec)?.path_of(end)
+    }
+
+    fn redirect(&mut self, fd: u8, code: u8, target: &[u8]) -> Result<bool, HostError> {
+        let host = match code {
+            redirect_op::DUP_READ | redirect_op::DUP_WRITE => &mut self.host,
+            redirect_op::READ => self.behind(Capability::Read)?,
+            _ => self.behind(Capability::Write)?,
+        };
+        host.redirect(fd, code, target)
+    }
+
+    fn here_document(&mut self, text: &[u8]) -> Result<bool, HostError> {
+        self.host.here_document(text)
+    }
+
+    fn redirections(&self) -> usize {
+        self.host.redirections()
+    }
+
+    fn undo_redirections(&mut self, height: usize) -> Result<(), HostError> {
+        self.host.undo_redirections(height)
+    }
+
+    fn keep_redirections(&mut self, height: usize) {
+        self.host.keep_redirections(height)
+    }
+
+    fn signal_number(&mut self, name: &[u8]) -> Result<Option<i32>, HostError> {
+        self.host.signal_number(name)
+    }
+
+    fn set_signal(&mut self, signal: i32, action: SignalAction) -> Result<(), HostError> {
+        self.host.set_signal(signal, action)
+    }
+
+    fn take_signals(&mut self) -> u64 {
+        self.host.take_signals()
+    }
+
+    fn set_env(&mut self, name: &[u8], value: Option<&[u8]>) -> Result<(), HostError> {
+        self.behind(Capability::Env)?.set_env(name, value)
+    }
+
+    fn set_directory(&mut self, path: &[u8]) -> Result<(), HostError> {
+        self.behind(Capability::Read)?.set_directory(path)
+    }
+
+    fn directory(&mut self) -> Result<Vec<u8>, HostError> {
+        self.behind(Capability::Read)?.directory()
     }
 }
 

@@ -53,6 +53,11 @@ impl<F: AsFd> Output<F> {
         Ok(())
     }
 
+    /// The descriptor is another one now, to be looked at anew. The buffer is empty.
+    pub(super) fn forget_kind(&mut self) {
+        self.is_terminal = None;
+    }
+
     /// Writes out the buffer, which is empty afterwards even if that failed: a closed pipe is
     /// reported once, not again at each flush.
     pub(super) fn flush(&mut self) -> io::Result<()> {
@@ -180,6 +185,14 @@ impl<F: AsFd> Input<F> {
                 Ahead::Free
             }
         })
+    }
+
+    /// The descriptor is another one now, to be looked at anew. What was read of the one before and could
+    /// not be put back is lost.
+    pub(super) fn forget_kind(&mut self) {
+        self.ahead = None;
+        self.buffer.clear();
+        self.taken = 0;
     }
 
     /// Puts back what was read but not taken, so that another process continues behind the last line.

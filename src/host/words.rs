@@ -53,6 +53,33 @@ pub fn word_split(text: &[u8], ifs: &[u8], limit: usize) -> Result<Vec<Vec<u8>>,
     Ok(fields)
 }
 
+/// Splits a line into at most `count` fields, as the builtin `read` does: the last one has all that is left,
+/// without the white space of `ifs` at its end. No more than `count` of them are given, none for 0.
+pub fn read_fields(text: &[u8], ifs: &[u8], count: usize) -> Vec<Vec<u8>> {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n') && ifs.contains(byte);
+    let skip = |text: &[u8]| text.iter().take_while(|byte| is_space(byte)).count();
+    let mut rest = &text[skip(text)..];
+    let mut fields = Vec::new();
+    while fields.len() < count && !rest.is_empty() {
+        let end = rest.iter().position(|byte| ifs.contains(byte));
+        let end = end.unwrap_or(rest.len());
+        let mut behind = &rest[end..];
+        behind = &behind[skip(behind)..];
+        if behind.first().is_some_and(|byte| ifs.contains(byte)) {
+            behind = &behind[1..];
+            behind = &behind[skip(behind)..];
+        }
+        if fields.len() + 1 == count && !behind.is_empty() {
+            let trailing = rest.iter().rev().take_while(|byte| is_space(byte)).count();
+            fields.push(rest[..rest.len() - trailing].to_vec());
+            break;
+        }
+        fields.push(rest[..end].to_vec());
+        rest = behind;
+    }
+    fields
+}
+
 /// Cuts a word that begins with a tilde into the user's name (empty for one's own home) and the rest,
 /// which is empty or begins with a slash. `None` if there is no tilde.
 pub fn tilde_split(word: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -476,6 +503,20 @@ mod tests {
         assert_eq!(tilde_split(b"~a b/c"), Some((&b"a b"[..], &b"/c"[..])));
         assert_eq!(tilde_split(b"x~"), None);
         assert_eq!(tilde_split(b""), None);
+    }
+
+    #[test]
+    fn lines_are_read_into_fields() {
+        let read = |text: &str, ifs: &str, count| {
+            text_of(&read_fields(text.as_bytes(), ifs.as_bytes(), count))
+        };
+        assert_eq!(read(" a b  c ", " ", 2), "<a> <b  c>");
+        assert_eq!(read("a b", " ", 3), "<a> <b>");
+        assert_eq!(read("a:b:c", ":", 2), "<a> <b:c>");
+        assert_eq!(read("a:b:", ":", 2), "<a> <b>");
+        assert_eq!(read("a::", ":", 1), "<a::>");
+        assert_eq!(read(" x ", "", 1), "< x >");
+        assert_eq!(read("a b", " ", 0), "");
     }
 
     /// Each row: a word and what bash 5.2 makes of it; where it drops an empty word, it is shown here.

@@ -51,9 +51,10 @@ impl VM {
     pub(super) fn host_fault(&self, op: &str, error: &HostError) -> Fault {
         match error {
             HostError::Missing => needs_host(op),
-            HostError::Denied(_) | HostError::Failed(_) | HostError::TooLarge => {
-                Fault::new(error.code(), format!("{op}: {error}"))
-            }
+            HostError::HasThreads
+            | HostError::Denied(_)
+            | HostError::Failed(_)
+            | HostError::TooLarge => Fault::new(error.code(), format!("{op}: {error}")),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! is used if the entry that it points at still fits, else the list is searched again.
 
 use crate::chunk::{Chunk, Effect, ImportKind};
+use crate::op::Pairs;
 use std::collections::HashMap;
 
 /// The global with the separators of words.
@@ -20,6 +21,7 @@ pub(super) struct Index {
     named_subs: Option<Kept<HashMap<String, u32>>>,
     imports: Option<Kept<HashMap<(ImportKind, u16), u32>>>,
     ifs: Option<Kept<Option<u16>>>,
+    pairs: Option<Kept<Pairs>>,
 }
 
 /// Answers, and the list that they were made from.
@@ -101,6 +103,11 @@ impl Index {
     /// The name index of the global that holds the separators of words.
     pub(super) fn ifs(&mut self, chunk: &Chunk) -> Option<u16> {
         *kept(&mut self.ifs, &chunk.names, || ifs_of(chunk))
+    }
+
+    /// The ops that pair.
+    pub(super) fn pairs(&mut self, chunk: &Chunk) -> &Pairs {
+        kept(&mut self.pairs, &chunk.ops, || Pairs::of(&chunk.ops))
     }
 
     /// The effect that the chunk's import table declares for a handler; `None` if it declares none.

@@ -169,6 +169,11 @@ impl Meter {
         self.runs > 0
     }
 
+    /// Whether a handler of another run has begun this one.
+    pub(super) fn is_nested(&self) -> bool {
+        self.runs > 1
+    }
+
     /// The fuel that is left; without a limit more than can be spent.
     #[inline]
     pub(super) fn fuel(&self) -> u64 {

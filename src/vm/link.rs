@@ -205,6 +205,19 @@ impl Linkage {
         }))
     }
 
+    /// As [`resolve_named`](Self::resolve_named), of what is there without asking the compiler.
+    pub(super) fn resolve_present(&mut self, name: &str) -> Result<Option<Callee>, LinkError> {
+        self.follow_version();
+        let (Some(engine), Some(running)) = (&self.engine, &self.running) else {
+            return Ok(None);
+        };
+        let found = engine.find_present(&running.unit, name)?;
+        Ok(found.map(|found| match found {
+            Found::Host(function) => Callee::Host(function, Wants::Any),
+            Found::Unit(unit) => Callee::Code(self.code_link(unit), Wants::Any),
+        }))
+    }
+
     /// Has the engine's compiler make a unit; `None` without one.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ mod index;
 pub mod limits;
 mod link;
 mod reference;
+mod shell;
 mod state;
 mod stats;
 pub mod trap;
@@ -20,6 +21,7 @@ pub mod trap;
 pub use engine::EngineChoice;
 pub(crate) use index::ifs_of;
 pub use limits::{InterruptHandle, Limits};
+pub use shell::ShellOptions;
 pub use stats::Stats;
 pub use trap::{CallSite, Trap};
 
@@ -33,6 +35,7 @@ use index::Index;
 use limits::Meter;
 use link::Linkage;
 use reference::Machine;
+use shell::ShellState;
 use std::sync::Arc;
 use trap::Step;
 
@@ -127,6 +130,7 @@ pub struct VM {
     link: Linkage,
     /// `None` while nothing is counted.
     stats: Option<Box<Stats>>,
+    shell: ShellState,
 }
 
 impl VM {
@@ -172,6 +176,7 @@ impl VM {
             engine: EngineState::default(),
             link: Linkage::default(),
             stats: None,
+            shell: ShellState::default(),
         }
     }
 
@@ -186,6 +191,7 @@ impl VM {
         self.globals.fill(Value::Undef);
         self.ip = 0;
         self.last_status = 0;
+        self.shell = ShellState::default();
         self.meter.set_limits(*self.meter.limits());
     }
 

@@ -11,17 +11,19 @@
 mod blocks;
 mod calls;
 mod collections;
+mod commands;
 mod fused;
 mod handlers;
 mod heights;
 mod io;
 mod links;
+mod params;
+mod processes;
 mod shell;
 mod stack;
 mod tiers;
 mod variables;
 
-use super::door::needs_host;
 use super::engine::{self, EngineChoice};
 use super::limits::Outer;
 use super::link::running;
@@ -34,6 +36,7 @@ use crate::op::Op;
 use crate::value::{Value, compare, number, string};
 use blocks::BlockRun;
 use heights::Heights;
+use processes::Spawning;
 use std::cell::Cell;
 use std::sync::Arc;
 pub(super) use tiers::Innermost;
@@ -73,6 +76,10 @@ pub(super) struct Machine<'a> {
     spare_slots: Vec<Vec<Value>>,
     /// What the heights of the stack must be; `None` in release builds.
     heights: Option<Box<Heights>>,
+    /// Whether this process is a copy, made for the code that runs.
+    is_copy: bool,
+    /// The pipeline whose stages this process runs.
+    spawning: Option<Spawning>,
 }
 
 /// Ops from `start` up to, not including, `end`, which jumps may go to as well.
@@ -101,8 +108,13 @@ enum FenceKind {
     Block(Box<BlockRun>),
     /// A call out of a block: within it, all of the chunk is in reach.
     Call,
-    /// A sub that was run as a command: its end gives a status.
-    Command,
+    /// A sub that was run as a command: its end gives a status. Redirections from `outer` up were those of
+    /// the command before.
+    Command { outer: usize },
+    /// Code that runs by itself, as all that a copy of the process runs: its end is the end of the run.
+    Alone(Region),
+    /// Code within redirections, those from `outer` up, which is in the same reach as the code around it.
+    Mark { outer: usize, region: Region },
 }
 
 impl<'a> Machine<'a> {
@@ -136,6 +148,8 @@ impl<'a> Machine<'a> {
             } else {
                 None
             },
+            is_copy: false,
+            spawning: None,
             vm,
         })
     }
@@ -148,12 +162,13 @@ impl<'a> Machine<'a> {
         if self.heat == 1 {
             self.warm_up();
         }
-        if self.vm.stats.is_some() {
-            self.interpret::<false, true>()?;
-        } else {
-            self.interpret::<false, false>()?;
-        }
-        self.check_code()
+        let ended = match self.vm.stats.is_some() {
+            true => self.interpret::<false, true>(),
+            false => self.interpret::<false, false>(),
+        };
+        let ended = ended.and_then(|_| self.check_code());
+        let is_outermost = !self.vm.meter.is_nested();
+        self.finish(ended, is_outermost)
     }
 
     /// Runs ops from the VM's `ip`: to the end of the program, or one of them; and counts them, or
@@ -392,34 +407,28 @@ impl<'a> Machine<'a> {
                 Op::Glob => check!(at, self.glob(false)),
                 Op::GlobRecursive => check!(at, self.glob(true)),
                 Op::TestFile(test) => check!(at, self.test_file(test)),
-                Op::SetStatus => {
-                    // Statuses have 32 bits.
-                    self.vm.last_status = stack.pop().unwrap_or_default().to_int() as i32;
-                }
+                Op::SetStatus => ip = check!(at, self.set_status(ip)),
                 Op::GetStatus => stack.push(Value::Status(self.vm.last_status)),
                 Op::WordSplit => check!(at, self.word_split()),
                 Op::BraceExpand => check!(at, self.brace_expand()),
                 Op::TildeExpand => check!(at, self.tilde_expand()),
-                Op::ExecBg(_)
-                | Op::PipelineBegin(_)
-                | Op::PipelineStage
-                | Op::PipelineEnd
-                | Op::Redirect(..)
-                | Op::HereDoc(_)
-                | Op::HereString
-                | Op::CmdSubst(_)
-                | Op::SubshellBegin
-                | Op::SubshellEnd
-                | Op::ProcessSubIn(_)
-                | Op::ProcessSubOut(_)
-                | Op::TrapSet(_)
-                | Op::TrapCheck
-                | Op::RedirectMark
-                | Op::RedirectPop
-                | Op::ExpandParam(_) => {
-                    let name = op.info().name;
-                    check!(at, Err(needs_host(name)));
-                }
+                Op::ExecBg(argc) => check!(at, self.exec_bg(argc, at)),
+                Op::PipelineBegin(_) => ip = check!(at, self.pipeline(at)),
+                Op::PipelineStage => check!(at, self.next_stage(at)),
+                Op::PipelineEnd => check!(at, self.end_pipeline()),
+                Op::Redirect(fd, code) => check!(at, self.redirect(fd, code)),
+                Op::HereDoc(index) => check!(at, self.here_doc(index)),
+                Op::HereString => check!(at, self.here_string()),
+                Op::CmdSubst(block) => check!(at, self.cmd_subst(block)),
+                Op::SubshellBegin => ip = check!(at, self.subshell(at)),
+                Op::SubshellEnd => check!(at, Err(processes::not_begun())),
+                Op::ProcessSubIn(block) => check!(at, self.process_sub(block, true)),
+                Op::ProcessSubOut(block) => check!(at, self.process_sub(block, false)),
+                Op::TrapSet(block) => check!(at, self.trap_set(block)),
+                Op::TrapCheck => ip = check!(at, self.run_traps(ip)),
+                Op::ExpandParam(modifier) => check!(at, self.expand_param(modifier)),
+                Op::RedirectMark => ip = check!(at, self.redirect_mark(at)),
+                Op::RedirectPop => check!(at, self.redirect_pop()),
             }
             if ONE {
                 self.vm.ip = ip;

@@ -30,6 +30,8 @@ enum BlockWork {
     Sort(MergeSort),
     /// Nothing.
     ForEach(Elements),
+    /// Nothing either: it handles this signal, and the status is then what it was before.
+    Trap { signal: i32, status: i32 },
 }
 
 /// An array whose elements a block gets, one after the other.
@@ -128,6 +130,30 @@ impl MergeSort {
 }
 
 impl BlockRun {
+    /// The handler of a signal.
+    pub(super) fn of_trap(
+        region: Region,
+        resume: usize,
+        height: usize,
+        signal: i32,
+        status: i32,
+    ) -> BlockRun {
+        BlockRun {
+            region,
+            resume,
+            height,
+            work: BlockWork::Trap { signal, status },
+        }
+    }
+
+    /// The signal that the block handles, as one bit; none for other blocks.
+    pub(super) fn signals(&self) -> u64 {
+        match self.work {
+            BlockWork::Trap { signal, .. } => 1 << signal,
+            _ => 0,
+        }
+    }
+
     /// Takes what a run of the block has left: `result` for the elements that it got.
     fn take(&mut self, result: Value) {
         match &mut self.work {
@@ -138,7 +164,7 @@ impl BlockRun {
                 }
             }
             BlockWork::Sort(sort) => sort.decide(compare::num_gt(&result, &Value::Int(0))),
-            BlockWork::ForEach(_) => {}
+            BlockWork::ForEach(_) | BlockWork::Trap { .. } => {}
         }
     }
 
@@ -155,6 +181,7 @@ impl BlockRun {
                 Some((x, y)) => stack.extend([x, y]),
                 None => return false,
             },
+            BlockWork::Trap { .. } => return false,
         }
         true
     }
@@ -165,7 +192,7 @@ impl BlockRun {
             BlockWork::Map(_, results) => Some(Value::Array(results)),
             BlockWork::Grep(_, kept) => Some(Value::Array(kept)),
             BlockWork::Sort(sort) => Some(Value::Array(sort.items)),
-            BlockWork::ForEach(_) => None,
+            BlockWork::ForEach(_) | BlockWork::Trap { .. } => None,
         }
     }
 }
@@ -232,15 +259,7 @@ impl Machine<'_> {
 
     /// Begins to run a block; where control goes on.
     fn enter_block(&mut self, block: u16, resume: usize, work: BlockWork) -> Step<usize> {
-        let chunk = self.vm.running();
-        let (ranges, len) = (&chunk.block_ranges, chunk.ops.len());
-        let region = match ranges.get(usize::from(block)) {
-            Some(&(start, end)) if start <= end && end <= len => Region { start, end },
-            Some(_) | None => {
-                let message = format!("there is no block {block} within the code");
-                return Err(Fault::new(Code::BlockFailed, message));
-            }
-        };
+        let region = self.block_region(block)?;
         let mut run = BlockRun {
             region,
             resume,
@@ -266,7 +285,7 @@ impl Machine<'_> {
             kind: FenceKind::Block(run),
         }) = self.fences.last_mut()
         else {
-            return Ok(self.end_of_code());
+            return self.leave_code(at);
         };
         if at != run.region.end {
             return Err(leaves_block());
@@ -295,7 +314,29 @@ impl Machine<'_> {
             return Ok(None);
         };
         let resume = run.resume;
+        if let BlockWork::Trap { signal, status } = run.work {
+            self.vm.last_status = status;
+            self.vm.shell.running &= !(1 << signal);
+            return self.run_traps(resume).map(Some);
+        }
         self.vm.stack.extend(run.into_result());
         Ok(Some(resume))
+    }
+
+    /// Control is at the end of the code that is in reach, and no block runs there.
+    fn leave_code(&mut self, at: usize) -> Step<Option<usize>> {
+        match self.fences.last().map(|fence| &fence.kind) {
+            Some(FenceKind::Alone(region)) if at == region.end => Ok(None),
+            Some(FenceKind::Alone(_) | FenceKind::Mark { .. }) if self.region.end != usize::MAX => {
+                Err(leaves_block())
+            }
+            _ => Ok(self.end_of_code()),
+        }
+    }
+
+    /// Takes note of a block that ends otherwise than by its end.
+    pub(super) fn leave_block(&mut self, run: &BlockRun) {
+        self.vm.meter.leave_call();
+        self.vm.shell.running &= !run.signals();
     }
 }

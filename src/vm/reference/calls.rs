@@ -8,9 +8,11 @@ use super::super::link::Wants;
 use super::super::state::slots_bytes;
 use super::super::trap::{Fault, Step};
 use super::super::{Frame, SCOPE};
+use super::commands::STATUS_NOT_REDIRECTED;
 use super::shell::status_of;
 use super::{Fence, FenceKind, Machine, blocks};
 use crate::code::Code;
+use crate::host::Host;
 use crate::value::Value;
 
 /// The place that a call from outside of the program returns to: past every op.
@@ -46,17 +48,15 @@ impl Machine<'_> {
         Ok(entry)
     }
 
-    /// Marks a call out of a block, whose callee has all of its code in reach.
+    /// Marks a call out of code with borders, such as a block, whose callee has all of its own in reach.
     #[inline]
     pub(super) fn fence_call(&mut self) {
-        let in_block = matches!(
-            self.fences.last(),
-            Some(Fence {
-                kind: FenceKind::Block(_),
-                ..
-            })
-        );
-        if in_block {
+        let has_borders = match self.fences.last().map(|fence| &fence.kind) {
+            Some(FenceKind::Block(_) | FenceKind::Alone(_)) => true,
+            Some(FenceKind::Mark { region, .. }) => region.end != usize::MAX,
+            Some(FenceKind::Call | FenceKind::Command { .. }) | None => false,
+        };
+        if has_borders {
             self.raise_fence(FenceKind::Call);
         }
     }
@@ -136,6 +136,9 @@ impl Machine<'_> {
     pub(super) fn return_value(&mut self) -> Step<Option<usize>> {
         let value = self.vm.pop();
         let Some(ended) = self.end_call() else {
+            if self.is_copy {
+                self.vm.last_status = status_of(&value);
+            }
             self.vm.push(value);
             return Ok(None);
         };
@@ -179,16 +182,38 @@ impl Machine<'_> {
         let mut was_command = false;
         while let Some(fence) = self.fences.last() {
             match fence.kind {
-                FenceKind::Block(_) if fence.frames <= place => break,
-                FenceKind::Block(_) => self.vm.meter.leave_call(),
-                FenceKind::Call | FenceKind::Command if fence.frames < place => break,
-                FenceKind::Call => {}
-                FenceKind::Command => was_command = fence.frames == place,
+                FenceKind::Block(_) | FenceKind::Alone(_) | FenceKind::Mark { .. }
+                    if fence.frames <= place =>
+                {
+                    break;
+                }
+                FenceKind::Call | FenceKind::Command { .. } if fence.frames < place => break,
+                FenceKind::Command { .. } => was_command = fence.frames == place,
+                FenceKind::Block(_)
+                | FenceKind::Alone(_)
+                | FenceKind::Mark { .. }
+                | FenceKind::Call => {}
             }
-            self.fences.pop();
+            self.drop_fence();
         }
         self.region = self.innermost_region();
         was_command
+    }
+
+    /// Takes the innermost fence away, as what is behind it ends before its own end.
+    fn drop_fence(&mut self) {
+        match self.fences.pop().map(|fence| fence.kind) {
+            Some(FenceKind::Block(run)) => self.leave_block(&run),
+            Some(FenceKind::Mark { outer, .. }) => {
+                self.vm.shell.base = outer;
+                self.vm.unflushed = false;
+                if self.vm.door().undo_redirections(outer).is_err() {
+                    self.vm.last_status = STATUS_NOT_REDIRECTED;
+                }
+            }
+            Some(FenceKind::Command { outer }) => self.vm.shell.base = outer,
+            Some(FenceKind::Alone(_) | FenceKind::Call) | None => {}
+        }
     }
 
     /// `--` Closes the innermost scope. In loose code it may be any frame.
@@ -228,10 +253,11 @@ impl Machine<'_> {
         self.vm.meter.frames_changed(before, now)?;
         self.floor = self.floor.min(now);
         self.vm.link.leave(now);
-        while let Some(fence) = self.fences.pop_if(|fence| fence.frames > now) {
-            if let FenceKind::Block(_) = fence.kind {
-                self.vm.meter.leave_call();
+        while let Some(fence) = self.fences.last().filter(|fence| fence.frames > now) {
+            if let FenceKind::Alone(_) = fence.kind {
+                return Err(blocks::leaves_block());
             }
+            self.drop_fence();
         }
         self.region = self.innermost_region();
         Ok(())

@@ -5,10 +5,12 @@
 
 use super::super::trap::{Fault, Step};
 use super::super::{BuiltinHandler, VM};
+use super::commands::not_redirected;
 use super::{Machine, blocks};
 use crate::chunk::{Effect, ImportKind};
 use crate::code::Code;
 use crate::engine::{Failure, Registry};
+use crate::host::Host;
 use crate::value::Value;
 
 /// What runs a builtin.
@@ -40,6 +42,12 @@ impl Machine<'_> {
             Contract::Undeclared | Contract::Free => (usize::from(argc), 1),
         };
         let base = self.vm.stack.len().saturating_sub(pops);
+        if self.takes_failure() {
+            self.vm.stack.truncate(base);
+            let left = (0..pushes).map(|_| not_redirected());
+            self.vm.stack.extend(left);
+            return Ok(next);
+        }
         let Some(handler) = self.find_builtin(id) else {
             self.tolerate_missing(contract, ImportKind::Builtin, id)?;
             let result = self.vm.stack.drain(base..).next_back();
@@ -172,7 +180,16 @@ impl Machine<'_> {
         self.vm.flush()?;
         self.vm.ip = next;
         let frames = self.vm.frames.len();
+        // What is redirected for the handler stays so for all that it runs.
+        let outer = self.vm.shell.base;
+        if self.vm.shell.is_active {
+            self.vm.shell.base = self.vm.door().redirections();
+        }
+        let outermost = std::mem::replace(&mut self.vm.shell.outer_base, outer);
         let result = act(self.vm);
+        self.vm.shell.outer_base = outermost;
+        self.vm.shell.base = outer;
+        self.check_exit()?;
         if self.vm.frames.len() != frames {
             self.frames_changed(frames)?;
         }

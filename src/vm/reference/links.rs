@@ -6,10 +6,11 @@
 use super::super::link::{Callee, CodeLink, Wants};
 use super::super::trap::{Fault, Step};
 use super::calls::OUTSIDE;
+use super::shell::status_of;
 use super::{Machine, running};
 use crate::code::Code;
 use crate::engine::{CompileRequest, Function, LinkError};
-use crate::value::Value;
+use crate::value::{Str, Value};
 use std::sync::Arc;
 
 impl Machine<'_> {
@@ -131,6 +132,45 @@ impl Machine<'_> {
         }
     }
 
+    /// Runs a function that the engine knows as a command. Where control goes on; `None` if there is none of
+    /// this name.
+    pub(super) fn exec_function(
+        &mut self,
+        name: &Str,
+        args: &[Str],
+        next: usize,
+    ) -> Step<Option<usize>> {
+        if self.vm.link.engine().is_none() {
+            return Ok(None);
+        }
+        let found = match name.to_utf8() {
+            Some(name) => self.vm.link.resolve_present(name),
+            None => Ok(None),
+        };
+        let Some(callee) = found.map_err(|error| link_fault(&error))? else {
+            return Ok(None);
+        };
+        self.deny_in_stage(name)?;
+        let base = self.vm.stack.len();
+        let Ok(argc) = u8::try_from(args.len()) else {
+            return Err(too_many(name.as_str(), args.len()));
+        };
+        self.vm.stack.extend(args.iter().cloned().map(Value::Str));
+        match callee {
+            Callee::Host(function, _) => {
+                self.vm.charge(1)?;
+                let (value, next) = self.call_host(&function, argc, base, next)?;
+                self.vm.push(Value::Status(status_of(&value)));
+                Ok(Some(next))
+            }
+            Callee::Code(code, wants) => {
+                self.begin_command();
+                self.enter_function(code, wants, base, next)?;
+                Ok(Some(code.entry.op))
+            }
+        }
+    }
+
     /// Begins to run what the engine's compiler makes of a text.
     pub(in super::super) fn begin_text(&mut self, request: CompileRequest<'_>) -> Step {
         let code = match self.vm.link.compile(request) {
@@ -168,7 +208,11 @@ impl Machine<'_> {
         self.vm.truncate_frames(call.frame);
         self.vm.stack.truncate(stack_base);
         self.vm.link.leave(call.frame);
-        self.lower_fences(call.frame);
+        if self.lower_fences(call.frame) {
+            let status = value.as_ref().map_or(self.vm.last_status, status_of);
+            self.vm.push(Value::Status(status));
+            return Some(return_ip);
+        }
         match call.wants {
             Wants::Nothing => {}
             Wants::Any => self.vm.stack.extend(value),

@@ -1,11 +1,14 @@
-//! Shell ops that need no process state of ours: running a command and waiting, file tests, globs,
-//! and what shells do to words.
+//! Running a command and waiting, file tests, globs, and what shells do to words. What needs copies of
+//! the process is in [`processes`](super::processes), what surrounds commands in
+//! [`commands`](super::commands).
 
 use super::super::trap::{Fault, Step};
+use super::commands::not_redirected;
+use super::handlers::BuiltinCode;
 use super::{FenceKind, Machine, stack};
 use crate::code::Code;
 use crate::host::words::{self, WordLimits};
-use crate::host::{Host, TooLarge};
+use crate::host::{Host, HostError, TooLarge};
 use crate::shell_builtins::builtin_id;
 use crate::value::{ELEMENT_BYTES, Str, Value, Work, collection, string};
 
@@ -22,6 +25,10 @@ pub(super) fn status_of(value: &Value) -> i32 {
         // Statuses have 32 bits.
         other => other.to_int() as i32,
     }
+}
+
+fn bytes_of(words: &[Str]) -> Vec<Vec<u8>> {
+    words.iter().map(|word| word.as_bytes().to_vec()).collect()
 }
 
 /// How many words an op may make, and what it means if it would make more.
@@ -44,6 +51,10 @@ impl Machine<'_> {
             .vm
             .bulk(|vm, work| collection::flatten(&vm.stack[base..], work))?;
         self.vm.stack.truncate(base);
+        if self.takes_failure() {
+            self.vm.push(not_redirected());
+            return Ok(next);
+        }
         let Some((command, args)) = words.split_first() else {
             self.vm.push(Value::Status(0));
             return Ok(next);
@@ -56,28 +67,99 @@ impl Machine<'_> {
             }
         };
         if let Some(entry) = entry {
+            self.deny_in_stage(command)?;
             self.vm.stack.extend(args.iter().cloned().map(Value::Str));
-            self.raise_fence(FenceKind::Command);
+            self.begin_command();
             self.enter_sub(base, next)?;
             return Ok(entry);
         }
-        let id = command.to_utf8().and_then(builtin_id);
-        let builtin = id.and_then(|id| self.find_builtin(id));
-        let (status, next) = match builtin {
+        if let Some(next) = self.exec_function(command, args, next)? {
+            return Ok(next);
+        }
+        let (status, next) = match self.builtin_named(command) {
             Some(handler) => {
-                let Ok(argc) = u8::try_from(args.len()) else {
-                    let message = format!("{command} is a builtin and takes at most 255 words");
-                    return Err(Fault::new(Code::HostFailed, message));
-                };
-                self.vm.stack.extend(args.iter().cloned().map(Value::Str));
-                let (result, next) = self.run_builtin(handler, argc, next)?;
+                self.deny_in_stage(command)?;
+                let (status, next) = self.exec_builtin(handler, command, args, next)?;
                 self.vm.stack.truncate(base);
-                (status_of(&result), next)
+                (status, next)
             }
-            None => (self.spawn(&words)?, next),
+            None => (self.exec_outside(&words, next)?, next),
         };
         self.vm.push(Value::Status(status));
         Ok(next)
+    }
+
+    /// Begins a sub that is run as a command: what is redirected for it stays so until it ends.
+    pub(super) fn begin_command(&mut self) {
+        let outer = self.vm.shell.base;
+        if self.vm.shell.is_active {
+            self.vm.shell.base = self.vm.door().redirections();
+        }
+        self.raise_fence(FenceKind::Command { outer });
+    }
+
+    fn builtin_named(&mut self, command: &Str) -> Option<BuiltinCode> {
+        let id = command.to_utf8().and_then(builtin_id)?;
+        self.find_builtin(id)
+    }
+
+    /// Runs a builtin as a command. Gives its status, and where control goes on.
+    fn exec_builtin(
+        &mut self,
+        handler: BuiltinCode,
+        command: &Str,
+        args: &[Str],
+        next: usize,
+    ) -> Step<(i32, usize)> {
+        let Ok(argc) = u8::try_from(args.len()) else {
+            let message = format!("{command} is a builtin and takes at most 255 words");
+            return Err(Fault::new(Code::HostFailed, message));
+        };
+        self.vm.stack.extend(args.iter().cloned().map(Value::Str));
+        let (result, next) = self.run_builtin(handler, argc, next)?;
+        Ok((status_of(&result), next))
+    }
+
+    /// Refuses what isn't started as a process of its own, where this process runs a pipeline's stages.
+    pub(super) fn deny_in_stage(&self, command: &Str) -> Step {
+        if !self.is_spawning() {
+            return Ok(());
+        }
+        let message = format!("Exec: {command}: {}", HostError::HasThreads);
+        Err(Fault::new(Code::NeedsHost, message))
+    }
+
+    /// The words of a command that is no sub and no builtin; `None` if there are none.
+    pub(super) fn command_words(&mut self, argc: u8) -> Step<Option<Vec<Vec<u8>>>> {
+        let base = stack::height_below(&self.vm.stack, usize::from(argc));
+        let words = self
+            .vm
+            .bulk(|vm, work| collection::flatten(&vm.stack[base..], work))?;
+        self.vm.stack.truncate(base);
+        Ok((!words.is_empty()).then(|| bytes_of(&words)))
+    }
+
+    /// Runs a command of the host, which has one word at least, to its end; or becomes it, if nothing
+    /// comes behind.
+    fn exec_outside(&mut self, words: &[Str], next: usize) -> Step<i32> {
+        let argv = bytes_of(words);
+        self.vm.unflushed = false;
+        let own = self.vm.door().own_command(&argv);
+        if let Some(status) = own.map_err(|error| self.vm.host_fault("Exec", &error))? {
+            return Ok(status);
+        }
+        self.vm.write_exports();
+        if self.is_spawning() {
+            return self.spawn_stage(&argv);
+        }
+        let ended = match self.is_last_command(next) {
+            true => self.vm.door().replace(&argv),
+            false => self.vm.door().exec(&argv),
+        };
+        let status = ended.map_err(|error| self.vm.host_fault("Exec", &error))?;
+        // The command may have taken long.
+        self.vm.meter.look()?;
+        Ok(status)
     }
 
     /// The name index, in the running chunk, of the global with the separators of words.
@@ -86,17 +168,6 @@ impl Machine<'_> {
             None => self.vm.index.ifs(&self.vm.chunk),
             Some(unit) => unit.ifs(),
         }
-    }
-
-    /// Runs a command of the host to its end.
-    fn spawn(&mut self, words: &[Str]) -> Step<i32> {
-        let argv: Vec<Vec<u8>> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
-        self.vm.unflushed = false;
-        let ended = self.vm.door().exec(&argv);
-        let status = ended.map_err(|error| self.vm.host_fault("Exec", &error))?;
-        // The command may have taken long.
-        self.vm.meter.look()?;
-        Ok(status)
     }
 
     /// `path -- bool`
@@ -174,19 +245,19 @@ impl Machine<'_> {
     }
 
     /// Takes the string form of the top.
-    fn pop_text(&mut self, work: &mut Work) -> Step<Str> {
+    pub(super) fn pop_text(&mut self, work: &mut Work) -> Step<Str> {
         let value = self.vm.pop();
         self.text_of(value, work)
     }
 
     /// The string form of a value.
-    fn text_of(&mut self, value: Value, work: &mut Work) -> Step<Str> {
+    pub(super) fn text_of(&mut self, value: Value, work: &mut Work) -> Step<Str> {
         let text = string::to_string(value, work);
         text.map_err(|excess| self.vm.meter.fault_of(excess))
     }
 
     /// Pushes an array of words; costs a unit for each and for each of its bytes.
-    fn push_words(&mut self, words: Vec<Vec<u8>>, mut work: Work) -> Step {
+    pub(super) fn push_words(&mut self, words: Vec<Vec<u8>>, mut work: Work) -> Step {
         let count = words.len() as u64;
         let bytes: u64 = words.iter().map(|word| word.len() as u64).sum();
         let paid = work

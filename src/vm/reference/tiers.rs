@@ -144,6 +144,10 @@ impl Machine<'_> {
                 kind: FenceKind::Block(run),
                 ..
             }) => run.region,
+            Some(Fence {
+                kind: FenceKind::Alone(region) | FenceKind::Mark { region, .. },
+                ..
+            }) => *region,
             _ => Region::WHOLE,
         }
     }

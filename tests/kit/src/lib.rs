@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod processes;
 pub mod program;
 pub mod same;
+pub mod sh;
 pub mod smoke;
 pub mod tiers;
 pub mod vectors;

@@ -3,6 +3,7 @@
 //! What a command does stands in its module under `commands`. Nothing here knows the format or the
 //! VM beyond the library's public face.
 
+mod builtins;
 mod bundle;
 mod cli;
 mod commands;

@@ -71,6 +71,8 @@ CODES: dict[str, tuple[str, str]] = {
     "E0414": ("HostFailed", "an operation of the host failed"),
     "E0416": ("WrongEffect", "a handler broke the effect that its import declares"),
     "E0418": ("MissingImport", "the module needs something that this host doesn't provide"),
+    "E0419": ("ImportMismatch", "a function doesn't fit the import that calls it"),
+    "E0420": ("HandlerFailed", "a handler of the host reported a failure"),
     "E0501": ("Denied", "the policy denies what the program needs"),
     "E0601": ("BadUsage", "the command line can't be understood"),
     "E0602": ("CantWrite", "the output can't be written"),

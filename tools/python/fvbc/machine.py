@@ -64,6 +64,8 @@ class Machine:
         self.calls = 0
         """How many calls are active."""
         self.over = False
+        # By mark of redirections, how many frames there were.
+        self.marks: list[int] = []
         self.subs: dict[int, int] = {}
         for sub in self.body.subs:
             self.subs.setdefault(sub.name, sub.entry)

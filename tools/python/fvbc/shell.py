@@ -12,7 +12,9 @@ from .convert import to_int
 from .errors import FvbcError
 from .machine import Machine
 from .meter import ELEMENT_BYTES
+from .params import expand_param
 from .values import Array, Status, Value
+from .verify import Segments
 
 WHITE = b" \t\n"
 
@@ -170,6 +172,37 @@ def needs_host(machine: Machine, *_: int) -> None:
     raise FvbcError("E0410", "there is no host here")
 
 
+def _begin(machine: Machine, *_: int) -> None:
+    """What begins a copy of the process, if it pairs."""
+    if _end_of_pair(machine) is None:
+        raise FvbcError("E0412", "the op pairs with no other")
+    needs_host(machine)
+
+
+def _not_begun(machine: Machine) -> None:
+    raise FvbcError("E0412", "nothing has begun that the op could end")
+
+
+def _end_of_pair(machine: Machine) -> int | None:
+    return Segments(machine.body.code).end(machine.next - 1)
+
+
+def redirect_mark(machine: Machine) -> None:
+    """Begins commands with the same redirections; there are none here."""
+    if _end_of_pair(machine) is None:
+        raise FvbcError("E0412", "the op pairs with no other")
+    machine.marks.append(len(machine.frames))
+
+
+def redirect_pop(machine: Machine) -> None:
+    """Ends them."""
+    while machine.marks and machine.marks[-1] > len(machine.frames):
+        machine.marks.pop()
+    if not machine.marks:
+        raise FvbcError("E0412", "no redirections were marked here")
+    machine.marks.pop()
+
+
 OPS: dict[str, Callable[..., None]] = {
     "Print": print_forms,
     "PrintLn": print_line,
@@ -180,28 +213,25 @@ OPS: dict[str, Callable[..., None]] = {
     "WordSplit": word_split,
     "BraceExpand": brace_expand,
     "TildeExpand": tilde_expand,
+    "TrapCheck": lambda machine: None,
+    "RedirectMark": redirect_mark,
+    "RedirectPop": redirect_pop,
+    **dict.fromkeys(["PipelineBegin", "SubshellBegin"], _begin),
+    **dict.fromkeys(["PipelineStage", "PipelineEnd", "SubshellEnd"], _not_begun),
+    "ExpandParam": expand_param,
     **dict.fromkeys(
         [
             "ExecBg",
-            "PipelineBegin",
-            "PipelineStage",
-            "PipelineEnd",
             "Redirect",
             "HereDoc",
             "HereString",
             "CmdSubst",
-            "SubshellBegin",
-            "SubshellEnd",
             "ProcessSubIn",
             "ProcessSubOut",
             "Glob",
             "GlobRecursive",
             "TestFile",
             "TrapSet",
-            "TrapCheck",
-            "RedirectMark",
-            "RedirectPop",
-            "ExpandParam",
         ],
         needs_host,
     ),

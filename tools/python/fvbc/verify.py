@@ -148,7 +148,7 @@ _MARKS = {BY_NAME[name].byte for name in (*_OPENS, *_CLOSES, "PipelineStage")}
 """The bytes of the ops that pair (4.1)."""
 
 
-class _Segments:
+class Segments:
     """The pairs of a chunk and the segments between their marks (4.1)."""
 
     def __init__(self, code: list[Instruction]) -> None:
@@ -194,7 +194,7 @@ class _Notes:
 
     NEW, PENDING, DONE = range(3)
 
-    def __init__(self, code: list[Instruction], segments: _Segments) -> None:
+    def __init__(self, code: list[Instruction], segments: Segments) -> None:
         self.code = code
         self.segments = segments
         self.marks = bytearray(len(code))
@@ -253,7 +253,7 @@ class _Subs(_Notes):
     """The third stage (4.4): argument counts and arities."""
 
     def __init__(self, body: Body) -> None:
-        super().__init__(body.code, _Segments(body.code))
+        super().__init__(body.code, Segments(body.code))
         self.body = body
         # By name index, the first row of a sub.
         self.rows: dict[int, int] = {}

@@ -556,13 +556,42 @@ fn lone(op: Op) -> Chunk {
 }
 
 fn expand_param() -> Vec<Chunk> {
-    let chunk = |modifier: u8| {
+    let texts = [Value::Undef, Value::str(""), Value::str("aXbXc")];
+    let words: [&[Value]; 4] = [
+        &[],
+        &[Value::str("*X")],
+        &[Value::str("[X]"), Value::str("--")],
+        &[Value::Int(-4), Value::Int(2)],
+    ];
+    let chunk = |modifier: u8, value: &Value, words: &[Value]| {
         Script::chunk(|s| {
-            s.push_all(&[Value::str("name"), Value::str("a"), Value::str("b")]);
+            s.global("name", value);
+            s.push(&Value::str("name"));
+            s.push_all(words);
             s.op(Op::ExpandParam(modifier));
         })
     };
-    (0..=17).map(chunk).collect()
+    let mut chunks = Vec::new();
+    for modifier in 0..=17 {
+        let words = match modifier {
+            0..=3 | 5..=8 => words[1],
+            9 | 10 => words[2],
+            17 => words[3],
+            _ => words[0],
+        };
+        let of = |value: &Value| chunk(modifier, value, words);
+        chunks.extend(texts.iter().map(of));
+    }
+    let list = Value::array(vec![Value::Int(7), Value::str("b"), Value::Undef]);
+    let collections = [
+        (4, words[0]),
+        (11, words[0]),
+        (16, words[0]),
+        (17, words[3]),
+    ];
+    chunks.extend(collections.map(|(modifier, words)| chunk(modifier, &list, words)));
+    chunks.push(chunk(18, &list, &[]));
+    chunks
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! `fusevm run`: runs a chunk of a module, or of assembly text.
 
+use crate::builtins;
 use crate::failure::{Failure, status};
 use crate::input;
 use crate::needs;
@@ -214,6 +215,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     }
     vm.set_limits(limits);
     set_arguments(&mut vm, arguments)?;
+    builtins::register(&mut vm);
     vm.set_engine(args.engine.into());
     vm.set_jit(args.jit_options());
     vm.set_counting(args.stats.is_some());

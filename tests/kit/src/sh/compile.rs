@@ -1,0 +1,290 @@
+//! Ops of commands.
+
+use super::parse::{Command, Redirection, Simple, Word, script};
+use super::words::literal;
+use fusevm::{Chunk, ChunkBuilder, Op, Value};
+
+/// What is made so far.
+pub(super) struct Compiler {
+    pub(super) builder: ChunkBuilder,
+    /// How many lists of `for` there are.
+    lists: usize,
+}
+
+pub(super) fn compile(script: &Command) -> Chunk {
+    let mut compiler = Compiler {
+        builder: ChunkBuilder::new(),
+        lists: 0,
+    };
+    compiler.builder.add_name("ARGV");
+    compiler.command(script);
+    compiler.op(Op::GetStatus);
+    compiler.builder.build()
+}
+
+impl Compiler {
+    pub(super) fn op(&mut self, op: Op) -> usize {
+        self.builder.emit(op, 1)
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        let constant = self.builder.add_constant(Value::str(text));
+        self.op(Op::LoadConst(constant));
+    }
+
+    pub(super) fn here(&self) -> usize {
+        self.builder.current_pos()
+    }
+
+    pub(super) fn land(&mut self, jump: usize) {
+        self.builder.patch_jump(jump, self.here());
+    }
+
+    fn set_status(&mut self, status: i64) {
+        self.op(Op::LoadInt(status));
+        self.op(Op::SetStatus);
+    }
+
+    /// The ops of a block, which control passes by; the block.
+    pub(super) fn block(&mut self, body: &Command) -> u16 {
+        let over = self.op(Op::Jump(0));
+        let start = self.here();
+        self.command(body);
+        let end = self.here();
+        self.land(over);
+        self.builder.add_block_range(start, end)
+    }
+
+    pub(super) fn command(&mut self, command: &Command) {
+        match command {
+            Command::Simple(simple) => self.simple(simple),
+            Command::Pipeline(is_negated, stages) => self.pipeline(*is_negated, stages),
+            Command::And(left, right) => self.joined(left, right, Op::JumpIfFalse(0)),
+            Command::Or(left, right) => self.joined(left, right, Op::JumpIfTrue(0)),
+            Command::Sequence(commands) => commands.iter().for_each(|c| self.command(c)),
+            Command::Background(command) => self.background(command),
+            Command::Subshell(body) => self.subshell(body),
+            Command::Group(body) => self.command(body),
+            Command::If(condition, then, otherwise) => {
+                self.conditional(condition, then, otherwise.as_deref());
+            }
+            Command::While(condition, body) => self.while_loop(condition, body),
+            Command::For(name, words, body) => self.for_each(name, words, body),
+            Command::Function(name, body) => self.function(name, body),
+            Command::Redirected(command, redirections) => {
+                redirections.iter().for_each(|r| self.redirection(r));
+                self.op(Op::RedirectMark);
+                self.command(command);
+                self.op(Op::RedirectPop);
+            }
+        }
+    }
+
+    fn simple(&mut self, simple: &Simple) {
+        if simple.words.is_empty() {
+            return self.no_words(simple);
+        }
+        match literal(&simple.words[0]).as_deref() {
+            Some("trap") => return self.trap(&simple.words[1..]),
+            Some("return") => {
+                match simple.words.get(1) {
+                    Some(status) => self.joined_text(status),
+                    None => {
+                        self.op(Op::GetStatus);
+                    }
+                }
+                // As a number: the word is text.
+                self.op(Op::LoadInt(0));
+                self.op(Op::Add);
+                self.op(Op::ReturnValue);
+                return;
+            }
+            _ => {}
+        }
+        for (name, value) in &simple.assignments {
+            self.joined_text(value);
+            let name = self.builder.add_name(name);
+            self.op(Op::SetVar(name));
+        }
+        simple.words.iter().for_each(|word| self.fields(word));
+        simple.redirections.iter().for_each(|r| self.redirection(r));
+        self.op(Op::Exec(simple.words.len() as u8));
+        self.op(Op::SetStatus);
+    }
+
+    /// Assignments and redirections alone.
+    fn no_words(&mut self, simple: &Simple) {
+        let has_subst = simple
+            .assignments
+            .iter()
+            .any(|(_, word)| super::words::has_subst(word));
+        if !has_subst {
+            self.set_status(0);
+        }
+        for (name, value) in &simple.assignments {
+            self.joined_text(value);
+            let name = self.builder.add_name(name);
+            self.op(Op::SetVar(name));
+        }
+        if !simple.redirections.is_empty() {
+            simple.redirections.iter().for_each(|r| self.redirection(r));
+            self.text("true");
+            self.op(Op::Exec(1));
+            self.op(Op::SetStatus);
+        }
+    }
+
+    fn trap(&mut self, words: &[Word]) {
+        let text = literal(&words[0]).expect("a trap's command is quoted");
+        for signal in &words[1..] {
+            let signal = literal(signal).expect("a name");
+            let block = self.block(&script(if text == "-" { "" } else { &text }));
+            match text.as_str() {
+                "-" => self.text(&format!("-{signal}")),
+                _ => self.text(&signal),
+            }
+            self.op(Op::TrapSet(block));
+        }
+        self.set_status(0);
+    }
+
+    fn redirection(&mut self, redirection: &Redirection) {
+        match redirection {
+            Redirection::File(fd, code, target) => {
+                self.joined_text(target);
+                self.op(Op::Redirect(*fd, *code));
+            }
+            Redirection::Here(text) => {
+                let text = self.builder.add_constant(Value::str(text.as_str()));
+                self.op(Op::HereDoc(text));
+            }
+            Redirection::HereString(word) => {
+                self.joined_text(word);
+                self.op(Op::HereString);
+            }
+        }
+    }
+
+    fn pipeline(&mut self, is_negated: bool, stages: &[Command]) {
+        match stages {
+            [only] => self.command(only),
+            stages => {
+                self.op(Op::PipelineBegin(stages.len() as u8));
+                for (place, stage) in stages.iter().enumerate() {
+                    if place > 0 {
+                        self.op(Op::PipelineStage);
+                    }
+                    self.command(stage);
+                }
+                self.op(Op::PipelineEnd);
+                self.op(Op::SetStatus);
+            }
+        }
+        if is_negated {
+            self.op(Op::GetStatus);
+            let failed = self.op(Op::JumpIfFalse(0));
+            self.set_status(1);
+            let end = self.op(Op::Jump(0));
+            self.land(failed);
+            self.set_status(0);
+            self.land(end);
+        }
+    }
+
+    fn joined(&mut self, left: &Command, right: &Command, jump: Op) {
+        self.command(left);
+        self.op(Op::GetStatus);
+        let end = self.op(jump);
+        self.command(right);
+        self.land(end);
+    }
+
+    fn background(&mut self, command: &Command) {
+        match command {
+            Command::Simple(simple) if simple.redirections.is_empty() => {
+                simple.words.iter().for_each(|word| self.fields(word));
+                self.op(Op::ExecBg(simple.words.len() as u8));
+                self.op(Op::SetStatus);
+            }
+            command => {
+                self.op(Op::ExecBg(0));
+                self.op(Op::SetStatus);
+                self.subshell(command);
+            }
+        }
+    }
+
+    fn subshell(&mut self, body: &Command) {
+        self.op(Op::SubshellBegin);
+        self.command(body);
+        self.op(Op::SubshellEnd);
+        self.op(Op::GetStatus);
+        self.op(Op::SetStatus);
+    }
+
+    fn conditional(&mut self, condition: &Command, then: &Command, otherwise: Option<&Command>) {
+        self.command(condition);
+        self.op(Op::GetStatus);
+        let failed = self.op(Op::JumpIfFalse(0));
+        self.command(then);
+        let end = self.op(Op::Jump(0));
+        self.land(failed);
+        match otherwise {
+            Some(otherwise) => self.command(otherwise),
+            None => self.set_status(0),
+        }
+        self.land(end);
+    }
+
+    fn while_loop(&mut self, condition: &Command, body: &Command) {
+        let start = self.here();
+        self.command(condition);
+        self.op(Op::GetStatus);
+        let end = self.op(Op::JumpIfFalse(0));
+        self.command(body);
+        self.op(Op::Jump(start));
+        self.land(end);
+        self.set_status(0);
+    }
+
+    fn for_each(&mut self, name: &str, words: &[Word], body: &Command) {
+        let list = self.builder.add_name(&format!("for list {}", self.lists));
+        self.lists += 1;
+        self.op(Op::DeclareArray(list));
+        let over = self.op(Op::Jump(0));
+        let start = self.here();
+        self.op(Op::ArrayPush(list));
+        let end = self.here();
+        self.land(over);
+        let push = self.builder.add_block_range(start, end);
+        for word in words {
+            self.fields(word);
+            match super::words::is_many(word) {
+                true => self.op(Op::ForEachBlock(push)),
+                false => self.op(Op::ArrayPush(list)),
+            };
+        }
+        self.set_status(0);
+        let start = self.here();
+        self.op(Op::ArrayLen(list));
+        let end = self.op(Op::JumpIfFalse(0));
+        self.op(Op::ArrayShift(list));
+        let name = self.builder.add_name(name);
+        self.op(Op::SetVar(name));
+        self.command(body);
+        self.op(Op::Jump(start));
+        self.land(end);
+    }
+
+    fn function(&mut self, name: &str, body: &Command) {
+        let over = self.op(Op::Jump(0));
+        let name = self.builder.add_name(name);
+        self.builder.add_sub_entry(name, self.here());
+        self.builder.declare_argc(name, 0);
+        self.command(body);
+        self.op(Op::GetStatus);
+        self.op(Op::ReturnValue);
+        self.land(over);
+        self.set_status(0);
+    }
+}

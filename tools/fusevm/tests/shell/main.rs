@@ -1,0 +1,195 @@
+//! Do shell ops do what a shell does with the same script?
+//!
+//! `cases.txt` has a script on each line; a `⏎` in it is a newline. A line that begins with `#` names a topic, and
+//! the shell to compare with, `dash` or `bash`. Each script runs in a folder of its own, once in that shell and
+//! once compiled to ops, and both must agree on status, standard output, and the files that are there then. What
+//! the shells did is recorded in `recorded.json`, which stands in for a shell that isn't installed; with `BLESS=1`
+//! it is written anew.
+
+mod hostile;
+mod stress;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What a script left.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Left {
+    status: Option<i32>,
+    output: String,
+    files: BTreeMap<String, String>,
+}
+
+/// A script and the shell to compare with.
+struct Case {
+    shell: String,
+    script: String,
+}
+
+fn cases() -> Vec<Case> {
+    let mut shell = "dash".to_owned();
+    let mut cases = Vec::new();
+    for line in include_str!("cases.txt").lines() {
+        if let Some(topic) = line.strip_prefix("# ") {
+            shell = topic.split(' ').next().expect("a shell").to_owned();
+        } else if !line.is_empty() {
+            let script = line.replace('⏎', "\n");
+            cases.push(Case {
+                shell: shell.clone(),
+                script,
+            });
+        }
+    }
+    cases
+}
+
+/// The command line that is under test.
+fn fusevm() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_fusevm"))
+}
+
+/// Compiles a script to a module in a folder.
+fn module(folder: &Path, script: &str) -> std::path::PathBuf {
+    let chunk = fusevm_kit::sh::compile(script);
+    let path = folder.join("script.fvbc");
+    std::fs::write(&path, fusevm_kit::module_of([("main", &chunk)])).expect("a file is written");
+    path
+}
+
+/// Runs a command in a folder of its own with a few files in it.
+fn run(command: &mut Command) -> Left {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(place.path().join("lines"), "one\ntwo\nthree\n").expect("a file is written");
+    std::fs::create_dir(place.path().join("dir")).expect("a folder is made");
+    std::fs::write(place.path().join("dir/inner.c"), "").expect("a file is written");
+    let output = command
+        .current_dir(place.path())
+        .env("HOME", "/home/someone")
+        .env("LC_ALL", "C")
+        .env_remove("ENV")
+        .stdin(Stdio::null())
+        .output()
+        .expect("it can be started");
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(place.path()).expect("the folder is there") {
+        let entry = entry.expect("an entry");
+        let contents = std::fs::read(entry.path()).unwrap_or_default();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        files.insert(name, String::from_utf8_lossy(&contents).into_owned());
+    }
+    let output = (output.status, output.stdout);
+    Left {
+        status: output.0.code(),
+        output: String::from_utf8_lossy(&output.1).into_owned(),
+        files,
+    }
+}
+
+fn is_installed(shell: &str) -> bool {
+    let version = Command::new(shell).args(["-c", ":"]).status();
+    version.is_ok_and(|status| status.success())
+}
+
+fn recorded() -> BTreeMap<String, Left> {
+    serde_json::from_str(include_str!("recorded.json")).expect("what was recorded")
+}
+
+/// Compares all cases; `arguments` go to `fusevm run`.
+fn compare(arguments: &[&str]) -> Vec<String> {
+    let recorded = recorded();
+    let scripts = tempfile::tempdir().expect("a temporary folder");
+    let mut wrong = Vec::new();
+    for Case { shell, script } in cases() {
+        let expected = match is_installed(&shell) {
+            true => run(Command::new(&shell).args(["-c", &script])),
+            false => recorded[&script].clone(),
+        };
+        let module = module(scripts.path(), &script);
+        let found = run(Command::new(fusevm())
+            .arg("run")
+            .args(arguments)
+            .arg(&module));
+        if found != expected {
+            wrong.push(format!("{shell}: {script}\n  {expected:?}\n  {found:?}"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn scripts_do_what_they_do_in_a_shell() {
+    let wrong = compare(&["--engine", "reference"]);
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn scripts_do_the_same_in_the_register_engine() {
+    let wrong = compare(&["--engine", "register"]);
+    assert!(
+        wrong.is_empty(),
+        "{} differ:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn cases_are_many_and_recorded() {
+    let cases = cases();
+    assert!(cases.len() >= 300, "{} cases", cases.len());
+    if std::env::var_os("BLESS").is_some() {
+        let left = cases.iter().map(|case| {
+            let shell = Command::new(&case.shell);
+            let mut shell = shell;
+            (case.script.clone(), run(shell.args(["-c", &case.script])))
+        });
+        let left: BTreeMap<String, Left> = left.collect();
+        let text = serde_json::to_string_pretty(&left).expect("it is JSON");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shell/recorded.json");
+        std::fs::write(path, text + "\n").expect("a file is written");
+        return;
+    }
+    let recorded = recorded();
+    let missing: Vec<_> = cases
+        .iter()
+        .filter(|case| !recorded.contains_key(&case.script))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "{} are not recorded: BLESS=1",
+        missing.len()
+    );
+    assert_eq!(
+        recorded.len(),
+        cases.len(),
+        "no more is recorded than there is"
+    );
+}
+
+/// The ops of all cases together.
+#[test]
+fn cases_use_every_shell_op() {
+    let mut used = std::collections::BTreeSet::new();
+    for case in cases() {
+        let chunk = fusevm_kit::sh::compile(&case.script);
+        fusevm::verify::verify_chunk(&chunk)
+            .unwrap_or_else(|error| panic!("{}: {error}", case.script));
+        used.extend(chunk.ops.iter().map(|op| op.info().name));
+    }
+    let all = fusevm::op::INFO
+        .iter()
+        .filter(|info| info.family == fusevm::op::Family::Shell);
+    // These come in no script of the subset.
+    let others = ["TestFile", "GlobRecursive", "TrapCheck"];
+    let unused: Vec<_> = all
+        .map(|info| info.name)
+        .filter(|name| !used.contains(name) && !others.contains(name))
+        .collect();
+    assert!(unused.is_empty(), "{unused:?}");
+}
