@@ -7,103 +7,127 @@
 //! owner. Wherever else in the region the owner may change, the slot is made to own its value first.
 
 use super::stack::Owner;
-use super::{FrameLayout, Mark};
+use super::{FrameLayout, Lowering};
 use crate::chunk::Chunk;
 use crate::op::Op;
 use crate::verify::Shape;
 
-/// The most pairs that are looked for, so that the search stays linear.
+/// The most pairs that are looked for, and the most stores that are looked at for them, so that the
+/// search stays linear.
 const MOST: usize = 16;
+const MOST_STORES: usize = 64;
 
 /// An owner, and the register of the slot that borrows from it.
 pub(super) type Pair = (Owner, u16);
+
+/// What is looked through.
+struct Search<'a> {
+    chunk: &'a Chunk,
+    shape: &'a Shape,
+    frame: &'a FrameLayout,
+    lowering: &'a Lowering,
+    reached: &'a [u32],
+    /// The stretches of ops that a jump back closes: the first and the last op.
+    loops: Vec<(usize, usize)>,
+}
 
 /// The pairs of a region, whose ops are `reached`, ascending, its end not among them.
 pub(super) fn pairs(
     chunk: &Chunk,
     shape: &Shape,
     frame: &FrameLayout,
-    marks: &[Mark],
+    lowering: &Lowering,
     reached: &[u32],
 ) -> Vec<Pair> {
-    let mut pairs: Vec<Pair> = Vec::new();
-    for pair in reached.windows(2) {
-        let (at, next) = (pair[0] as usize, pair[1] as usize);
-        if pairs.len() == MOST {
-            break;
-        }
-        let Some(Op::SetSlot(slot)) = chunk.ops.get(at + 1).filter(|_| next == at + 1) else {
-            continue;
-        };
-        let register = |slot: u16| register(shape, frame, at, slot);
-        let owner = match chunk.ops[at] {
-            Op::ArrayGet(name) | Op::HashGet(name) => Owner::Global(name),
-            Op::GetVar(name) | Op::GetArray(name) | Op::GetHash(name) => Owner::Global(name),
-            Op::SlotArrayGet(from) if from != *slot => match register(from) {
-                Some(from) => Owner::Register(from),
-                None => continue,
-            },
-            _ => continue,
-        };
-        let Some(slot) = register(*slot) else {
-            continue;
-        };
-        if marks[at + 1].leader || pairs.contains(&(owner, slot)) {
-            continue;
-        }
-        if let Some((head, end)) = innermost_loop(chunk, reached, at)
-            && !changes_within(chunk, shape, frame, reached, (head, end), owner)
-        {
-            pairs.push((owner, slot));
-        }
+    let ends = lowering.back_jumps.iter().map(|at| *at as usize);
+    let loops = ends.filter_map(|end| Some((super::jump_target(&chunk.ops[end])?, end)));
+    let search = Search {
+        chunk,
+        shape,
+        frame,
+        lowering,
+        reached,
+        loops: loops.collect(),
+    };
+    if search.loops.is_empty() {
+        return Vec::new();
     }
-    pairs
+    search.pairs()
 }
 
-fn register(shape: &Shape, frame: &FrameLayout, at: usize, slot: u16) -> Option<u16> {
-    let depth = shape.scopes()[shape.scope_at(at)?].depth as usize;
-    frame.slots.get(depth)?.get(usize::from(slot)).copied()
-}
-
-/// The shortest stretch of ops around `at` that a jump back closes.
-fn innermost_loop(chunk: &Chunk, reached: &[u32], at: usize) -> Option<(usize, usize)> {
-    let behind = reached.partition_point(|op| (*op as usize) < at);
-    let loops = reached[behind..].iter().filter_map(|end| {
-        let end = *end as usize;
-        let head = super::jump_target(chunk.ops.get(end)?)?;
-        (head <= at).then_some((head, end))
-    });
-    loops.min_by_key(|(head, end)| end - head)
-}
-
-/// Whether some op of the loop may change what the owner holds.
-fn changes_within(
-    chunk: &Chunk,
-    shape: &Shape,
-    frame: &FrameLayout,
-    reached: &[u32],
-    (head, end): (usize, usize),
-    owner: Owner,
-) -> bool {
-    let first = reached.partition_point(|op| (*op as usize) < head);
-    let ops = reached[first..].iter().map(|op| *op as usize);
-    ops.take_while(|op| *op <= end).any(|at| {
-        let Some(op) = chunk.ops.get(at) else {
-            return false;
-        };
-        match owner {
-            Owner::Global(name) => changes_global(op, name),
-            Owner::Register(owner) => changed_slots(op)
-                .into_iter()
-                .flatten()
-                .any(|slot| register(shape, frame, at, slot) == Some(owner)),
+impl Search<'_> {
+    fn pairs(&self) -> Vec<Pair> {
+        let mut pairs: Vec<Pair> = Vec::new();
+        let stores = self.reached.windows(2).filter_map(|two| {
+            let (at, next) = (two[0] as usize, two[1] as usize);
+            let follows = next == at + 1 && !self.lowering.marks[next].leader;
+            match self.chunk.ops[next] {
+                Op::SetSlot(slot) if follows => Some((at, self.pair(at, slot)?)),
+                _ => None,
+            }
+        });
+        for (at, pair) in stores.take(MOST_STORES) {
+            if pairs.len() < MOST
+                && !pairs.contains(&pair)
+                && let Some(found) = self.innermost_loop(at)
+                && !self.changes_within(found, pair.0)
+            {
+                pairs.push(pair);
+            }
         }
-    })
+        pairs
+    }
+
+    /// The owner that the op at `at` reads, and the slot that gets what it read.
+    fn pair(&self, at: usize, slot: u16) -> Option<Pair> {
+        let owner = match self.chunk.ops[at] {
+            Op::ArrayGet(name)
+            | Op::HashGet(name)
+            | Op::GetVar(name)
+            | Op::GetArray(name)
+            | Op::GetHash(name) => Owner::Global(self.lowering.global(name)),
+            Op::SlotArrayGet(from) if from != slot => Owner::Register(self.register(at, from)?),
+            _ => return None,
+        };
+        Some((owner, self.register(at, slot)?))
+    }
+
+    fn register(&self, at: usize, slot: u16) -> Option<u16> {
+        let depth = self.shape.scopes()[self.shape.scope_at(at)?].depth as usize;
+        let slots = self.frame.slots.get(depth)?;
+        slots.get(usize::from(slot)).copied()
+    }
+
+    /// The shortest loop around `at`.
+    fn innermost_loop(&self, at: usize) -> Option<(usize, usize)> {
+        let around = self.loops.iter().copied();
+        let around = around.filter(|(head, end)| (*head..=*end).contains(&at));
+        around.min_by_key(|(head, end)| end - head)
+    }
+
+    /// Whether some op of the loop may change what the owner holds.
+    fn changes_within(&self, (head, end): (usize, usize), owner: Owner) -> bool {
+        let first = self.reached.partition_point(|op| (*op as usize) < head);
+        let ops = self.reached[first..].iter().map(|op| *op as usize);
+        ops.take_while(|op| *op <= end).any(|at| {
+            let op = &self.chunk.ops[at];
+            match owner {
+                Owner::Global(global) => {
+                    let changed = changed_global(op).map(|name| self.lowering.global(name));
+                    changed == Some(global) || matches!(op, Op::Call(..))
+                }
+                Owner::Register(owner) => {
+                    let mut slots = changed_slots(op).into_iter().flatten();
+                    slots.any(|slot| self.register(at, slot) == Some(owner))
+                }
+            }
+        })
+    }
 }
 
-fn changes_global(op: &Op, global: u16) -> bool {
+/// The name of the global that the op writes or changes.
+fn changed_global(op: &Op) -> Option<u16> {
     match *op {
-        Op::Call(..) => true,
         Op::SetVar(name)
         | Op::DeclareVar(name)
         | Op::SetArray(name)
@@ -116,8 +140,8 @@ fn changes_global(op: &Op, global: u16) -> bool {
         | Op::ArrayShift(name)
         | Op::HashSet(name)
         | Op::HashDelete(name)
-        | Op::PushIntRangeLoop(name, ..) => name == global,
-        _ => false,
+        | Op::PushIntRangeLoop(name, ..) => Some(name),
+        _ => None,
     }
 }
 

@@ -47,9 +47,13 @@ pub(crate) enum Declined {
 pub(crate) struct Lowering {
     /// The row of the first sub of each name, plus 1; 0 for none.
     sub_of_name: Vec<u32>,
+    /// The global of each name, where that isn't the name's index.
+    globals: Option<Box<[u16]>>,
     marks: Vec<Mark>,
     /// The ops of the present region.
     reached: Vec<u32>,
+    /// Those of them that jump back.
+    back_jumps: Vec<u32>,
     work: Vec<u32>,
 }
 
@@ -64,7 +68,8 @@ struct Mark {
 }
 
 impl Lowering {
-    pub(crate) fn new(chunk: &Chunk) -> Lowering {
+    /// Prepares for a chunk. `globals` has the global of each name, if that isn't the name's index.
+    pub(crate) fn new(chunk: &Chunk, globals: Option<Box<[u16]>>) -> Lowering {
         let mut sub_of_name = vec![0; chunk.names.len()];
         for (row, (name, _)) in chunk.sub_entries.iter().enumerate().rev() {
             if let Some(place) = sub_of_name.get_mut(usize::from(*name)) {
@@ -73,10 +78,20 @@ impl Lowering {
         }
         Lowering {
             sub_of_name,
+            globals,
             // One behind the last op, which is where a jump to the end goes.
             marks: vec![Mark::default(); chunk.ops.len() + 1],
             reached: Vec::new(),
+            back_jumps: Vec::new(),
             work: Vec::new(),
+        }
+    }
+
+    /// The global that a name stands for.
+    fn global(&self, name: u16) -> u16 {
+        match &self.globals {
+            None => name,
+            Some(globals) => globals[usize::from(name)],
         }
     }
 
@@ -99,6 +114,7 @@ impl Lowering {
         let end = end_of(chunk, shape.regions()[region].kind);
         let frame = self.find_ops(chunk, shape, region);
         let code = frame.and_then(|frame| self.translate(chunk, shape, frame, end));
+        self.back_jumps.clear();
         for op in self.reached.drain(..) {
             self.marks[op as usize] = Mark::default();
         }
@@ -134,6 +150,9 @@ impl Lowering {
                     break at + 1;
                 };
                 if let Some(target) = jump_target(op).filter(|target| *target != end) {
+                    if target <= at {
+                        self.back_jumps.push(at as u32);
+                    }
                     let mark = &mut self.marks[target];
                     mark.leader = true;
                     if !mark.reached {
@@ -155,7 +174,7 @@ impl Lowering {
         stretches.sort_unstable();
         let ops = stretches.iter().flat_map(|(start, end)| *start..*end);
         self.reached.extend(ops);
-        self.mark_inverted_loops(chunk, end);
+        self.mark_inverted_loops(chunk);
         FrameLayout::new(chunk, &region, &scopes, |at| self.marks[at].leader)
     }
 
@@ -209,12 +228,11 @@ impl Lowering {
 
     /// A loop whose head is a simple test gets that test again at its end, from where it goes on
     /// behind the head: that place is one that is jumped to.
-    fn mark_inverted_loops(&mut self, chunk: &Chunk, end: usize) {
-        for place in 0..self.reached.len() {
-            let at = self.reached[place] as usize;
-            if at != end
-                && let Some(Op::Jump(target)) = chunk.ops.get(at)
-                && let Some(test) = self.loop_test(chunk, at, *target)
+    fn mark_inverted_loops(&mut self, chunk: &Chunk) {
+        for place in 0..self.back_jumps.len() {
+            let at = self.back_jumps[place] as usize;
+            if let Op::Jump(target) = chunk.ops[at]
+                && let Some(test) = self.loop_test(chunk, at, target)
             {
                 self.marks[test + 1].leader = true;
             }
@@ -413,7 +431,7 @@ impl Lowering {
         let reached = std::mem::take(&mut self.reached);
         let mut positions = Vec::with_capacity(reached.len());
         let ops = &reached[..reached.partition_point(|at| (*at as usize) < end)];
-        let pairs = borrow::pairs(chunk, shape, &frame, &self.marks, ops);
+        let pairs = borrow::pairs(chunk, shape, &frame, self, ops);
         let mut translator = Translator {
             chunk,
             shape,
@@ -533,6 +551,35 @@ impl Translator<'_> {
 /// Whether a call of the sub leaves a value.
 fn leaves_value(shape: &Shape, row: usize) -> bool {
     shape.subs()[row].returns == Arity::Value
+}
+
+/// The name that the op uses as a global's.
+pub(crate) fn global_of(op: &Op) -> Option<u16> {
+    match *op {
+        Op::GetVar(name)
+        | Op::SetVar(name)
+        | Op::DeclareVar(name)
+        | Op::GetArray(name)
+        | Op::SetArray(name)
+        | Op::DeclareArray(name)
+        | Op::ArrayGet(name)
+        | Op::ArraySet(name)
+        | Op::ArrayPush(name)
+        | Op::ArrayPop(name)
+        | Op::ArrayShift(name)
+        | Op::ArrayLen(name)
+        | Op::GetHash(name)
+        | Op::SetHash(name)
+        | Op::DeclareHash(name)
+        | Op::HashGet(name)
+        | Op::HashSet(name)
+        | Op::HashDelete(name)
+        | Op::HashExists(name)
+        | Op::HashKeys(name)
+        | Op::HashValues(name)
+        | Op::PushIntRangeLoop(name, ..) => Some(name),
+        _ => None,
+    }
 }
 
 /// Where a jump or branch goes.

@@ -13,6 +13,7 @@ impl Translator<'_> {
         let Some(op) = self.op_at(at) else {
             return self.leave(at);
         };
+        let global = |name| self.lowering.global(name);
         let next = match *op {
             Op::Nop => at + 1,
             Op::LoadInt(n) => self.load(at, Entry::Int(n)),
@@ -28,9 +29,11 @@ impl Translator<'_> {
             Op::Swap => self.swap(at),
             Op::Rot => self.rot(at),
 
-            Op::GetVar(name) | Op::GetArray(name) | Op::GetHash(name) => self.get_global(at, name),
+            Op::GetVar(name) | Op::GetArray(name) | Op::GetHash(name) => {
+                self.get_global(at, global(name))
+            }
             Op::SetVar(name) | Op::DeclareVar(name) | Op::SetArray(name) | Op::SetHash(name) => {
-                self.set_global(at, name)
+                self.set_global(at, global(name))
             }
             Op::GetSlot(slot) => self.load(at, Entry::Slot(self.slot(slot))),
             Op::SetSlot(slot) => self.set_slot(at, slot),
@@ -50,17 +53,20 @@ impl Translator<'_> {
             }
 
             Op::ArrayGet(name) => {
+                let name = global(name);
                 let rops = (Rop::ElementCopy, Rop::ElementBorrow);
                 self.element(at, rops, name, Owner::Global(name))
             }
             Op::HashGet(name) => {
+                let name = global(name);
                 let rops = (Rop::HashGetCopy, Rop::HashGetBorrow);
                 self.element(at, rops, name, Owner::Global(name))
             }
-            Op::ArraySet(name) => self.store(at, Rop::ElementSet, name, Owner::Global(name)),
-            Op::HashSet(name) => self.store(at, Rop::HashSet, name, Owner::Global(name)),
-            Op::ArrayPush(name) => self.array_push(at, name),
+            Op::ArraySet(name) => self.store_global(at, Rop::ElementSet, global(name)),
+            Op::HashSet(name) => self.store_global(at, Rop::HashSet, global(name)),
+            Op::ArrayPush(name) => self.array_push(at, global(name)),
             Op::ArrayLen(name) => {
+                let name = global(name);
                 let dest = self.dest(at);
                 self.out.emit(Rop::ArrayLen, 0, dest.field, name, 0);
                 self.finish(dest, Entry::Scalar)
@@ -174,7 +180,7 @@ impl Translator<'_> {
             | Op::ArrayPop(name)
             | Op::ArrayShift(name)
             | Op::HashDelete(name) => {
-                self.before_change(Owner::Global(name));
+                self.before_change(Owner::Global(global(name)));
                 self.outline(at)
             }
             Op::HashExists(_)
@@ -198,7 +204,7 @@ impl Translator<'_> {
             Op::AccumSumLoop(sum, i, _) => self.slot_loop(at, sum, i),
             Op::ConcatConstLoop(_, s, i, _) => self.slot_loop(at, s, i),
             Op::PushIntRangeLoop(array, i, _) => {
-                self.before_change(Owner::Global(array));
+                self.before_change(Owner::Global(global(array)));
                 self.slot_loop(at, i, i)
             }
 
@@ -404,6 +410,10 @@ impl Translator<'_> {
         let dies = key.first() | value.second();
         self.out.emit(rop, dies, into, key.field, value.field);
         at + 1
+    }
+
+    fn store_global(&mut self, at: usize, rop: Rop, global: u16) -> usize {
+        self.store(at, rop, global, Owner::Global(global))
     }
 
     fn array_push(&mut self, at: usize, name: u16) -> usize {

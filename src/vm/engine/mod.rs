@@ -37,7 +37,9 @@ use crate::jit::{JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
-use program::{Identity, Program, Unit};
+use program::{Program, Unit};
+use rustc_hash::FxBuildHasher;
+use std::collections::HashMap;
 use window::Window;
 
 /// Which interpreter runs a VM's program.
@@ -81,8 +83,6 @@ pub(super) struct EngineState {
     pub(super) bytes: usize,
     /// The activation of the last run, which holds nothing of the VM's.
     parked: Option<Box<Activation>>,
-    /// The chunk that was found to be loose.
-    loose: Option<Identity>,
 }
 
 impl EngineState {
@@ -150,12 +150,20 @@ struct Activation {
     in_block: bool,
     /// The number of globals that the VM had.
     globals_before: usize,
-    /// Owned; a pointer because handlers and helpers look at both halves.
+    /// The programs of the chunks that have run, by the address of their ops.
+    programs: HashMap<usize, Known, FxBuildHasher>,
+    /// The present one of them.
     program: *mut Program,
     counts: Counts,
     /// Null while parked.
     machine: *mut Machine<'static>,
 }
+
+/// The program of a chunk; `None` if it is loose.
+type Known = Option<Box<Program>>;
+
+/// The most programs that are kept.
+const MOST_PROGRAMS: usize = 1024;
 
 /// How the engine was left.
 pub(super) enum Left {
@@ -212,49 +220,59 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
 
 /// Whether the ops of the VM's chunk were changed in place since the engine copied them.
 pub(super) fn was_edited(vm: &VM) -> bool {
-    vm.engine.parked.as_ref().is_some_and(|parked| {
-        // SAFETY: the activation owns the program.
-        let program = unsafe { &*parked.program };
-        program.has_lists_of(vm.running()) && !program.is_of(vm.running())
-    })
+    let programs = vm.engine.parked.iter().flat_map(|parked| &parked.programs);
+    let mut programs = programs.filter_map(|(_, known)| known.as_deref());
+    programs.any(|program| program.is_run_by(vm, false) && !program.is_run_by(vm, true))
 }
 
 impl Activation {
-    /// The activation for a run of the VM's chunk: the one at hand if it is of that very chunk, else
-    /// a new one; `None` if the chunk is loose. In the course of a run the chunk's lists are only
-    /// told apart by where they are, see [`was_edited`].
+    /// The activation for a run of the VM's chunk, with its program; `None` if the chunk is loose. In
+    /// the course of a run the VM's own chunk is told by where its lists are, see [`was_edited`].
     fn for_run(machine: &mut Machine<'_>) -> Option<Box<Activation>> {
-        // Names of a function of another chunk are not its globals.
-        if !machine.vm_mut().link.returns.is_empty() {
-            return None;
-        }
-        let has_compared = machine.has_compared();
-        if let Some(parked) = machine.vm_mut().engine.parked.take() {
-            // SAFETY: the activation owns the program.
-            let program = unsafe { &*parked.program };
-            let chunk = machine.vm_mut().running();
-            if program.has_lists_of(chunk) && has_compared {
-                machine.trust_handlers();
-                return Some(parked);
-            }
-            if program.is_of(chunk) {
-                return Some(parked);
-            }
-        }
+        let compares = !machine.has_compared();
         let vm = machine.vm_mut();
-        let identity = program::identity(vm.running());
-        if vm.engine.loose == Some(identity) {
-            return None;
+        let mut activation = match vm.engine.parked.take() {
+            Some(parked) => parked,
+            None => Activation::new(),
+        };
+        let found = activation.choose_program(vm, compares);
+        if !compares {
+            machine.trust_handlers();
         }
-        let program = Program::of(vm.running());
-        if program.is_none() {
-            vm.engine.loose = Some(identity);
+        if found {
+            return Some(activation);
         }
-        program.map(Activation::new)
+        machine.vm_mut().engine.parked = Some(activation);
+        None
+    }
+
+    /// Makes the program of the chunk that the VM runs the present one; `false` if it is loose.
+    fn choose_program(&mut self, vm: &mut VM, compares: bool) -> bool {
+        // SAFETY: the present program is one of those that the activation owns.
+        let present = unsafe { self.program.as_ref() };
+        if present.is_some_and(|program| program.is_run_by(vm, compares)) {
+            return true;
+        }
+        let address = vm.running().ops.as_ptr().addr();
+        let known = self.programs.get(&address);
+        let fits = |known: &Known| match known {
+            Some(program) => program.is_run_by(vm, compares),
+            None => !compares,
+        };
+        if !known.is_some_and(fits) {
+            if self.programs.len() >= MOST_PROGRAMS {
+                self.programs.clear();
+            }
+            let program = Program::of(vm).map(Box::new);
+            self.programs.insert(address, program);
+        }
+        let program = self.programs.get_mut(&address).and_then(Option::as_mut);
+        self.program = program.map_or(std::ptr::null_mut(), |program| &raw mut **program);
+        !self.program.is_null()
     }
 
     /// An activation that is parked.
-    fn new(program: Box<Program>) -> Box<Activation> {
+    fn new() -> Box<Activation> {
         let mut calls = Vec::with_capacity(FIRST_CALLS);
         let bottom = calls.as_mut_ptr();
         Box::new(Activation {
@@ -277,7 +295,8 @@ impl Activation {
             outer_calls: 0,
             in_block: false,
             globals_before: 0,
-            program: Box::into_raw(program),
+            programs: HashMap::default(),
+            program: std::ptr::null_mut(),
             counts: Counts::default(),
             machine: std::ptr::null_mut(),
         })
@@ -433,12 +452,5 @@ impl Activation {
             vm.meter.slots_grown(bytes as u64);
             vm.check_memory()
         })
-    }
-}
-
-impl Drop for Activation {
-    fn drop(&mut self) {
-        // SAFETY: it was made by `Box::into_raw`, and nothing else frees it.
-        drop(unsafe { Box::from_raw(self.program) });
     }
 }

@@ -1,13 +1,20 @@
-//! The program that the engine runs: its own copy of a strict chunk, lowered as far as it was used.
+//! The programs that the engine runs: strict chunks, its own copy or shared units, lowered as far as
+//! they were used.
 
+<<<<<<< HEAD
 #[cfg(feature = "jit")]
 use super::native::Native;
+=======
+use super::super::VM;
+>>>>>>> 19825f9 (Run linked units in the engine, each with its names' globals; find loops once)
 use crate::chunk::Chunk;
+use crate::engine;
 use crate::lower::code::{Code, REGISTER_BYTES};
-use crate::lower::{Declined, Lowering};
+use crate::lower::{Declined, Lowering, global_of};
 use crate::op::Op;
 use crate::value::Value;
 use crate::verify::{Shape, verify_chunk};
+use std::sync::Arc;
 
 /// What a call needs to know of a region.
 pub(super) struct Unit {
@@ -37,6 +44,44 @@ pub(super) fn identity(chunk: &Chunk) -> Identity {
     ]
 }
 
+impl Source {
+    fn chunk(&self) -> &Chunk {
+        match self {
+            Source::Copy(chunk, _) => chunk,
+            Source::Unit(unit) => unit.chunk(),
+        }
+    }
+}
+
+/// What of a chunk its running form needs, and its names' places.
+fn copy_of(chunk: &Chunk) -> Chunk {
+    Chunk {
+        ops: chunk.ops.clone(),
+        constants: chunk.constants.clone(),
+        names: vec![String::new(); chunk.names.len()],
+        sub_entries: chunk.sub_entries.clone(),
+        block_ranges: chunk.block_ranges.clone(),
+        imports: chunk.imports.clone(),
+        signatures: chunk.signatures.clone(),
+        ..Chunk::default()
+    }
+}
+
+/// By name index, the global of each name that the running chunk's ops use as one; nothing where names
+/// are their globals. `None` if a global has an index that instructions can't name.
+fn global_places(vm: &mut VM) -> Option<Option<Box<[u16]>>> {
+    if vm.link.global(0).is_none() {
+        return Some(None);
+    }
+    let names: Vec<u16> = vm.running().ops.iter().filter_map(global_of).collect();
+    let mut places = vec![0; vm.running().names.len()].into_boxed_slice();
+    for name in names {
+        let place = u16::try_from(vm.global_place(name)).ok()?;
+        *places.get_mut(usize::from(name))? = place;
+    }
+    Some(Some(places))
+}
+
 fn are_same<T>(a: &[T], b: &[T], is_same: impl Fn(&T, &T) -> bool) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| is_same(a, b))
 }
@@ -51,10 +96,8 @@ fn is_same_op(a: &Op, b: &Op) -> bool {
 
 /// A strict chunk and its register code.
 pub(super) struct Program {
-    chunk: Chunk,
+    source: Source,
     shape: Shape,
-    /// What tells the VM's chunk from another one at a glance.
-    origin: Identity,
     lowering: Lowering,
     /// The code of each region that was lowered, or that it can't be.
     codes: Vec<Option<Result<Box<Code>, Declined>>>,
@@ -69,54 +112,75 @@ pub(super) struct Program {
     pub(super) native: Native,
 }
 
+/// Where a program's chunk is.
+enum Source {
+    /// A copy of the VM's own, which anybody may change, and what tells that one at a glance.
+    Copy(Box<Chunk>, Identity),
+    /// A unit, which never changes.
+    Unit(Arc<engine::Unit>),
+}
+
 impl Program {
-    /// The program of a chunk; `None` if that isn't strict.
-    pub(super) fn of(chunk: &Chunk) -> Option<Box<Program>> {
-        let shape = verify_chunk(chunk).ok()?;
-        let lowering = Lowering::new(chunk);
-        let regions = shape.regions().len();
-        let copy = Chunk {
-            ops: chunk.ops.clone(),
-            constants: chunk.constants.clone(),
-            sub_entries: chunk.sub_entries.clone(),
-            block_ranges: chunk.block_ranges.clone(),
-            imports: chunk.imports.clone(),
-            signatures: chunk.signatures.clone(),
-            ..Chunk::default()
+    /// The program of the chunk that the VM runs; `None` if that isn't strict.
+    pub(super) fn of(vm: &mut VM) -> Option<Program> {
+        let (source, shape) = match vm.link.unit() {
+            Some(unit) => (Source::Unit(Arc::clone(unit)), unit.shape()?.clone()),
+            None => {
+                let shape = verify_chunk(&vm.chunk).ok()?;
+                let copy = Box::new(copy_of(&vm.chunk));
+                (Source::Copy(copy, identity(&vm.chunk)), shape)
+            }
         };
+        let regions = shape.regions().len();
+        let places = global_places(vm)?;
+        let chunk = vm.running();
+        let count = places.as_ref().map_or(chunk.names.len(), |places| {
+            places.iter().max().map_or(0, |last| usize::from(*last) + 1)
+        });
         let unit = || Unit {
             entry: std::ptr::null_mut(),
             frame_bytes: u32::MAX,
         };
-        Some(Box::new(Program {
-            globals: chunk.names.len(),
+        Some(Program {
+            globals: count,
             constants: vec![Value::Undef; chunk.constants.len()],
-            origin: identity(chunk),
-            chunk: copy,
+            lowering: Lowering::new(chunk, places),
+            source,
             shape,
-            lowering,
             codes: (0..regions).map(|_| None).collect(),
             units: (0..regions).map(|_| unit()).collect(),
             places: Vec::new(),
+<<<<<<< HEAD
             #[cfg(feature = "jit")]
             native: Native::new(regions),
         }))
+=======
+        })
+>>>>>>> 19825f9 (Run linked units in the engine, each with its names' globals; find loops once)
     }
 
-    /// Whether the chunk has the lists that were copied; they may have been changed in place.
-    pub(super) fn has_lists_of(&self, chunk: &Chunk) -> bool {
-        self.origin == identity(chunk)
+    /// Whether the VM runs this chunk. Its own chunk is told by where its lists are, as they may have
+    /// been changed in place; `compares` looks into them.
+    pub(super) fn is_run_by(&self, vm: &VM, compares: bool) -> bool {
+        match (&self.source, vm.link.unit()) {
+            (Source::Unit(unit), Some(running)) => Arc::ptr_eq(unit, running),
+            (Source::Copy(_, origin), None) => {
+                *origin == identity(&vm.chunk) && (!compares || self.is_unchanged(&vm.chunk))
+            }
+            (Source::Unit(_), None) | (Source::Copy(..), Some(_)) => false,
+        }
     }
 
     /// Whether the chunk is still what was copied.
-    pub(super) fn is_of(&self, chunk: &Chunk) -> bool {
-        self.globals == chunk.names.len()
-            && are_same(&self.chunk.ops, &chunk.ops, is_same_op)
-            && self.chunk.sub_entries == chunk.sub_entries
-            && self.chunk.block_ranges == chunk.block_ranges
-            && self.chunk.imports == chunk.imports
-            && self.chunk.signatures == chunk.signatures
-            && are_same(&self.chunk.constants, &chunk.constants, Value::is_same)
+    fn is_unchanged(&self, chunk: &Chunk) -> bool {
+        let copy = self.chunk();
+        are_same(&copy.ops, &chunk.ops, is_same_op)
+            && copy.names.len() == chunk.names.len()
+            && copy.sub_entries == chunk.sub_entries
+            && copy.block_ranges == chunk.block_ranges
+            && copy.imports == chunk.imports
+            && copy.signatures == chunk.signatures
+            && are_same(&copy.constants, &chunk.constants, Value::is_same)
     }
 
     /// Lowers a region, if it isn't yet; `false` if it can't be.
@@ -124,7 +188,7 @@ impl Program {
         if let Some(lowered) = &self.codes[region] {
             return lowered.is_ok();
         }
-        let mut code = match self.lowering.lower(&self.chunk, &self.shape, region) {
+        let mut code = match self.lowering.lower(self.source.chunk(), &self.shape, region) {
             Ok(code) => code,
             Err(declined) => {
                 self.codes[region] = Some(Err(declined));
@@ -133,7 +197,7 @@ impl Program {
         };
         for index in &code.constants {
             let index = usize::from(*index);
-            self.constants[index] = self.chunk.constants[index].clone();
+            self.constants[index] = self.source.chunk().constants[index].clone();
         }
         self.units[region] = Unit {
             entry: code.words.as_mut_ptr(),
@@ -188,7 +252,7 @@ impl Program {
     }
 
     pub(super) fn chunk(&self) -> &Chunk {
-        &self.chunk
+        self.source.chunk()
     }
 
     pub(super) fn units(&self) -> *const Unit {
