@@ -155,6 +155,14 @@ impl Translator<'_> {
             return;
         }
         let fields = [a.field, b.field, 0];
+        if rop == Rop::LoopLt
+            && flags == 0
+            && a.field != b.field
+            && let Some(step) = self.retract_step(a.field, |step| u8::try_from(step).ok())
+        {
+            self.branch_to(Rop::AddLoopLt, step, fields, None, branch.target);
+            return;
+        }
         self.branch_to(rop, flags, fields, None, branch.target);
     }
 
@@ -176,12 +184,16 @@ impl Translator<'_> {
         };
         let a = self.operand(a, position);
         let flags = flags | a.first();
-        let fields = [a.field, 0, 0];
-        let rop = if rop == Rop::LoopLtI && self.retract_increment(a.field) {
-            Rop::IncLoopLtI
-        } else {
-            rop
-        };
+        let (mut rop, mut step) = (rop, 0);
+        if rop == Rop::LoopLtI && self.retract_increment(a.field) {
+            rop = Rop::IncLoopLtI;
+        } else if rop == Rop::LoopLtI
+            && flags == 0
+            && let Some(found) = self.retract_step(a.field, |step| u16::try_from(step).ok())
+        {
+            (rop, step) = (Rop::AddLoopLtI, found);
+        }
+        let fields = [a.field, step, 0];
         self.branch_to(rop, flags, fields, Some(k as u64), branch.target);
     }
 
@@ -253,6 +265,19 @@ impl Translator<'_> {
             }
             _ => false,
         }
+    }
+
+    /// Takes back the addition of a constant to this register, if it is the instruction before and
+    /// the constant fits; that constant.
+    fn retract_step<T>(&mut self, register: u16, fit: impl Fn(u64) -> Option<T>) -> Option<T> {
+        let (at, word) = self.out.last().filter(|_| self.lowering.interpreted)?;
+        let adds = word.op() == Rop::AddI && word.a() == register && word.b() == register;
+        if !adds || word.flags() != 0 {
+            return None;
+        }
+        let step = fit(self.out.code.words[at + 1])?;
+        self.out.retract(at);
+        Some(step)
     }
 
     /// Branches on the truth of the top, which is taken.

@@ -172,6 +172,14 @@ macro_rules! for_each_rop {
             Outline 2 "run the stack op k on the b values from register a on, giving c";
             SlotLoop 2 "run the fused loop of the stack op k on the slots a and b";
             Leave 1 "leave the frame before the stack op, with scope b, c open";
+            // Of code that is only interpreted.
+            AddLoopLt 1 "a = a + Int flags; if a < b, one fuel -> c";
+            AddLoopLtI 2 "a = a + Int b; if a < Int k, one fuel -> c";
+            Pow 1 "a = b ** c";
+            ElementSetW 1 "element b of global a = the scalar whose first half is c";
+            ElementLen 1 "a = length of element c of global b";
+            SlotElementLen 1 "a = length of element c of register b";
+            HashExists 1 "a = whether global b has an entry c";
             Native 1 "run sub b, c natively, then return; stands at no place of its code";
         }
     };

@@ -49,6 +49,8 @@ pub(crate) struct Lowering {
     sub_of_name: Vec<u32>,
     /// The global of each name, where that isn't the name's index.
     globals: Option<Box<[u16]>>,
+    /// Whether the code is only ever interpreted: it may have instructions that native code hasn't.
+    interpreted: bool,
     marks: Vec<Mark>,
     /// The ops of the present region.
     reached: Vec<u32>,
@@ -69,7 +71,8 @@ struct Mark {
 
 impl Lowering {
     /// Prepares for a chunk. `globals` has the global of each name, if that isn't the name's index.
-    pub(crate) fn new(chunk: &Chunk, globals: Option<Box<[u16]>>) -> Lowering {
+    /// Code that is only `interpreted` has the instructions of the table's last part, too.
+    pub(crate) fn new(chunk: &Chunk, globals: Option<Box<[u16]>>, interpreted: bool) -> Lowering {
         let mut sub_of_name = vec![0; chunk.names.len()];
         for (row, (name, _)) in chunk.sub_entries.iter().enumerate().rev() {
             if let Some(place) = sub_of_name.get_mut(usize::from(*name)) {
@@ -79,6 +82,7 @@ impl Lowering {
         Lowering {
             sub_of_name,
             globals,
+            interpreted,
             // One behind the last op, which is where a jump to the end goes.
             marks: vec![Mark::default(); chunk.ops.len() + 1],
             reached: Vec::new(),
@@ -276,6 +280,8 @@ fn is_simple(op: &Op) -> bool {
             | Op::LoadFloat(_)
             | Op::LoadConst(_)
             | Op::ArrayLen(_)
+            | Op::ArrayGet(_)
+            | Op::SlotArrayGet(_)
             | Op::Add
             | Op::Sub
             | Op::Mul

@@ -16,7 +16,7 @@ fn chunk(ops: impl IntoIterator<Item = Op>) -> Chunk {
 
 fn main_code(chunk: &Chunk) -> Result<Code, Declined> {
     let shape = verify_chunk(chunk).expect("a strict chunk");
-    Lowering::new(chunk, None).lower(chunk, &shape, 0)
+    Lowering::new(chunk, None, true).lower(chunk, &shape, 0)
 }
 
 fn rops(code: &Code) -> Vec<Rop> {
@@ -67,6 +67,41 @@ fn a_counting_loop_is_inverted_and_its_end_is_one_instruction() {
 }
 
 #[test]
+fn adding_and_testing_at_a_loops_end_are_one_instruction() {
+    let with_body = |body: &[Op]| {
+        let mut ops = vec![Op::GetSlot(1), Op::GetSlot(2), Op::NumLt];
+        let end = ops.len() + 2 + body.len();
+        ops.push(Op::JumpIfFalse(end));
+        ops.extend_from_slice(body);
+        ops.push(Op::Jump(0));
+        rops(&main_code(&chunk(ops)).expect("code"))
+    };
+    let add = |operand| [Op::GetSlot(1), operand, Op::Add, Op::SetSlot(1)];
+    let expected = [
+        Rop::IfNotLt,
+        Rop::AddLoopLt,
+        Rop::Fuel,
+        Rop::Jump,
+        Rop::Leave,
+    ];
+    assert_eq!(with_body(&add(Op::LoadInt(2))), expected);
+    // Not a constant, and one that is too large.
+    let two = [
+        Rop::IfNotLt,
+        Rop::Add,
+        Rop::LoopLt,
+        Rop::Fuel,
+        Rop::Jump,
+        Rop::Leave,
+    ];
+    assert_eq!(with_body(&add(Op::GetSlot(3))), two);
+    assert_eq!(
+        with_body(&add(Op::LoadInt(300)))[1..3],
+        [Rop::AddI, Rop::LoopLt]
+    );
+}
+
+#[test]
 fn a_pushed_slot_is_read_before_it_is_written() {
     let code = main_code(&chunk([
         Op::GetSlot(0),
@@ -101,7 +136,7 @@ fn arguments_stored_at_once_are_their_slots() {
     let chunk = builder.build();
     let shape = verify_chunk(&chunk).expect("a strict chunk");
     let region = shape.subs()[0].region;
-    let code = Lowering::new(&chunk, None).lower(&chunk, &shape, region);
+    let code = Lowering::new(&chunk, None, true).lower(&chunk, &shape, region);
     assert_eq!(rops(&code.expect("code")), [Rop::ReturnValue2]);
 }
 

@@ -82,9 +82,10 @@ impl Translator<'_> {
             Op::Negate => self.unary(at, Unary::Negate),
             Op::BitNot => self.unary(at, Unary::BitNot),
             Op::LogNot => return self.log_not(at),
-            Op::StringLen => self.unary_rop(at, Rop::StringLen, 0),
+            Op::StringLen => self.string_len(at),
             Op::Concat => self.binary_rop(at, Rop::Concat, 0, Entry::Home),
 
+            Op::Pow if self.lowering.interpreted => self.binary_rop(at, Rop::Pow, 0, Entry::Scalar),
             Op::Pow => self.binary(at, Binary::Pow),
             Op::Spaceship => self.binary(at, Binary::Spaceship),
             Op::LogAnd => self.binary(at, Binary::LogAnd),
@@ -182,6 +183,19 @@ impl Translator<'_> {
             | Op::HashDelete(name) => {
                 self.before_change(Owner::Global(global(name)));
                 self.outline(at)
+            }
+            Op::HashExists(name) if self.lowering.interpreted => {
+                let (name, key) = (global(name), self.pop_operand());
+                let dest = self.dest(at);
+                let fields = [dest.field, name, key.field];
+                self.out.emit(
+                    Rop::HashExists,
+                    key.second(),
+                    fields[0],
+                    fields[1],
+                    fields[2],
+                );
+                self.finish(dest, Entry::Scalar)
             }
             Op::HashExists(_)
             | Op::HashKeys(_)
@@ -390,6 +404,29 @@ impl Translator<'_> {
         self.finish(dest, Entry::Borrowed(owner))
     }
 
+    /// `a -- n`: of an element that was just read, without keeping it.
+    fn string_len(&mut self, at: usize) -> usize {
+        let top = self.stack.height() - 1;
+        if self.lowering.interpreted
+            && let Entry::Borrowed(_) = self.stack.get(top)
+            && let Some((last, word)) = self.out.last()
+            && word.a() == self.home_field(top)
+            && let Some(rop) = match word.op() {
+                Rop::ElementBorrow => Some(Rop::ElementLen),
+                Rop::SlotElementBorrow => Some(Rop::SlotElementLen),
+                _ => None,
+            }
+        {
+            self.stack.pop();
+            self.out.retract(last);
+            let dest = self.dest(at);
+            self.out
+                .emit(rop, word.flags(), dest.field, word.b(), word.c());
+            return self.finish(dest, Entry::Scalar);
+        }
+        self.unary_rop(at, Rop::StringLen, 0)
+    }
+
     /// `v k --` into the collection `into`.
     fn store(&mut self, at: usize, rop: Rop, into: u16, owner: Owner) -> usize {
         // Also the two operands, should they be borrowed from what changes.
@@ -400,11 +437,23 @@ impl Translator<'_> {
             Rop::SlotElementSet => Some(Rop::SlotElementSetI),
             _ => None,
         };
-        if let (Some(rop), Entry::Int(k)) = (int_rop, self.stack.get(self.stack.height() - 1)) {
-            self.stack.pop();
-            let fields = [into, key.field, 0];
-            self.out.emit_with(rop, key.first(), fields, k as u64);
-            return at + 1;
+        let top = self.stack.height() - 1;
+        match (int_rop, self.stack.get(top)) {
+            (Some(rop), Entry::Int(k)) => {
+                self.stack.pop();
+                let fields = [into, key.field, 0];
+                self.out.emit_with(rop, key.first(), fields, k as u64);
+                return at + 1;
+            }
+            (Some(Rop::ElementSetI), Entry::Word(word)) if self.lowering.interpreted => {
+                self.stack.pop();
+                // First halves of scalars fit a field.
+                let word = word as u16;
+                self.out
+                    .emit(Rop::ElementSetW, key.first(), into, key.field, word);
+                return at + 1;
+            }
+            _ => {}
         }
         let value = self.pop_operand();
         let dies = key.first() | value.second();

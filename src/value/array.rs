@@ -94,6 +94,13 @@ impl Array {
         self.0.live()
     }
 
+    /// The element at `index`.
+    #[inline]
+    pub(crate) fn element(&self, index: usize) -> Option<&Value> {
+        let place = self.0.head.checked_add(index)?;
+        self.0.items.get(place)
+    }
+
     /// The elements, to be changed in place; copies them first if they are shared.
     #[inline]
     pub fn as_mut_slice(&mut self) -> &mut [Value] {
@@ -106,7 +113,8 @@ impl Array {
     #[inline]
     pub(crate) fn unshared_mut(&mut self, index: usize) -> Option<&mut Value> {
         let buf = Arc::get_mut(&mut self.0)?;
-        buf.items[buf.head..].get_mut(index)
+        let place = buf.head.checked_add(index)?;
+        buf.items.get_mut(place)
     }
 
     /// The vector of elements, if it has room for one more and fewer than `limit` elements and the

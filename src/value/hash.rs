@@ -3,24 +3,15 @@
 //! Entries keep the order of insertion; removing one moves the last entry into its place, so the
 //! order is the same in every run although the hasher's key is random.
 
+use super::entries::{Entries, IntoIter, Iter};
 use super::meter::Charge;
 use super::walk;
 use super::{Str, Value, str};
-use indexmap::IndexMap;
-use indexmap::map::raw_entry_v1::{RawEntryApiV1, RawEntryMut};
-use std::hash::BuildHasherDefault;
 use std::ops::{Deref, DerefMut, Index};
 use triomphe::Arc;
 
 /// What a table costs beside its entries: the counts, its own fields.
 const OVERHEAD: usize = size_of::<Map>() + 16;
-
-/// What room for one entry costs: hash, key, value, and its part of the index.
-const ENTRY: usize = 48;
-
-/// The entries. They are always looked for by a hash that is known, see [`Key`], so the hasher is
-/// never asked.
-pub(super) type Entries = IndexMap<Str, Value, BuildHasherDefault<rustc_hash::FxHasher>>;
 
 /// An ordered table from byte strings to values.
 pub struct Map {
@@ -63,13 +54,13 @@ impl Map {
     #[inline]
     pub(crate) fn get_str(&self, key: &Str) -> Option<&Value> {
         let place = self.place_of(key)?;
-        self.entries.get_index(place).map(|(_, value)| value)
+        self.entries.at(place).map(|(_, value)| value)
     }
 
     /// The value of a string that is itself a key and where it was last, to be changed in place.
     #[inline]
     pub(crate) fn get_hinted_mut(&mut self, key: &Str) -> Option<&mut Value> {
-        let (other, value) = self.entries.get_index_mut(key.place_hint())?;
+        let (other, value) = self.entries.at_mut(key.place_hint())?;
         Str::ptr_eq(other, key).then_some(value)
     }
 
@@ -77,33 +68,33 @@ impl Map {
     #[inline]
     fn place_of(&self, key: &Str) -> Option<usize> {
         let hint = key.place_hint();
-        let guess = self.entries.get_index(hint);
+        let guess = self.entries.at(hint);
         if guess.is_some_and(|(other, _)| Str::ptr_eq(other, key)) {
             return Some(hint);
         }
         let wanted = Key::of_str(key);
-        let entries = self.entries.raw_entry_v1();
-        let place = entries.index_from_hash(wanted.hash, |other| wanted.is(other))?;
+        let place = self.place(wanted)?;
         key.set_place_hint(place);
         Some(place)
+    }
+
+    #[inline]
+    fn place(&self, key: Key<'_>) -> Option<usize> {
+        self.entries.find(key.hash, |other| key.is(other))
     }
 
     /// The value of a key.
     #[inline]
     pub(super) fn find(&self, key: Key<'_>) -> Option<&Value> {
-        let entries = self.entries.raw_entry_v1();
-        let found = entries.from_hash(key.hash, |other| key.is(other));
-        found.map(|(_, value)| value)
+        let place = self.place(key)?;
+        self.entries.at(place).map(|(_, value)| value)
     }
 
     /// The value of a key, to be changed in place.
     #[inline]
     pub(super) fn find_mut(&mut self, key: Key<'_>) -> Option<&mut Value> {
-        let entries = self.entries.raw_entry_mut_v1();
-        match entries.from_hash(key.hash, |other| key.is(other)) {
-            RawEntryMut::Occupied(entry) => Some(entry.into_mut()),
-            RawEntryMut::Vacant(_) => None,
-        }
+        let place = self.place(key)?;
+        self.entries.at_mut(place).map(|(_, value)| value)
     }
 
     /// Sets the value of a key and gives the one that it had; `to_keep` makes a new key.
@@ -114,30 +105,23 @@ impl Map {
         value: Value,
         to_keep: impl FnOnce() -> Str,
     ) -> Option<Value> {
-        let entries = self.entries.raw_entry_mut_v1();
-        match entries.from_hash(key.hash, |other| key.is(other)) {
-            RawEntryMut::Occupied(mut entry) => {
-                entry.key().set_place_hint(entry.index());
-                Some(entry.insert(value))
-            }
-            RawEntryMut::Vacant(entry) => {
-                let kept = to_keep();
-                kept.set_place_hint(entry.index());
-                entry.insert_hashed_nocheck(key.hash, kept, value);
-                self.charge.set(OVERHEAD + self.entries.capacity() * ENTRY);
-                None
-            }
+        if let Some(place) = self.place(key) {
+            let (kept, old) = self.entries.at_mut(place)?;
+            kept.set_place_hint(place);
+            return Some(std::mem::replace(old, value));
         }
+        let kept = to_keep();
+        kept.set_place_hint(self.entries.len());
+        self.entries.push(key.hash, kept, value);
+        self.charge.set(OVERHEAD + self.entries.heap_bytes());
+        None
     }
 
     /// Removes the entry of a key and gives its value; the last entry takes its place.
     #[inline]
     pub(super) fn take(&mut self, key: Key<'_>) -> Option<Value> {
-        let entries = self.entries.raw_entry_mut_v1();
-        match entries.from_hash(key.hash, |other| key.is(other)) {
-            RawEntryMut::Occupied(entry) => Some(entry.swap_remove()),
-            RawEntryMut::Vacant(_) => None,
-        }
+        let place = self.place(key)?;
+        Some(self.entries.swap_remove(place))
     }
 
     /// An empty table.
@@ -147,8 +131,8 @@ impl Map {
 
     /// An empty table with room for `capacity` entries. The caller has checked `capacity`.
     pub fn with_capacity(capacity: usize) -> Map {
-        let entries = Entries::with_capacity_and_hasher(capacity, Default::default());
-        let charge = Charge::new(OVERHEAD + entries.capacity() * ENTRY);
+        let entries = Entries::with_capacity(capacity);
+        let charge = Charge::new(OVERHEAD + entries.heap_bytes());
         Map { entries, charge }
     }
 
@@ -161,7 +145,7 @@ impl Map {
     /// Whether there are no entries.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.len() == 0
     }
 
     /// The value of `key`.
@@ -206,28 +190,25 @@ impl Map {
     }
 
     /// The entries in order, values to be changed in place.
-    pub fn iter_mut(&mut self) -> indexmap::map::IterMut<'_, Str, Value> {
+    pub fn iter_mut(&mut self) -> impl ExactSizeIterator<Item = (&Str, &mut Value)> {
         self.entries.iter_mut()
     }
 
     /// The keys in order.
-    pub fn keys(&self) -> indexmap::map::Keys<'_, Str, Value> {
-        self.entries.keys()
+    pub fn keys(&self) -> impl ExactSizeIterator<Item = &Str> {
+        self.entries.iter().map(|(key, _)| key)
     }
 
     /// The values in order.
-    pub fn values(&self) -> indexmap::map::Values<'_, Str, Value> {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &Value> {
         self.entries.values()
     }
 
     /// The values in order, to be changed in place.
-    pub fn values_mut(&mut self) -> indexmap::map::ValuesMut<'_, Str, Value> {
-        self.entries.values_mut()
+    pub fn values_mut(&mut self) -> impl ExactSizeIterator<Item = &mut Value> {
+        self.entries.iter_mut().map(|(_, value)| value)
     }
 }
-
-/// The entries of a [`Map`] in order.
-pub type Iter<'a> = indexmap::map::Iter<'a, Str, Value>;
 
 impl Default for Map {
     fn default() -> Map {
@@ -238,7 +219,7 @@ impl Default for Map {
 impl Clone for Map {
     fn clone(&self) -> Map {
         let entries = self.entries.clone();
-        let charge = Charge::new(OVERHEAD + entries.capacity() * ENTRY);
+        let charge = Charge::new(OVERHEAD + entries.heap_bytes());
         Map { entries, charge }
     }
 }
@@ -287,7 +268,7 @@ impl<'a> IntoIterator for &'a Map {
 
 impl IntoIterator for Map {
     type Item = (Str, Value);
-    type IntoIter = indexmap::map::IntoIter<Str, Value>;
+    type IntoIter = IntoIter;
 
     fn into_iter(mut self) -> Self::IntoIter {
         std::mem::take(&mut self.entries).into_iter()
@@ -357,7 +338,7 @@ impl<'a> IntoIterator for &'a Hash {
 
 impl IntoIterator for Hash {
     type Item = (Str, Value);
-    type IntoIter = indexmap::map::IntoIter<Str, Value>;
+    type IntoIter = IntoIter;
 
     /// Moves the entries out if this is the only owner, else clones them.
     fn into_iter(self) -> Self::IntoIter {

@@ -37,6 +37,7 @@ mod array;
 pub mod collection;
 pub mod compare;
 pub mod convert;
+mod entries;
 mod hash;
 pub mod meter;
 pub mod number;
@@ -49,7 +50,8 @@ mod work;
 
 pub use self::str::Str;
 pub use array::Array;
-pub use hash::{Hash, Iter, Map};
+pub use entries::{IntoIter, Iter};
+pub use hash::{Hash, Map};
 pub use reference::Ref;
 pub use work::{ELEMENT_BYTES, ENTRY_BYTES, Excess, Work};
 

@@ -4,7 +4,7 @@
 //! buffer once; `==` remembers the pairs of buffers that it has seen; `Hash` and `Debug` look at a
 //! bounded number of nodes.
 
-use super::hash::Entries;
+use super::entries::Entries;
 use super::{Array, Hash, Ref, Str, Value};
 use std::collections::HashSet;
 use std::fmt;
@@ -39,7 +39,12 @@ pub(super) fn bury_items(items: &mut Vec<Value>) {
 #[inline]
 pub(super) fn bury_entries(entries: &mut Entries) {
     if entries.values().any(holds_values) {
-        bury_all(std::mem::take(entries).into_values().collect());
+        bury_all(
+            std::mem::take(entries)
+                .into_iter()
+                .map(|(_, value)| value)
+                .collect(),
+        );
     }
 }
 
@@ -64,7 +69,12 @@ fn bury_all(mut pending: Vec<Value>) {
             }
             Value::Hash(hash) => {
                 if let Some(entries) = hash.into_last_entries() {
-                    pending.extend(entries.into_values().filter(holds_values));
+                    pending.extend(
+                        entries
+                            .into_iter()
+                            .map(|(_, value)| value)
+                            .filter(holds_values),
+                    );
                 }
             }
             Value::Ref(reference) => pending.extend(reference.into_last_value()),

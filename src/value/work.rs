@@ -3,6 +3,7 @@
 //! What each op costs stands in the table of the [module](super). Costs depend on the operands'
 //! values alone, never on sharing or capacity, so every tier charges the same.
 
+use super::entries::MAX_ENTRIES;
 use crate::code::Code;
 use thiserror::Error;
 
@@ -102,7 +103,14 @@ impl Work {
     /// [`Excess::ValueTooLarge`] when it may not.
     #[inline]
     pub fn fits_hash(&self, len: u64) -> Result<(), Excess> {
-        self.fits(len.saturating_mul(ENTRY_BYTES))
+        let bytes = len.saturating_mul(ENTRY_BYTES);
+        if len > MAX_ENTRIES {
+            return Err(Excess::ValueTooLarge {
+                wanted: bytes,
+                limit: MAX_ENTRIES * ENTRY_BYTES,
+            });
+        }
+        self.fits(bytes)
     }
 }
 

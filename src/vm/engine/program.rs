@@ -1,12 +1,9 @@
 //! The programs that the engine runs: strict chunks, its own copy or shared units, lowered as far as
 //! they were used.
 
-<<<<<<< HEAD
+use super::super::VM;
 #[cfg(feature = "jit")]
 use super::native::Native;
-=======
-use super::super::VM;
->>>>>>> 19825f9 (Run linked units in the engine, each with its names' globals; find loops once)
 use crate::chunk::Chunk;
 use crate::engine;
 use crate::lower::code::{Code, REGISTER_BYTES};
@@ -107,6 +104,8 @@ pub(super) struct Program {
     globals: usize,
     /// Where the instructions of regions begin, ascending, and the region.
     places: Vec<(usize, usize)>,
+    /// Whether the code has instructions that only the interpreter knows.
+    interpreted: bool,
     /// The native code of regions.
     #[cfg(feature = "jit")]
     pub(super) native: Native,
@@ -132,6 +131,7 @@ impl Program {
             }
         };
         let regions = shape.regions().len();
+        let interpreted = vm.engine.is_interpreted();
         let places = global_places(vm)?;
         let chunk = vm.running();
         let count = places.as_ref().map_or(chunk.names.len(), |places| {
@@ -144,24 +144,24 @@ impl Program {
         Some(Program {
             globals: count,
             constants: vec![Value::Undef; chunk.constants.len()],
-            lowering: Lowering::new(chunk, places),
+            lowering: Lowering::new(chunk, places, interpreted),
             source,
             shape,
             codes: (0..regions).map(|_| None).collect(),
             units: (0..regions).map(|_| unit()).collect(),
             places: Vec::new(),
-<<<<<<< HEAD
+            interpreted,
             #[cfg(feature = "jit")]
             native: Native::new(regions),
-        }))
-=======
         })
->>>>>>> 19825f9 (Run linked units in the engine, each with its names' globals; find loops once)
     }
 
     /// Whether the VM runs this chunk. Its own chunk is told by where its lists are, as they may have
     /// been changed in place; `compares` looks into them.
     pub(super) fn is_run_by(&self, vm: &VM, compares: bool) -> bool {
+        if self.interpreted != vm.engine.is_interpreted() {
+            return false;
+        }
         match (&self.source, vm.link.unit()) {
             (Source::Unit(unit), Some(running)) => Arc::ptr_eq(unit, running),
             (Source::Copy(_, origin), None) => {
@@ -188,7 +188,10 @@ impl Program {
         if let Some(lowered) = &self.codes[region] {
             return lowered.is_ok();
         }
-        let mut code = match self.lowering.lower(self.source.chunk(), &self.shape, region) {
+        let mut code = match self
+            .lowering
+            .lower(self.source.chunk(), &self.shape, region)
+        {
             Ok(code) => code,
             Err(declined) => {
                 self.codes[region] = Some(Err(declined));

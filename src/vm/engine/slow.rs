@@ -214,6 +214,20 @@ const BINARY: [fn(&Value, &Value) -> Value; 15] = {
     table
 };
 
+#[inline(never)]
+pub(super) unsafe fn pow(base: *mut u8, word: Word) {
+    let (to, a, b) = (
+        reg(base, word.a()),
+        reg(base, word.b()),
+        reg(base, word.c()),
+    );
+    if (a.tag() & b.tag() == tag::FLOAT) & !to.is_counted() {
+        to.set_float(number::pow_float(a.float(), b.float()));
+    } else {
+        binary(base, word, number::pow);
+    }
+}
+
 pub(super) unsafe fn binary_kind(base: *mut u8, word: Word) {
     let kind = usize::from(word.flags() >> flag::KIND_SHIFT);
     binary(base, word, BINARY[kind]);
@@ -280,6 +294,12 @@ pub(super) unsafe fn compare_float(
 #[inline(never)]
 pub(super) unsafe fn increment(a: Reg) {
     let next = number::inc(&a.peek());
+    a.put(next);
+}
+
+#[inline(never)]
+pub(super) unsafe fn add_step(a: Reg, step: i64) {
+    let next = number::add(&a.peek(), &Value::Int(step));
     a.put(next);
 }
 
@@ -492,9 +512,7 @@ pub(super) unsafe fn concat(pc: Pc, base: *mut u8, act: *mut Activation, word: W
         }
         return true;
     }
-    let result = (*act).works(pc, base, |work| {
-        string::concat(a.counted(), &b.peek(), work)
-    });
+    let result = (*act).works(pc, base, |work| string::join(&a.peek(), &b.peek(), work));
     let Some(result) = result else { return false };
     drop_operands(word, a, Some(b));
     to.put(result);
@@ -627,6 +645,34 @@ pub(super) unsafe fn hash_get(
     }
     put_item(to, item, counts);
     true
+}
+
+#[inline(never)]
+pub(super) unsafe fn hash_exists(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let (to, key) = (reg(base, word.a()), reg(base, word.c()));
+    let hash = Reg((*act).globals.add(usize::from(word.b())).cast());
+    let found = if hash.tag() == tag::HASH && is_short_string(key) {
+        Some(hash.hash().get_str(key.str()).is_some())
+    } else {
+        let (hash, key) = (&*hash.0.cast::<Value>(), key.peek());
+        (*act).works(pc, base, |work| collection::hash_exists(hash, &key, work))
+    };
+    let Some(found) = found else { return false };
+    drop_operands(word, key, Some(key));
+    to.put(Value::Bool(found));
+    true
+}
+
+/// The length of an element of the array, whatever they are.
+#[inline(never)]
+pub(super) unsafe fn element_len(base: *mut u8, word: Word, array: Reg) {
+    let index = reg(base, word.c());
+    let (array, index_value) = (array.peek(), index.peek());
+    let len = string::string_len(collection::array_get(&array, &index_value));
+    if word.flags() & flag::SECOND_DIES != 0 {
+        index.clear();
+    }
+    reg(base, word.a()).put(Value::Int(len));
 }
 
 #[inline(never)]

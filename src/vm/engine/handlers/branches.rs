@@ -107,6 +107,36 @@ constant_branches! {
 }
 
 handlers! {
+    AddLoopLt(pc, base, act, word) {
+        let (a, b) = (reg(base, word.a()), reg(base, word.b()));
+        if a.tag() | b.tag() == 0 {
+            let next = a.int().wrapping_add(i64::from(word.flags()));
+            a.set_int(next);
+            branch!(pc base act word next < b.int(), true true 1)
+        }
+        outline!(pc, base, act, word, {
+            let step = i64::from(word.flags());
+            slow::add_step(reg(base, word.a()), step);
+            let plain = Word(word.0 & !0xff00);
+            let holds = slow::compare(base, plain, compare::num_lt);
+            branch!(pc base act word holds, true true 1)
+        })
+    }
+
+    AddLoopLtI(pc, base, act, word) {
+        let a = reg(base, word.a());
+        if a.tag() == tag::INT {
+            let next = a.int().wrapping_add(i64::from(word.b()));
+            a.set_int(next);
+            branch!(pc base act word next < *pc.add(1) as i64, true true 2)
+        }
+        outline!(pc, base, act, word, {
+            slow::add_step(reg(base, word.a()), i64::from(word.b()));
+            let holds = slow::compare_int(base, word, *pc.add(1) as i64, compare::num_lt);
+            branch!(pc base act word holds, true true 2)
+        })
+    }
+
     IncLoopLt(pc, base, act, word) {
         let (a, b) = (reg(base, word.a()), reg(base, word.b()));
         if a.tag() | b.tag() == 0 {

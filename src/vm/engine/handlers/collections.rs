@@ -19,7 +19,7 @@ macro_rules! elements {
             if (array.tag() | tag::COUNTED == tag::ARRAY)
                 & (index.tag() | (to.tag() & tag::COUNTED) == 0)
             {
-                let Some(item) = array.array().get(index.int() as usize) else {
+                let Some(item) = array.array().element(index.int() as usize) else {
                     to.set_word(u32::from(tag::UNDEF));
                     go!(pc, base, act, 1)
                 };
@@ -46,6 +46,36 @@ elements! {
     ElementBorrow |_, act, index| global(act, index), false;
     SlotElementCopy |base, _, field| reg(base, field), true;
     SlotElementBorrow |base, _, field| reg(base, field), false;
+}
+
+/// Lengths of elements.
+macro_rules! element_lengths {
+    ($($name:ident $array:expr;)*) => { handlers! {
+        $($name(pc, base, act, word) {
+            let place: unsafe fn(*mut u8, *mut Activation, u16) -> Reg = $array;
+            let (to, array) = (reg(base, word.a()), place(base, act, word.b()));
+            let index = reg(base, word.c());
+            if (array.tag() | tag::COUNTED == tag::ARRAY)
+                & (index.tag() | (to.tag() & tag::COUNTED) == 0)
+                && let Some(item) = array.array().element(index.int() as usize)
+            {
+                let item = Reg((&raw const *item).cast_mut().cast());
+                if item.tag() == tag::STR {
+                    to.set_int(item.str().len() as i64);
+                    go!(pc, base, act, 1)
+                }
+            }
+            slowly!(pc, base, act, word, 1, {
+                let place: unsafe fn(*mut u8, *mut Activation, u16) -> Reg = $array;
+                slow::element_len(base, word, place(base, act, word.b()))
+            })
+        })*
+    } };
+}
+
+element_lengths! {
+    ElementLen |_, act, index| global(act, index);
+    SlotElementLen |base, _, field| reg(base, field);
 }
 
 /// Stores of elements.
@@ -108,6 +138,28 @@ element_stores! {
 }
 
 handlers! {
+    ElementSetW(pc, base, act, word) {
+        let (array, index) = (global(act, word.a()), reg(base, word.b()));
+        if (array.tag() == tag::ARRAY) & (index.tag() == 0)
+            && let Some(item) = array.array_mut().unshared_mut(index.int() as usize)
+        {
+            let item = Reg((&raw mut *item).cast());
+            if !item.is_counted() {
+                item.set_word(u32::from(word.c()));
+                go!(pc, base, act, 1)
+            }
+        }
+        fallibly!(pc, base, act, word, 1, {
+            let mut value = crate::value::Value::Undef;
+            Reg((&raw mut value).cast()).set_word(u32::from(word.c()));
+            slow::store_element(pc, base, act, word, global(act, word.a()), value)
+        })
+    }
+
+    HashExists(pc, base, act, word) {
+        fallibly!(pc, base, act, word, 1, slow::hash_exists(pc, base, act, word))
+    }
+
     ArrayPush(pc, base, act, word) {
         let (array, value) = (global(act, word.a()), reg(base, word.c()));
         if (array.tag() == tag::ARRAY) & !value.is_pointer()

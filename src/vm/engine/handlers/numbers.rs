@@ -218,6 +218,10 @@ handlers! {
         slowly!(pc, base, act, word, 2, slow::float_by(base, word, f64::from_bits(*pc.add(1))))
     }
 
+    Pow(pc, base, act, word) {
+        slowly!(pc, base, act, word, 1, slow::pow(base, word))
+    }
+
     Binary(pc, base, act, word) {
         slowly!(pc, base, act, word, 1, slow::binary_kind(base, word))
     }
