@@ -13,6 +13,7 @@ use fusevm::{ChunkBuilder, Op};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -35,81 +36,114 @@ fn version(number: i64) -> (Vec<u8>, ChunkHash) {
     (sample::module_of(&chunks), hash)
 }
 
-/// Writes the two versions into the same file, in turn, in pieces, with truncations between.
-fn rewrite_until(path: &Path, versions: &[&[u8]; 2], stop: &AtomicBool) {
-    let file = File::options().write(true).open(path).unwrap();
-    let mut round = 0;
-    while !stop.load(Ordering::Relaxed) {
-        let bytes = versions[round % 2];
-        file.set_len([0, 300, 5000, bytes.len() as u64 / 2][round % 4])
-            .unwrap();
-        for (index, piece) in bytes.chunks(10_000).enumerate() {
-            file.write_all_at(piece, index as u64 * 10_000).unwrap();
+/// Names the file for the process that rewrites it: this program, started once more.
+const REWRITES: &str = "FUSEVM_TEST_REWRITES";
+
+/// Writes the two versions into the same file, in turn, in pieces, with truncations between, until the
+/// standard input ends, as it does with the process at its other end.
+fn rewrite(path: &Path, versions: &[&[u8]; 2]) {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
+            stop.store(true, Ordering::Relaxed);
+        });
+        let file = File::options().write(true).open(path).unwrap();
+        for round in (0..).take_while(|_| !stop.load(Ordering::Relaxed)) {
+            let bytes = versions[round % 2];
+            file.set_len([0, 300, 5000, bytes.len() as u64 / 2][round % 4])
+                .unwrap();
+            for (index, piece) in bytes.chunks(10_000).enumerate() {
+                file.write_all_at(piece, index as u64 * 10_000).unwrap();
+            }
+            std::thread::sleep(Duration::from_micros(300));
         }
-        std::thread::sleep(Duration::from_micros(300));
-        round += 1;
-    }
+    });
 }
 
-/// Loads and checks, again and again; counts what went well.
-fn load_until(path: &Path, strategy: Strategy, hashes: [ChunkHash; 2], end: Instant) -> [usize; 2] {
+/// Starts the process that rewrites the file.
+fn start_rewriting(path: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "a_file_that_changes_gives_a_right_chunk_or_an_error",
+        ])
+        .env(REWRITES, path)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Loads and checks, again and again, and counts what went well and what was refused. It ends when the
+/// time is over and both was seen, or a minute later.
+fn load_until(
+    path: &Path,
+    strategy: Strategy,
+    hashes: [ChunkHash; 2],
+    end: Instant,
+    counts: [&AtomicUsize; 2],
+) {
     let options = OpenOptions::new().strategy(strategy);
-    let mut counts = [0; 2];
-    while Instant::now() < end {
+    let is_over = || {
+        let late = Instant::now().checked_duration_since(end);
+        let both = counts.iter().all(|count| count.load(Ordering::Relaxed) > 0);
+        late.is_some_and(|late| both || late > Duration::from_secs(60))
+    };
+    while !is_over() {
         let outcome = Module::open_with(path, &options).and_then(|module| {
             let chunk = module.chunk("f")?;
             let report = module.check(&CheckOptions::new());
             Ok((chunk, report))
         });
+        let [good, refused] = counts;
         match outcome {
             Ok((chunk, _)) => {
                 assert!(hashes.contains(&chunk.hash()), "a chunk that nobody wrote");
-                counts[0] += 1;
+                good.fetch_add(1, Ordering::Relaxed);
             }
             Err(error) => {
-                let expected = [
-                    Code::NotFvbc,
-                    Code::Truncated,
-                    Code::DamagedHeader,
-                    Code::DamagedRoot,
-                    Code::DamagedIndex,
-                    Code::DamagedSection,
-                    Code::DamagedRecord,
-                    Code::ChangedWhileRead,
-                    Code::NoSuchChunk,
-                ];
-                assert!(expected.contains(&error.code()), "{error}");
-                counts[1] += 1;
+                assert!(EXPECTED.contains(&error.code()), "{error}");
+                refused.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
-    counts
 }
 
+/// What is wrong with a file that is being rewritten.
+const EXPECTED: [Code; 9] = [
+    Code::NotFvbc,
+    Code::Truncated,
+    Code::DamagedHeader,
+    Code::DamagedRoot,
+    Code::DamagedIndex,
+    Code::DamagedSection,
+    Code::DamagedRecord,
+    Code::ChangedWhileRead,
+    Code::NoSuchChunk,
+];
+
+/// Eight threads load what another process writes.
 #[test]
 fn a_file_that_changes_gives_a_right_chunk_or_an_error() {
-    guard_bus_errors();
     let (one, hash_one) = version(0);
     let (two, hash_two) = version(1_000_000);
+    if let Some(path) = std::env::var_os(REWRITES) {
+        return rewrite(Path::new(&path), &[&one, &two]);
+    }
+    guard_bus_errors();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lib.fvbc");
     std::fs::write(&path, &one).unwrap();
+    let mut rewriter = start_rewriting(&path);
     for strategy in [Strategy::Auto, Strategy::Read, Strategy::Map] {
-        let stop = AtomicBool::new(false);
-        let (good, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let end = Instant::now() + WHILE;
+        let (good, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let hashes = [hash_one, hash_two];
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| rewrite_until(&path, &[&one, &two], &stop));
-            let loaders: Vec<_> = (0..8)
-                .map(|_| scope.spawn(|| load_until(&path, strategy, [hash_one, hash_two], end)))
-                .collect();
-            for loader in loaders {
-                let [ok, err] = loader.join().unwrap();
-                good.fetch_add(ok, Ordering::Relaxed);
-                refused.fetch_add(err, Ordering::Relaxed);
+            for _ in 0..8 {
+                scope.spawn(|| load_until(&path, strategy, hashes, end, [&good, &refused]));
             }
-            stop.store(true, Ordering::Relaxed);
-            writer.join().unwrap();
         });
         assert!(good.into_inner() > 0, "{strategy:?}: nothing was loaded");
         assert!(
@@ -117,6 +151,8 @@ fn a_file_that_changes_gives_a_right_chunk_or_an_error() {
             "{strategy:?}: nothing was seen to change"
         );
     }
+    drop(rewriter.stdin.take());
+    assert!(rewriter.wait().unwrap().success(), "the rewriter failed");
 }
 
 /// Without a race: the file is cut after it was opened.
@@ -159,16 +195,16 @@ fn other_bus_errors_are_not_swallowed() {
         // The first goes to the handler of Rust's runtime, which was there before ours, and which
         // takes itself away.
         for _ in 0..3 {
-            let mut kill = std::process::Command::new("kill");
+            let mut kill = Command::new("kill");
             assert!(kill.args(["-BUS", &me]).status().unwrap().success());
         }
         return;
     }
     use std::os::unix::process::ExitStatusExt;
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
+    let status = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "other_bus_errors_are_not_swallowed"])
         .env(CHILD, "1")
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::null())
         .status()
         .unwrap();
     assert_eq!(status.signal(), Some(7));
