@@ -1,4 +1,5 @@
-//! `load`: what it costs to open a module and to use its functions, beside bincode 1.
+//! `load`: what it costs to open a module and to use its functions, beside bincode 1 with the published
+//! 0.9.7, which is what frontends of that line keep their functions in.
 
 use crate::{
     clock::{median, time},
@@ -6,15 +7,21 @@ use crate::{
 };
 use anyhow::{Context, ensure};
 use fusevm::{
-    Chunk, Value,
+    Chunk, Op, VM, Value,
     format::{CheckOptions, Entry, Module, ModuleWriter},
 };
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 /// How many copies of the library the large module holds.
 const COPIES: usize = 100;
 /// Runs of each short measurement; their median is the figure.
 const ROUNDS: usize = 25;
+/// What is read before each cold measurement: more than the second-level caches hold, and most of what the
+/// last level does.
+const EVICTED_BYTES: usize = 32 << 20;
+/// How many functions are measured cold, spread over the library.
+const COLD_FUNCTIONS: usize = 200;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -38,8 +45,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     write_module(&large, &functions, COPIES)?;
 
     let mut rows = opening(&small, &large)?;
-    rows.extend(first_use(&small, &functions)?);
+    rows.extend(hot_use(&small, &functions)?);
+    rows.extend(cold_use(&small, &functions)?);
     rows.extend(checking(&small)?);
+    rows.extend(lines(&small, &functions)?);
     rows.extend(crate::library::rows(&arguments.blob, folder.path())?);
     Ok(rows)
 }
@@ -104,80 +113,159 @@ fn opening(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// Costs of one function in nanoseconds, each the median of a few rounds.
-#[derive(Default)]
-struct Costs {
-    load: Vec<f64>,
-    load_and_hash: Vec<f64>,
-    with_constants: Vec<f64>,
-    bincode: Vec<f64>,
-    ratio: Vec<f64>,
-    ratio_with_constants: Vec<f64>,
+/// What is done with a function, on our side or with bincode 1.
+#[derive(Clone, Copy)]
+enum Use {
+    /// Ours: find, copy, verify.
+    Load,
+    /// Ours: the same, and hashed: everything that makes it safe to run.
+    Hash,
+    /// Ours: the same, with every constant made a value.
+    Values,
+    /// Ours: the same, in a VM.
+    Vm,
+    /// Theirs: a chunk of 0.9.7 from bincode 1 that is in memory already.
+    Bincode,
+    /// Theirs: the same, in a VM of 0.9.7.
+    BincodeVm,
 }
 
-fn first_use(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
+impl Use {
+    const ALL: [(Use, &'static str); 6] = [
+        (Use::Load, "first use: find, copy, verify"),
+        (Use::Hash, "first use: find, copy, hash, verify"),
+        (Use::Values, "first use, every constant a value"),
+        (Use::Vm, "first use, in a VM"),
+        (Use::Bincode, "bincode 1 and 0.9.7, the same function"),
+        (Use::BincodeVm, "bincode 1 and 0.9.7, in a VM"),
+    ];
+
+    /// Ours and theirs, for ratios.
+    const PAIRS: [(Use, Use, &'static str); 3] = [
+        (Use::Hash, Use::Bincode, "bincode / first use"),
+        (Use::Values, Use::Bincode, "bincode / with constants"),
+        (Use::Vm, Use::BincodeVm, "bincode / first use, in a VM"),
+    ];
+
+    /// Does it once, and drops what comes of it.
+    fn run(self, module: &Module, function: &Function) {
+        let load = || module.chunk(&function.name).expect("it loaded before");
+        let decode = || -> fusevm_0_9::Chunk {
+            bincode::deserialize(&function.bincode).expect("it was read before")
+        };
+        match self {
+            Use::Load => drop(black_box(load())),
+            Use::Hash => drop(black_box(hashed(load()))),
+            Use::Values => drop(black_box(hashed(load()).into_chunk())),
+            Use::Vm => drop(black_box(VM::new(hashed(load()).into_chunk()))),
+            Use::Bincode => drop(black_box(decode())),
+            Use::BincodeVm => drop(black_box(fusevm_0_9::VM::new(decode()))),
+        }
+    }
+}
+
+fn hashed(chunk: fusevm::format::LoadedChunk) -> fusevm::format::LoadedChunk {
+    black_box(chunk.hash());
+    chunk
+}
+
+/// The costs of each function in nanoseconds, by [`Use::ALL`].
+type Costs = [Vec<f64>; Use::ALL.len()];
+
+/// Again and again, so that caches and heap are as the last use left them. Both sides drop what they made,
+/// and find its memory again.
+fn hot_use(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
     let module = Module::open(path)?;
     let mut costs = Costs::default();
     for function in functions {
-        let name = function.name.as_str();
-        ensure!(
-            module.chunk(name)?.to_chunk().ops == function.chunk.ops,
-            "{name} differs"
-        );
-        let old: fusevm_0_9::Chunk = bincode::deserialize(&function.bincode)
-            .with_context(|| format!("0.9.7 can't read {name}"))?;
-        ensure!(
-            old.ops.len() == function.chunk.ops.len(),
-            "0.9.7 reads {name} differently"
-        );
-        let rounds = |work: &mut dyn FnMut()| median((0..5).map(|_| time(8, &mut *work)).collect());
-        let load = rounds(&mut || drop(module.chunk(name)));
-        let hashed = rounds(&mut || drop(module.chunk(name).map(|chunk| chunk.hash())));
-        let whole = rounds(&mut || {
-            drop(
-                module
-                    .chunk(name)
-                    .map(|chunk| (chunk.hash(), chunk.to_chunk())),
-            );
-        });
-        let bincode = rounds(&mut || {
-            drop(bincode::deserialize::<fusevm_0_9::Chunk>(&function.bincode));
-        });
-        costs.load.push(load);
-        costs.load_and_hash.push(hashed);
-        costs.with_constants.push(whole);
-        costs.bincode.push(bincode);
-        costs.ratio.push(bincode / hashed);
-        costs.ratio_with_constants.push(bincode / whole);
+        compare(&module, function)?;
+        for (work, _) in Use::ALL {
+            let rounds = (0..5).map(|_| time(8, || work.run(&module, function)));
+            costs[work as usize].push(median(rounds.collect()));
+        }
     }
-    Ok(vec![
-        Row::new(
-            "first use: find, copy, verify",
-            median(costs.load) / 1e3,
+    Ok(rows_of("", &costs))
+}
+
+/// Once each, with caches that something else has used since and a heap whose free memory lies anywhere:
+/// what a process that does other things as well pays.
+fn cold_use(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
+    let module = Module::open(path)?;
+    let step = functions.len().div_ceil(COLD_FUNCTIONS).max(1);
+    let mut other_work = OtherWork::new();
+    let mut costs = Costs::default();
+    let clock = median((0..ROUNDS).map(|_| time(1, || ())).collect());
+    for function in functions.iter().step_by(step) {
+        for (work, _) in Use::ALL {
+            other_work.run();
+            let ns = time(1, || work.run(&module, function));
+            costs[work as usize].push((ns - clock).max(1.0));
+        }
+    }
+    Ok(rows_of("cold: ", &costs))
+}
+
+/// Work that takes caches and heap away from what is measured.
+struct OtherWork {
+    memory: Vec<u64>,
+    kept: Vec<Vec<u8>>,
+}
+
+impl OtherWork {
+    fn new() -> OtherWork {
+        OtherWork {
+            memory: vec![1; EVICTED_BYTES / size_of::<u64>()],
+            kept: Vec::new(),
+        }
+    }
+
+    fn run(&mut self) {
+        // Blocks of many sizes, of which every second is freed.
+        self.kept.clear();
+        for size in (16..4096).step_by(24) {
+            drop(black_box(vec![0u8; size]));
+            self.kept.push(vec![0; size]);
+        }
+        for word in &mut self.memory {
+            *word = word.wrapping_mul(3);
+        }
+        black_box(&self.memory);
+    }
+}
+
+/// That both sides read the same function.
+fn compare(module: &Module, function: &Function) -> anyhow::Result<()> {
+    let name = &function.name;
+    let ours = module.chunk(name)?.to_chunk();
+    let theirs: fusevm_0_9::Chunk = bincode::deserialize(&function.bincode)
+        .with_context(|| format!("0.9.7 can't read {name}"))?;
+    ensure!(ours.ops == function.chunk.ops, "{name} differs");
+    ensure!(
+        theirs.ops.len() == ours.ops.len(),
+        "0.9.7 reads {name} differently"
+    );
+    Ok(())
+}
+
+/// Medians and means over the functions, and the medians of the ratios.
+fn rows_of(state: &str, costs: &Costs) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (work, what) in Use::ALL {
+        let ns = &costs[work as usize];
+        let mean = ns.iter().sum::<f64>() / ns.len() as f64;
+        rows.push(Row::new(
+            format!("{state}{what}"),
+            median(ns.clone()) / 1e3,
             "us",
-        ),
-        Row::new(
-            "first use: find, copy, hash, verify",
-            median(costs.load_and_hash) / 1e3,
-            "us",
-        ),
-        Row::new(
-            "first use, every constant a value",
-            median(costs.with_constants) / 1e3,
-            "us",
-        ),
-        Row::new(
-            "bincode 1, the same function",
-            median(costs.bincode) / 1e3,
-            "us",
-        ),
-        Row::new("bincode / first use", median(costs.ratio), "x"),
-        Row::new(
-            "bincode / with constants",
-            median(costs.ratio_with_constants),
-            "x",
-        ),
-    ])
+        ));
+        rows.push(Row::new(format!("{state}{what}, mean"), mean / 1e3, "us"));
+    }
+    for (ours, theirs, what) in Use::PAIRS {
+        let pairs = costs[ours as usize].iter().zip(&costs[theirs as usize]);
+        let ratios = pairs.map(|(ours, theirs)| theirs / ours).collect();
+        rows.push(Row::new(format!("{state}{what}"), median(ratios), "x"));
+    }
+    rows
 }
 
 fn checking(path: &Path) -> anyhow::Result<Vec<Row>> {
@@ -190,4 +278,43 @@ fn checking(path: &Path) -> anyhow::Result<Vec<Row>> {
         Row::new("whole-file check", ns / 1e6, "ms"),
         Row::new("whole-file check per op", ns / report.ops as f64, "ns/op"),
     ])
+}
+
+/// What source lines add to the module: a line for each statement, as frontends set them, and in the worst
+/// case one for each op.
+fn lines(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
+    let without = std::fs::metadata(path)?.len() as f64;
+    let ops: usize = functions
+        .iter()
+        .map(|function| function.chunk.ops.len())
+        .sum();
+    let cases: [(&str, fn(&Op) -> bool); 2] = [
+        ("lines, one a statement: bytes more", ends_statement),
+        ("lines, one an op: bytes more", |_| true),
+    ];
+    let rows = cases.map(|(what, ends)| {
+        let mut writer = ModuleWriter::new(std::io::Cursor::new(Vec::new()))?;
+        for function in functions {
+            let mut chunk = function.chunk.clone();
+            let mut line = 1;
+            chunk.lines = chunk
+                .ops
+                .iter()
+                .map(|op| {
+                    let this = line;
+                    line += u32::from(ends(op));
+                    this
+                })
+                .collect();
+            writer.add(&Entry::named(&function.name), &chunk)?;
+        }
+        let with = writer.finish()?.into_inner().len() as f64;
+        Ok(Row::new(what, (with - without) / ops as f64, "B/op"))
+    });
+    rows.into_iter().collect()
+}
+
+/// Whether an op is the last of a shell statement: it stores, or drops, what came of it.
+fn ends_statement(op: &Op) -> bool {
+    matches!(op, Op::SetStatus | Op::SetVar(_) | Op::SetSlot(_) | Op::Pop)
 }
