@@ -1,6 +1,6 @@
 //! The body of a record (2.2): what a chunk means, without its name, source and lines.
 
-use super::constants::{self, Constant};
+use super::constants::{self, Pool};
 use super::cursor::{Cursor, Span, write_bytes};
 use super::error::{LoadError, WriteError};
 use super::{imports, limits};
@@ -103,7 +103,7 @@ fn encode_blocks(out: &mut Vec<u8>, blocks: &[(usize, usize)]) -> Result<(), Wri
 pub(crate) struct Body {
     /// The declared greatest stack height; `None` in a loose chunk.
     pub(crate) height: Option<u32>,
-    pub(crate) constants: Vec<Constant>,
+    pub(crate) constants: Pool,
     pub(crate) names: Vec<Span>,
     pub(crate) subs: Vec<Sub>,
     pub(crate) blocks: Vec<(usize, usize)>,
@@ -143,8 +143,8 @@ impl Body {
         self.height = (height as u32).checked_sub(1);
         let op_count = cursor.limited("ops", limits::OPS)?;
         let code_length = cursor.index("code length")?;
-        constants::decode(&mut cursor, record, &mut self.constants)?;
-        self.decode_names(&mut cursor)?;
+        self.constants.decode(&mut cursor, record)?;
+        self.decode_names(&mut cursor, record)?;
         self.decode_subs(&mut cursor)?;
         self.decode_blocks(&mut cursor)?;
         imports::decode(
@@ -191,7 +191,6 @@ impl Body {
     }
 
     fn clear(&mut self) {
-        self.constants.clear();
         self.names.clear();
         self.subs.clear();
         self.blocks.clear();
@@ -201,9 +200,22 @@ impl Body {
         self.is_proved = false;
     }
 
-    fn decode_names(&mut self, cursor: &mut Cursor<'_>) -> Result<(), LoadError> {
+    fn decode_names(&mut self, cursor: &mut Cursor<'_>, record: &[u8]) -> Result<(), LoadError> {
         let count = cursor.count("names", limits::TABLE_ROWS)?;
         self.names.reserve(count);
+        let mut ahead = cursor.clone();
+        while self.names.len() < count
+            && let Ok(name) = ahead.bytes("a name")
+        {
+            self.names.push(name);
+        }
+        let all = &record[cursor.position()..ahead.position()];
+        if self.names.len() == count && all.is_ascii() {
+            *cursor = ahead;
+            return Ok(());
+        }
+        // Not all are ASCII, or of less than 128 bytes; or there is an error.
+        self.names.clear();
         for _ in 0..count {
             self.names.push(cursor.text("a name")?);
         }
@@ -264,7 +276,7 @@ impl Body {
     pub(crate) fn to_chunk(&self, record: &[u8], ops: Vec<Op>) -> Chunk {
         let mut chunk = Chunk {
             ops,
-            constants: constants::values(&self.constants, record),
+            constants: self.constants.to_values(record),
             names: self
                 .names
                 .iter()

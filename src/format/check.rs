@@ -328,7 +328,7 @@ impl Check<'_> {
                 .with_found(format_args!("{} ops", entry.op_count))
                 .with_expected(body.op_count));
         }
-        if let Some(index) = self.duplicates.find(&body.constants, record) {
+        if let Some(index) = self.duplicates.find(body.constants.constants(), record) {
             return Err(LoadError::new(Code::NotCanonical)
                 .with_found(format_args!("constant {index} written in full"))
                 .with_expected("a reference to the constant before that is the same string"));

@@ -6,6 +6,8 @@ use super::limits;
 use crate::op::leb;
 use crate::value::{Map, Value};
 use std::collections::HashMap;
+use std::hint::select_unpredictable;
+use std::ops::Range;
 
 /// The two low bits of a constant's head.
 const CLASS_BYTES: u64 = 0;
@@ -120,43 +122,145 @@ fn check_nesting(out: &[u8], depth: usize) -> Result<(), WriteError> {
     Ok(())
 }
 
-/// A constant as the record holds it.
-#[derive(Debug, Clone)]
-pub(crate) enum Constant {
-    /// A string: these bytes of the record.
-    Bytes(Span),
-    /// The string that an earlier constant is.
-    Same(u16),
-    /// Any other value.
-    Value(Value),
+/// A constant as the record holds it, in a word: the class in the low two bits, a number in the next
+/// thirty. Of class 0 that is the string's length, and its place in the record is above; of class 1 the
+/// earlier constant; of class 2 an index of the pool's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Constant(u64);
+
+impl Constant {
+    /// The fields fit: a record has at most 2^28 bytes, and a pool 2^16 constants.
+    fn new(class: u64, number: usize, place: usize) -> Constant {
+        Constant(class | (number as u64) << 2 | (place as u64) << 32)
+    }
+
+    fn class(self) -> u64 {
+        self.0 & 3
+    }
+
+    fn number(self) -> usize {
+        (self.0 as u32 >> 2) as usize
+    }
+
+    fn place(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    /// Whether its bytes stand at its own place.
+    pub(crate) fn is_string(self) -> bool {
+        self.class() == CLASS_BYTES
+    }
+
+    /// Where the bytes of a [string](Self::is_string) begin and end.
+    pub(crate) fn range(self) -> Range<usize> {
+        self.place()..self.place() + self.number()
+    }
 }
 
-/// Reads the pool to the end of `into`, which is empty before.
-pub(crate) fn decode(
-    cursor: &mut Cursor<'_>,
-    record: &[u8],
-    into: &mut Vec<Constant>,
-) -> Result<(), LoadError> {
-    let count = cursor.count("constants", limits::TABLE_ROWS)?;
-    into.reserve(count);
-    for _ in 0..count {
+/// The constants of a chunk as they were read.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    constants: Vec<Constant>,
+    /// Those that aren't strings.
+    values: Vec<Value>,
+}
+
+impl Pool {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.constants.len()
+    }
+
+    /// The constants.
+    pub(crate) fn constants(&self) -> &[Constant] {
+        &self.constants
+    }
+
+    /// Reads a pool in place of what was there before.
+    pub(crate) fn decode(
+        &mut self,
+        cursor: &mut Cursor<'_>,
+        record: &[u8],
+    ) -> Result<(), LoadError> {
+        self.constants.clear();
+        self.values.clear();
+        let count = cursor.count("constants", limits::TABLE_ROWS)?;
+        self.constants.reserve(count);
+        while self.len() < count {
+            self.decode_one(cursor, record)?;
+            self.decode_strings(cursor, count);
+        }
+        Ok(())
+    }
+
+    /// Reads a constant of any kind.
+    fn decode_one(&mut self, cursor: &mut Cursor<'_>, record: &[u8]) -> Result<(), LoadError> {
         let start = cursor.position() as u64;
         let head = cursor.leb("constant")?;
-        // Each arm pushes by itself: a common variable would be written and read again in pieces.
-        match head & 3 {
-            CLASS_BYTES => into.push(Constant::Bytes(take_string(cursor, head)?)),
-            CLASS_SAME => match into.get((head >> 2) as usize) {
-                Some(Constant::Bytes(_)) => into.push(Constant::Same((head >> 2) as u16)),
+        let constant = match head & 3 {
+            CLASS_BYTES => {
+                let span = take_string(cursor, head)?;
+                Constant::new(CLASS_BYTES, span.of(record).len(), span.range().0)
+            }
+            CLASS_SAME => match self.constants.get((head >> 2) as usize) {
+                Some(earlier) if earlier.is_string() => {
+                    Constant::new(CLASS_SAME, (head >> 2) as usize, 0)
+                }
                 _ => {
                     let found = format!("a reference to constant {}", head >> 2);
                     let error = LoadError::structure(found, "an earlier string");
                     return Err(error.at(start));
                 }
             },
-            _ => into.push(Constant::Value(decode_value(cursor, record, head, 0)?)),
+            _ => {
+                self.values.push(decode_value(cursor, record, head, 0)?);
+                Constant::new(CLASS_KIND, self.values.len() - 1, 0)
+            }
+        };
+        self.constants.push(constant);
+        Ok(())
+    }
+
+    /// Reads strings and references to them, of short heads, up to the first constant that is more, or is
+    /// wrong. Behind the first one; no branch depends on which of both it is, as that is hard to predict.
+    fn decode_strings(&mut self, cursor: &mut Cursor<'_>, count: usize) {
+        while self.len() < count {
+            let Some(&[low, high, ..]) = cursor.rest().first_chunk::<2>() else {
+                return;
+            };
+            let more = low >> 7;
+            let is_long = more & u8::from(high.wrapping_sub(1) >= 0x7f) != 0;
+            let head = u64::from(low & 0x7f) | u64::from(high & more.wrapping_neg()) << 7;
+            let (class, number) = (head & 3, (head >> 2) as usize);
+            let is_same = class == CLASS_SAME;
+            let earlier = select_unpredictable(is_same, number, 0);
+            let refers = self.constants.get(earlier).is_some_and(|c| c.is_string());
+            if is_long | (class > CLASS_SAME) | (is_same & !refers) {
+                return;
+            }
+            let head_length = usize::from(1 + more);
+            let place = cursor.position() + head_length;
+            let length = select_unpredictable(is_same, 0, number);
+            if !cursor.skip(head_length + length) {
+                return;
+            }
+            self.constants.push(Constant::new(class, number, place));
         }
     }
-    Ok(())
+
+    /// The value of each constant.
+    pub(crate) fn to_values(&self, record: &[u8]) -> Vec<Value> {
+        let mut values: Vec<Value> = Vec::with_capacity(self.len());
+        for constant in &self.constants {
+            let value = match constant.class() {
+                CLASS_BYTES => Value::bytes(&record[constant.range()]),
+                CLASS_SAME => values[constant.number()].clone(),
+                _ => self.values[constant.number()].clone(),
+            };
+            values.push(value);
+        }
+        values
+    }
 }
 
 /// The bytes behind the head of a string.
@@ -229,18 +333,4 @@ fn decode_entries(cursor: &mut Cursor<'_>, record: &[u8], depth: usize) -> Resul
         }
     }
     Ok(entries)
-}
-
-/// The value of each constant.
-pub(crate) fn values(constants: &[Constant], record: &[u8]) -> Vec<Value> {
-    let mut values: Vec<Value> = Vec::with_capacity(constants.len());
-    for constant in constants {
-        let value = match constant {
-            Constant::Bytes(span) => Value::bytes(span.of(record)),
-            Constant::Same(index) => values[usize::from(*index)].clone(),
-            Constant::Value(value) => value.clone(),
-        };
-        values.push(value);
-    }
-    values
 }

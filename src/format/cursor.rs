@@ -23,12 +23,6 @@ impl Span {
         (self.start as usize, self.end as usize)
     }
 
-    /// The place behind it.
-    #[inline]
-    pub(crate) fn end(self) -> usize {
-        self.end as usize
-    }
-
     /// A cursor over the span.
     pub(crate) fn cursor(self, record: &[u8]) -> Cursor<'_> {
         Cursor::new(record, self.start as usize, self.end as usize)
@@ -73,6 +67,22 @@ impl<'a> Cursor<'a> {
     /// How many bytes are left.
     pub(crate) fn left(&self) -> usize {
         self.bytes.len() - self.at
+    }
+
+    /// The bytes that are left.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
+    }
+
+    /// Goes on by so many bytes, if there are as many.
+    #[inline]
+    pub(crate) fn skip(&mut self, len: usize) -> bool {
+        let is_there = len <= self.left();
+        if is_there {
+            self.at += len;
+        }
+        is_there
     }
 
     /// One byte.

@@ -1,10 +1,10 @@
 //! Whether a constant pool writes the same string twice, which a canonical one doesn't.
 
 use super::constants::Constant;
-use super::cursor::Span;
+use std::ops::Range;
 
 /// How many places of the table there are for each string.
-const ROOM: usize = 4;
+const ROOM: usize = 8;
 /// How many steps a string may take on average until it is found to be new. A pool made to collide
 /// takes more, and is sorted instead.
 const FAIR_STEPS: usize = 8;
@@ -14,26 +14,33 @@ const FAIR_STEPS: usize = 8;
 pub(crate) struct DuplicateFinder {
     /// Open addressing; 0 is free, else the index of a constant plus 1.
     table: Vec<u32>,
+    /// The constants that are strings.
+    strings: Vec<u32>,
 }
 
 impl DuplicateFinder {
     /// The index of a string that stands in the pool already.
     pub(crate) fn find(&mut self, constants: &[Constant], record: &[u8]) -> Option<usize> {
-        let size = (constants.len() * ROOM).next_power_of_two();
+        self.strings.clear();
+        self.strings.resize(constants.len(), 0);
+        // Without a branch on which are strings, as that is hard to predict.
+        let mut count = 0;
+        for (index, constant) in constants.iter().enumerate() {
+            self.strings[count] = index as u32;
+            count += usize::from(constant.is_string());
+        }
+        let size = (count * ROOM).next_power_of_two();
         let mask = size - 1;
         self.table.clear();
         self.table.resize(size, 0);
-        let mut steps = FAIR_STEPS * constants.len();
-        for (index, constant) in constants.iter().enumerate() {
-            let Constant::Bytes(span) = constant else {
-                continue;
-            };
-            let bytes = span.of(record);
-            let mut slot = hash(*span, record) & mask;
+        let mut steps = FAIR_STEPS * count;
+        for &index in &self.strings[..count] {
+            let range = constants[index as usize].range();
+            let mut slot = hash(&range, record) & mask;
             while self.table[slot] != 0 {
-                let other = &constants[self.table[slot] as usize - 1];
-                if string_of(other, record) == Some(bytes) {
-                    return Some(index);
+                let other = constants[self.table[slot] as usize - 1].range();
+                if record[other] == record[range.clone()] {
+                    return Some(index as usize);
                 }
                 slot = (slot + 1) & mask;
                 steps -= 1;
@@ -41,7 +48,7 @@ impl DuplicateFinder {
                     return find_by_sorting(constants, record);
                 }
             }
-            self.table[slot] = index as u32 + 1;
+            self.table[slot] = index + 1;
         }
         None
     }
@@ -52,8 +59,8 @@ impl DuplicateFinder {
 ///
 /// A record has more than eight bytes before its constants.
 #[inline(always)]
-fn hash(span: Span, record: &[u8]) -> usize {
-    let len = span.of(record).len();
+fn hash(range: &Range<usize>, record: &[u8]) -> usize {
+    let len = range.len();
     let eight_at = |at: usize| {
         let bytes = record[at..]
             .first_chunk()
@@ -62,8 +69,8 @@ fn hash(span: Span, record: &[u8]) -> usize {
     };
     // What stands before a shorter string is shifted out.
     let foreign_bits = 8 * 8usize.saturating_sub(len) as u32;
-    let last_at = span.end() - 8;
-    let first_at = if len > 8 { span.end() - len } else { last_at };
+    let last_at = range.end - 8;
+    let first_at = if len > 8 { range.start } else { last_at };
     let last = eight_at(last_at).checked_shr(foreign_bits).unwrap_or(0);
     let first = eight_at(first_at).checked_shr(foreign_bits).unwrap_or(0);
     // Odd constants without a pattern: the first digits of pi and e.
@@ -72,19 +79,13 @@ fn hash(span: Span, record: &[u8]) -> usize {
     (mixed ^ mixed >> 32) as usize
 }
 
-fn string_of<'a>(constant: &Constant, record: &'a [u8]) -> Option<&'a [u8]> {
-    match constant {
-        Constant::Bytes(span) => Some(span.of(record)),
-        Constant::Same(_) | Constant::Value(_) => None,
-    }
-}
-
 #[cold]
 fn find_by_sorting(constants: &[Constant], record: &[u8]) -> Option<usize> {
     let mut strings: Vec<(&[u8], usize)> = constants
         .iter()
         .enumerate()
-        .filter_map(|(index, constant)| Some((string_of(constant, record)?, index)))
+        .filter(|(_, constant)| constant.is_string())
+        .map(|(index, constant)| (&record[constant.range()], index))
         .collect();
     strings.sort_unstable();
     let twice = strings.windows(2).find(|pair| pair[0].0 == pair[1].0)?;

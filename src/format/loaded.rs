@@ -119,7 +119,7 @@ impl LoadedChunk {
 
     /// The constants, each as a fresh value.
     pub fn constants(&self) -> Vec<Value> {
-        super::constants::values(&self.body.constants, self.record.bytes())
+        self.body.constants.to_values(self.record.bytes())
     }
 
     /// The names, by their indices.

@@ -1,7 +1,7 @@
 //! Where the bytes of a module and of a record go. Nothing is judged here: what is measured was
 //! decoded before.
 
-use super::constants;
+use super::constants::Pool;
 use super::cursor::Cursor;
 use super::error::LoadError;
 use super::layout::HEADER_LENGTH;
@@ -72,7 +72,7 @@ impl RecordSizes {
         cursor.leb("ops")?;
         let code = cursor.index("code length")?;
         let counts_end = cursor.position();
-        constants::decode(&mut cursor, record, &mut Vec::new())?;
+        Pool::default().decode(&mut cursor, record)?;
         let constants_end = cursor.position();
         for _ in 0..cursor.count("names", limits::TABLE_ROWS)? {
             cursor.text("a name")?;

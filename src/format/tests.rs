@@ -1,6 +1,6 @@
 //! What can't be seen from outside: modules of several segments, deep indices, pools made to collide.
 
-use super::constants::{self, Constant};
+use super::constants::{self, Pool};
 use super::cursor::Cursor;
 use super::duplicates::DuplicateFinder;
 use super::index::{self, Walk};
@@ -255,7 +255,7 @@ fn a_branch_that_leads_to_one_node_again_and_again_ends_the_walk() {
 }
 
 /// The strings as a pool that writes each in full.
-fn pool_of(strings: &[Vec<u8>]) -> (Vec<u8>, Vec<Constant>) {
+fn pool_of(strings: &[Vec<u8>]) -> (Vec<u8>, Pool) {
     let mut record = vec![0; 24];
     let start = record.len();
     crate::op::leb::write_unsigned(&mut record, strings.len() as u64);
@@ -263,9 +263,9 @@ fn pool_of(strings: &[Vec<u8>]) -> (Vec<u8>, Vec<Constant>) {
         crate::op::leb::write_unsigned(&mut record, (string.len() as u64) << 2);
         record.extend(string);
     }
-    let mut pool = Vec::new();
+    let mut pool = Pool::default();
     let mut cursor = Cursor::new(&record, start, record.len());
-    constants::decode(&mut cursor, &record, &mut pool).unwrap();
+    pool.decode(&mut cursor, &record).unwrap();
     (record, pool)
 }
 
@@ -275,12 +275,12 @@ fn a_string_that_is_written_twice_is_found() {
     let mut strings: Vec<Vec<u8>> = (0..40).map(|len| vec![b'x'; len]).collect();
     for strings in [&mut strings, &mut vec![]] {
         let (record, pool) = pool_of(strings);
-        assert_eq!(finder.find(&pool, &record), None);
+        assert_eq!(finder.find(pool.constants(), &record), None);
         strings.push(vec![b'x'; strings.len() / 2]);
         strings.push(vec![b'y']);
         let (record, pool) = pool_of(strings);
         let expected = (strings.len() > 2).then_some(40);
-        assert_eq!(finder.find(&pool, &record), expected);
+        assert_eq!(finder.find(pool.constants(), &record), expected);
     }
 }
 
@@ -291,10 +291,10 @@ fn a_pool_that_was_made_to_collide_takes_no_longer_than_sorting() {
     let mut strings: Vec<Vec<u8>> = (0..60_000).map(string).collect();
     let mut finder = DuplicateFinder::default();
     let (record, pool) = pool_of(&strings);
-    assert_eq!(finder.find(&pool, &record), None);
+    assert_eq!(finder.find(pool.constants(), &record), None);
     strings.push(string(500));
     let (record, pool) = pool_of(&strings);
-    assert_eq!(finder.find(&pool, &record), Some(60_000));
+    assert_eq!(finder.find(pool.constants(), &record), Some(60_000));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! compared with what is there, the states are those that a walk finds, whatever its order.
 //!
 //! What isn't proved here isn't wrong, only left to the stages: code that is reached by jumps
-//! back alone, calls of subs, used blocks, pairs of ops; and errors, of which the stages find the first.
+//! back alone, calls of subs, used blocks; and errors, of which the stages find the first.
 
 use super::{
     CodeView, MAX_HEIGHT, Sizes, Verifier,
@@ -16,7 +16,7 @@ use super::{
     step::{Class, Meaning, STEPS, Step, check_operands, number, slots, target},
     tables,
 };
-use crate::op::{self, Form, Op, TakeOps, Window, level_of_byte};
+use crate::op::{self, Flow, Form, Op, TakeOps, Window, level_of_byte};
 use std::cell::Cell;
 
 /// What a pass found out, besides the shape.
@@ -45,6 +45,7 @@ impl Verifier {
             return None;
         }
         tables::check_with(self, view, count, &mut Reports::new(1)).ok()?;
+        self.segments.clear();
         into.expect(count);
         let sizes = Sizes {
             ops: count,
@@ -281,11 +282,11 @@ impl<'p, 'v> Pass<'p, 'v> {
         let step = self.step(&op)?;
         // Levels count whether control comes there or not.
         self.seen |= ROWS[usize::from(op.opcode())].seen & !NEEDS;
-        // Marks pair whether control comes there or not, and limit where jumps may go.
-        if step.class() == Class::Mark {
-            return None;
-        }
         let at = self.index;
+        // Marks pair whether control comes there or not.
+        if let Some(mark) = op.mark() {
+            self.verifier.segments.note(at, mark);
+        }
         let noted = self.verifier.shape.states[at];
         let here = self.state.or(noted);
         if self.state.differs(noted) {
@@ -415,10 +416,61 @@ impl<'p, 'v> Pass<'p, 'v> {
             dead.for_each(|state| *state = State::NONE);
         }
         let height = shape.height();
-        (self.at == self.code.len() && height <= MAX_HEIGHT).then_some(Proof {
+        if self.at != self.code.len() || height > MAX_HEIGHT {
+            return None;
+        }
+        if self.verifier.segments.has_marks() {
+            self.verifier.segments.pair(self.sizes.ops);
+            self.check_pairs()?;
+        }
+        Some(Proof {
             height,
             opset_level: level_of(self.seen),
         })
+    }
+
+    /// Checks what pairs of ops demand, in a second pass, as all pairs and states are known now.
+    fn check_pairs(&self) -> Option<()> {
+        let mut at = 0;
+        for (index, state) in self.verifier.shape.states.iter().enumerate() {
+            let rest = &self.code[at..];
+            if let Some(window) = Window::first(rest)
+                && let class = STEPS[usize::from(window.opcode())].class()
+                && matches!(class, Class::Plain | Class::Declared)
+                && let Some(short) = window.short(Form::of(window.opcode()))
+            {
+                at += short.length();
+                continue;
+            }
+            let op = Op::decode(self.code, &mut at).ok()?;
+            if *state != State::NONE {
+                self.check_borders(index, &op, *state)?;
+            }
+        }
+        Some(())
+    }
+
+    /// Checks that an op doesn't lead over the border of a segment, and what it demands if it is a mark.
+    fn check_borders(&self, index: usize, op: &Op, state: State) -> Option<()> {
+        let (shape, segments) = (&self.verifier.shape, &self.verifier.segments);
+        let is_right = match op.flow() {
+            Flow::Jump | Flow::Branch => segments.behind(index) == segments.of(target(op)),
+            Flow::Scope if matches!(op, Op::PopFrame) => {
+                let opened_by = shape.scopes[state.scope()].opened_by?;
+                segments.of(opened_by) == segments.of(index)
+            }
+            Flow::Next if op.mark().is_some() => {
+                let mark = segments.pairs().at(index)?;
+                let opened = shape.states[mark.opener];
+                // The segment that it begins may be skipped.
+                let after = state.plus(Step::compute(op));
+                opened != State::NONE
+                    && shape.scopes[opened.scope()].region == shape.scopes[state.scope()].region
+                    && mark.end.is_none_or(|end| shape.states[end] == after)
+            }
+            Flow::Next | Flow::Return | Flow::Scope => true,
+        };
+        is_right.then_some(())
     }
 }
 

@@ -25,11 +25,11 @@ pub(super) fn check(
     for i in 0..verifier.unclear.len() {
         let at = verifier.unclear[i] as usize;
         verifier.steps[at] = verifier.step(view, reports, at)?;
-        if verifier.steps[at].class() == Class::Mark {
-            verifier.segments.note(at);
+        if let Some(mark) = view.ops[at].mark() {
+            verifier.segments.note(at, mark);
         }
     }
-    verifier.segments.pair(view.ops);
+    verifier.segments.pair(view.ops.len());
     Ok(())
 }
 

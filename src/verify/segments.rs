@@ -1,7 +1,7 @@
 //! The stretches of code between ops that pair (4.1), which no jump may cross the borders of.
 
 use super::shape::NONE;
-use crate::op::{Op, Pairs};
+use crate::op::{Mark, Pairs};
 
 /// The pairs of a chunk, and the segment that each op lies in.
 ///
@@ -10,7 +10,7 @@ use crate::op::{Op, Pairs};
 #[derive(Debug, Default)]
 pub(super) struct Segments {
     /// The ops that are marks, paired or not.
-    marks: Vec<u32>,
+    marks: Vec<(usize, Mark)>,
     pairs: Pairs,
     /// The segment of each op, `NONE` outside of any; empty if there are no pairs.
     of_op: Vec<u32>,
@@ -25,14 +25,18 @@ impl Segments {
     }
 
     /// Notes an op that is a mark; they come in the order of the code.
-    pub(super) fn note(&mut self, at: usize) {
-        self.marks.push(at as u32);
+    pub(super) fn note(&mut self, at: usize, mark: Mark) {
+        self.marks.push((at, mark));
     }
 
-    /// Pairs the marks that were noted.
-    pub(super) fn pair(&mut self, ops: &[Op]) {
-        let marks = self.marks.iter().map(|at| *at as usize);
-        self.pairs = Pairs::of_marks(marks.filter_map(|at| Some((at, ops[at].mark()?))));
+    /// Whether marks were noted, paired or not.
+    pub(super) fn has_marks(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
+    /// Pairs the marks that were noted, in a chunk of so many ops.
+    pub(super) fn pair(&mut self, ops: usize) {
+        self.pairs = Pairs::of_marks(self.marks.iter().copied());
         if self.pairs.is_empty() {
             return;
         }
@@ -47,7 +51,7 @@ impl Segments {
                 None => around.pop().unwrap_or(NONE),
             };
         }
-        self.of_op.resize(ops.len() + 1, segment);
+        self.of_op.resize(ops + 1, segment);
     }
 
     /// Whether there are no pairs, so that jumps may go anywhere.
