@@ -3,8 +3,9 @@
 
 mod sample;
 
+use fusevm::Op;
 use fusevm::code::Code;
-use fusevm::format::{CheckOptions, LoadError, Module, OpenOptions, Strategy, reseal};
+use fusevm::format::{CheckOptions, Entry, LoadError, Module, OpenOptions, Strategy, reseal};
 use std::path::Path;
 
 /// All that a module says: metadata, and each chunk's record.
@@ -458,4 +459,51 @@ fn a_chunk_that_does_not_verify_says_why_and_at_which_line() {
     assert!(error.verify_error().is_some());
     assert_eq!(error.op(), error.verify_error().unwrap().op());
     assert!(error.line().is_some(), "{error}");
+}
+
+#[test]
+fn a_changed_record_of_a_deep_index_is_good_again_under_new_seals() {
+    let chunks: Vec<_> = (0..300)
+        .map(|number| (Entry::named(format!("f{number}")), sample::number_chunk(7)))
+        .collect();
+    let mut bytes = sample::module_of(&chunks);
+    // `LoadInt` of 7, zigzag-coded, becomes that of 8.
+    let load = [Op::LoadInt(0).opcode(), 14];
+    let at = bytes.windows(2).position(|pair| pair == load);
+    bytes[at.expect("a record loads 7") + 1] = 16;
+    assert_eq!(code_of(&bytes), Some(Code::DamagedRecord));
+    reseal(&mut bytes);
+    assert_eq!(code_of(&bytes), None);
+    let module = Module::from_bytes(bytes).unwrap();
+    let changed = chunks.iter().filter(|(entry, _)| {
+        let chunk = module.find("", &entry.name).unwrap();
+        chunk.unwrap().ops()[0] == Op::LoadInt(8)
+    });
+    assert_eq!(changed.count(), 1);
+}
+
+#[test]
+fn an_error_shows_what_it_knows_on_lines_of_its_own() {
+    let mut bytes = sample::bytes();
+    bytes.truncate(300);
+    let error = Module::from_bytes(bytes).unwrap_err();
+    let (found, expected) = (error.found().unwrap(), error.expected().unwrap());
+    let text = error.to_string();
+    assert!(text.contains("\n  --> <memory>"), "{text}");
+    assert!(
+        text.contains(&format!("\n  found {found}, expected {expected}\n")),
+        "{text}"
+    );
+    assert!(error.path().is_none() && error.verify_error().is_none());
+    assert!(std::error::Error::source(&error).is_none());
+
+    let missing = std::path::Path::new("no/such\u{1b}file");
+    let error = Module::open(missing).unwrap_err();
+    assert_eq!(error.code(), Code::Unreadable);
+    assert!(
+        std::error::Error::source(&error).is_some(),
+        "what the system said"
+    );
+    assert!(!error.to_string().contains('\u{1b}'), "fit for a terminal");
+    assert_eq!(error.path(), Some(missing));
 }

@@ -272,6 +272,11 @@ fn what_cannot_be_written_is_refused_and_leaves_the_module_as_it_was() {
         block_ranges: vec![(1, 0)],
         ..Chunk::default()
     };
+    let large = Chunk {
+        // A record's limit, and the head of the constant.
+        constants: vec![Value::bytes(vec![0; 1 << 28])],
+        ..Chunk::default()
+    };
     let mut writer = ModuleWriter::new(Cursor::new(Vec::new())).unwrap();
     let number = sample::number_chunk(1);
     writer.add(&Entry::named("a"), &number).unwrap();
@@ -280,6 +285,7 @@ fn what_cannot_be_written_is_refused_and_leaves_the_module_as_it_was() {
         (Entry::named("x".repeat(65_536)), &number, Code::OverLimit),
         (Entry::named("b"), &with_constant(nest), Code::OverLimit),
         (Entry::named("b"), &many_names, Code::OverLimit),
+        (Entry::named("b"), &large, Code::OverLimit),
         (Entry::named("b"), &backward_block, Code::BadBlock),
     ] {
         let error = writer.add(&entry, chunk).unwrap_err();

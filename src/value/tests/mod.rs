@@ -2,6 +2,7 @@
 
 mod blobs;
 mod collections;
+mod containers;
 mod conversions;
 mod costs;
 mod memory;
