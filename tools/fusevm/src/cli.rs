@@ -3,8 +3,8 @@
 //! Each command's own flags stand in its module under `commands`.
 
 use crate::commands::{
-    asm, build, bundle, check, compact, completions, diff, dis, explain, extract, hash, import,
-    info, list, man, run, size, spec, strip,
+    asm, build, bundle, check, compact, completions, diff, dis, explain, extract, graph, hash,
+    import, info, list, man, run, size, spec, strip,
 };
 use crate::failure::{Failure, status};
 use clap::{Parser, Subcommand};
@@ -39,6 +39,7 @@ pub(crate) enum Command {
     Size(size::Args),
     Hash(hash::Args),
     Diff(diff::Args),
+    Graph(graph::Args),
     Strip(strip::Args),
     Bundle(bundle::Args),
     Compact(compact::Args),
@@ -67,6 +68,7 @@ impl Command {
             Command::Size(args) => size::run(args),
             Command::Hash(args) => hash::run(args),
             Command::Diff(args) => diff::run(args),
+            Command::Graph(args) => graph::run(args),
             Command::Strip(args) => strip::run(args),
             Command::Bundle(args) => bundle::run(args),
             Command::Compact(args) => compact::run(args),

@@ -12,6 +12,7 @@ pub(crate) mod diff;
 pub(crate) mod dis;
 pub(crate) mod explain;
 pub(crate) mod extract;
+pub(crate) mod graph;
 pub(crate) mod hash;
 pub(crate) mod import;
 pub(crate) mod info;
