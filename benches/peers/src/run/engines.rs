@@ -1,6 +1,6 @@
 //! The engines that are compared. To add one, add its entry to [`ENGINES`].
 
-use super::{ours, programs::Program, v0_9, v0_26};
+use super::{Jit, ours, programs::Program, v0_9, v0_26};
 use std::path::Path;
 
 /// Something that runs the programs.
@@ -11,9 +11,13 @@ pub(super) struct Engine {
 }
 
 impl Engine {
-    /// Whether `--jit off` leaves it out.
-    pub(super) fn is_our_jit(&self) -> bool {
-        self.name == "fusevm-jit"
+    /// Whether it takes part with this choice of our JIT, if it isn't asked for by name.
+    pub(super) fn takes_part(&self, jit: Jit) -> bool {
+        match self.name {
+            "fusevm-jit" => jit == Jit::Auto,
+            "fusevm-jit-eager" => jit == Jit::Eager,
+            _ => true,
+        }
     }
 }
 
@@ -47,9 +51,11 @@ pub(super) type Prepared = Result<Box<dyn FnMut() -> Run>, String>;
 pub(super) type Run = Box<dyn FnOnce() -> Result<f64, String>>;
 
 /// All engines, in the order in which they are shown.
-pub(super) const ENGINES: [Engine; 12] = [
+pub(super) const ENGINES: [Engine; 14] = [
     library("fusevm-reference", Group::Ours, ours::reference),
     library("fusevm-register", Group::Ours, ours::register),
+    library("fusevm-jit", Group::Ours, ours::jit),
+    library("fusevm-jit-eager", Group::Ours, ours::jit_eager),
     library("fusevm-0.9.7", Group::Old, v0_9::interpreter),
     library("fusevm-0.9.7-jit", Group::Old, v0_9::jit),
     library("fusevm-0.26.10", Group::Old, v0_26::interpreter),

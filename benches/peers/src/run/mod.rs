@@ -51,8 +51,12 @@ pub(crate) struct Arguments {
 
 #[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
 enum Jit {
+    /// It takes no part.
     Off,
+    /// What has become hot is compiled.
     Auto,
+    /// Everything is compiled before it runs.
+    Eager,
 }
 
 pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<()> {
@@ -63,7 +67,9 @@ pub(crate) fn run(arguments: &Arguments, json: bool) -> anyhow::Result<()> {
     );
     let programs = select(&arguments.programs, &PROGRAMS, find_program)?;
     let mut engines = select(&arguments.engines, &ENGINES, find_engine)?;
-    engines.retain(|engine| arguments.jit == Jit::Auto || !engine.is_our_jit());
+    if arguments.engines.is_empty() {
+        engines.retain(|engine| engine.takes_part(arguments.jit));
+    }
 
     let mut lines = Vec::new();
     for program in programs {

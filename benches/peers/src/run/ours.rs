@@ -12,23 +12,39 @@ use super::{
     programs::Program,
 };
 use fusevm as vm;
-use vm::{VM, VMResult, vm::EngineChoice};
+use vm::{
+    VM, VMResult,
+    jit::{JitMode, JitOptions},
+    vm::EngineChoice,
+};
 
 pub(super) fn reference(program: &'static Program) -> Prepared {
-    prepare(program, EngineChoice::Reference)
+    prepare(program, EngineChoice::Reference, JitMode::Off)
 }
 
 pub(super) fn register(program: &'static Program) -> Prepared {
-    prepare(program, EngineChoice::Register)
+    prepare(program, EngineChoice::Register, JitMode::Off)
 }
 
-fn prepare(program: &'static Program, engine: EngineChoice) -> Prepared {
+pub(super) fn jit(program: &'static Program) -> Prepared {
+    prepare(program, EngineChoice::Register, JitMode::Auto)
+}
+
+pub(super) fn jit_eager(program: &'static Program) -> Prepared {
+    prepare(program, EngineChoice::Register, JitMode::Eager)
+}
+
+fn prepare(program: &'static Program, engine: EngineChoice, mode: JitMode) -> Prepared {
     let chunk = chunks::build(program.name, program.size)?;
     Ok(Box::new(move || -> Run {
         let chunk = chunk.clone();
         Box::new(move || {
             let mut vm = VM::new(chunk);
             vm.set_engine(engine);
+            vm.set_jit(JitOptions {
+                mode,
+                ..JitOptions::default()
+            });
             match vm.run() {
                 VMResult::Ok(value) => Ok(value.to_float()),
                 VMResult::Halted => Err("no result".into()),
