@@ -16,7 +16,8 @@ pub struct Stats {
     pub calls: u64,
     /// Times that the register engine was entered.
     pub entries: u64,
-    /// Wall time of the reference interpreter, handlers and the host included.
+    /// Wall time of all but the register engine: the reference interpreter, handlers, the host, and
+    /// native code that is entered from there.
     pub reference_time: Duration,
     /// Wall time of the register engine.
     pub engine_time: Duration,

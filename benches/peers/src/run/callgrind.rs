@@ -62,7 +62,8 @@ fn count(engine: &Engine, program: &Program) -> anyhow::Result<u64> {
     valgrind
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe()?);
-    let output = once::command(valgrind, engine, program.name, program.size).output();
+    let mut command = once::command(valgrind, engine, program.name, program.size);
+    let output = command.arg("--untimed").output();
     let output = output.context("can't start valgrind")?;
     let messages = String::from_utf8_lossy(&output.stderr);
     ensure!(
