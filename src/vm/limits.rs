@@ -86,6 +86,8 @@ pub(super) struct Meter {
     slice: u64,
     /// Fuel behind the slice; with no limit it is never used up.
     reserve: u64,
+    /// Fuel that was used beyond what there was, in a run that may pause; `None` where that traps.
+    overdrawn: Option<u64>,
     printed: u64,
     /// Calls that are active.
     depth: usize,
@@ -108,6 +110,7 @@ impl Meter {
             limits,
             slice: 0,
             reserve: limits.fuel.unwrap_or(u64::MAX),
+            overdrawn: None,
             printed: 0,
             depth: 0,
             slot_bytes: 0,
@@ -124,6 +127,37 @@ impl Meter {
         self.limits = limits;
         self.slice = 0;
         self.reserve = limits.fuel.unwrap_or(u64::MAX);
+        self.overdrawn = None;
+    }
+
+    /// Adds fuel to what is left, for a run that pauses when it is used up. What was overdrawn is paid
+    /// first.
+    pub(super) fn grant(&mut self, fuel: u64) {
+        let is_counted = self.limits.fuel.is_some() || self.overdrawn.is_some();
+        let left = if is_counted { self.fuel() } else { 0 };
+        let debt = self.overdrawn.unwrap_or(0);
+        let fuel = left.saturating_add(fuel);
+        self.overdrawn = Some(debt.saturating_sub(fuel));
+        self.slice = 0;
+        self.reserve = fuel.saturating_sub(debt);
+    }
+
+    /// From now on it is a trap again to use more fuel than there is.
+    pub(super) fn end_credit(&mut self) {
+        if self.runs == 0 && self.overdrawn.take().is_some() && self.limits.fuel.is_none() {
+            self.slice = 0;
+            self.reserve = u64::MAX;
+        }
+    }
+
+    /// Whether all fuel is used up.
+    pub(super) fn is_spent(&self) -> bool {
+        self.fuel() == 0
+    }
+
+    /// Whether a run may use more fuel than there is.
+    fn has_credit(&self) -> bool {
+        self.overdrawn.is_some() && self.runs == 1
     }
 
     pub(super) fn limits(&self) -> &Limits {
@@ -200,13 +234,18 @@ impl Meter {
 
     /// Pays `units`, looks at what may end the run, and begins a new slice.
     pub(super) fn refill(&mut self, units: u64) -> Step {
-        let left = self.fuel().checked_sub(units);
+        let had = self.fuel();
+        let left = had.checked_sub(units);
         self.slice = 0;
         self.reserve = left.unwrap_or(0);
         if left.is_none() {
-            return Err(Fault::of(Code::OutOfFuel));
+            let Some(debt) = self.overdrawn.as_mut().filter(|_| self.runs == 1) else {
+                return Err(Fault::of(Code::OutOfFuel));
+            };
+            *debt = debt.saturating_add(units.saturating_sub(had));
+            return self.look();
         }
-        if self.limits.fuel.is_none() {
+        if self.limits.fuel.is_none() && self.overdrawn.is_none() {
             self.reserve = u64::MAX;
         }
         self.look()?;
@@ -231,7 +270,12 @@ impl Meter {
     /// The budget of an op's bulk work: what the fuel that is left can pay.
     #[inline]
     pub(super) fn work(&self) -> Work {
-        let units = self.fuel().saturating_mul(WORK_PER_FUEL);
+        let fuel = if self.has_credit() {
+            u64::MAX
+        } else {
+            self.fuel()
+        };
+        let units = fuel.saturating_mul(WORK_PER_FUEL);
         Work::new(
             self.limits.max_value,
             units.saturating_add(WORK_PER_FUEL - 1),

@@ -37,6 +37,8 @@ pub(super) struct Linkage {
     version: u64,
     /// The globals by name; made when a second unit needs one.
     symbols: HashMap<Box<str>, u32, RandomState>,
+    /// The global behind all that have a symbol: the list may be shorter, as a handler may cut it.
+    next_symbol: usize,
 }
 
 /// A unit as one VM runs it.
@@ -459,7 +461,9 @@ impl VM {
         if let Some(global) = self.known_symbol(name) {
             return global;
         }
-        let global = self.globals.len().max(self.first_chunk().names.len());
+        let taken = self.first_chunk().names.len().max(self.link.next_symbol);
+        let global = self.globals.len().max(taken);
+        self.link.next_symbol = global + 1;
         self.globals.resize(global + 1, Value::Undef);
         self.link.symbols.insert(name.into(), global as u32);
         global

@@ -12,6 +12,7 @@ mod globals;
 mod index;
 pub mod limits;
 mod link;
+mod progress;
 mod reference;
 mod shell;
 mod state;
@@ -21,6 +22,7 @@ pub mod trap;
 pub use engine::EngineChoice;
 pub(crate) use index::ifs_of;
 pub use limits::{InterruptHandle, Limits};
+pub use progress::{Breakpoint, Progress, Stops, Verdict};
 pub use shell::ShellOptions;
 pub use stats::Stats;
 pub use trap::{CallSite, Trap};
@@ -34,7 +36,7 @@ use engine::EngineState;
 use index::Index;
 use limits::Meter;
 use link::Linkage;
-use reference::Machine;
+use reference::{Machine, Standstill};
 use shell::ShellState;
 use std::sync::Arc;
 use trap::Step;
@@ -131,6 +133,8 @@ pub struct VM {
     /// `None` while nothing is counted.
     stats: Option<Box<Stats>>,
     shell: ShellState,
+    /// How to go on with a run that was paused.
+    standstill: Option<Box<Standstill>>,
 }
 
 impl VM {
@@ -177,6 +181,7 @@ impl VM {
             link: Linkage::default(),
             stats: None,
             shell: ShellState::default(),
+            standstill: None,
         }
     }
 
@@ -185,6 +190,7 @@ impl VM {
     /// links, so that it starts faster than a new one.
     pub fn reset(&mut self) {
         self.link.reset();
+        self.standstill = None;
         self.stack.clear();
         self.frames.clear();
         self.frames.push(Frame::base());
@@ -321,7 +327,8 @@ impl VM {
     /// Only if a handler does; the VM can then still be used, but has lost the extension handler
     /// that panicked.
     pub fn execute(&mut self) -> Result<Option<Value>, Trap> {
-        self.drive(|_| Ok(()))?;
+        let standstill = self.standstill.take();
+        self.drive(|machine| machine.resume(standstill))?;
         Ok(self.stack.pop())
     }
 
@@ -377,15 +384,22 @@ impl VM {
 
     /// Runs from where `begin` leaves the machine, and flushes what the program printed.
     fn drive(&mut self, begin: impl FnOnce(&mut Machine<'_>) -> Step) -> Result<(), Trap> {
-        let begun = self.begin_counting();
-        let ended = Machine::enter(self).and_then(|mut machine| {
-            begin(&mut machine)?;
+        self.meter.end_credit();
+        let ended = self.with_machine(|machine| {
+            begin(machine)?;
             machine.run()
         });
+        ended.map_err(|fault| Trap::at(fault, self))
+    }
+
+    /// Does a run on a machine of its own, and flushes what the program printed.
+    fn with_machine(&mut self, act: impl FnOnce(&mut Machine<'_>) -> Step) -> Step {
+        let begun = self.begin_counting();
+        let ended = Machine::enter(self).and_then(|mut machine| act(&mut machine));
         let flushed = self.flush();
         self.end_counting(begun);
-        // A trap says more than the error of writing what was printed before it.
-        ended.and(flushed).map_err(|fault| Trap::at(fault, self))
+        // A fault says more than the error of writing what was printed before it.
+        ended.and(flushed)
     }
 }
 

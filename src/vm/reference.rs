@@ -18,6 +18,7 @@ mod heights;
 mod io;
 mod links;
 mod params;
+mod pausing;
 mod processes;
 mod shell;
 mod stack;
@@ -36,6 +37,8 @@ use crate::op::Op;
 use crate::value::{Value, compare, number, string};
 use blocks::BlockRun;
 use heights::Heights;
+use pausing::Pausing;
+pub(super) use pausing::Standstill;
 use processes::Spawning;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -74,6 +77,9 @@ pub(super) struct Machine<'a> {
     trusts_handlers: bool,
     /// Lists of slots of calls that have ended, for the next ones.
     spare_slots: Vec<Vec<Value>>,
+    pausing: Pausing,
+    /// Whether a hook was called for the op at hand.
+    is_seen: bool,
     /// What the heights of the stack must be; `None` in release builds.
     heights: Option<Box<Heights>>,
     /// Whether this process is a copy, made for the code that runs.
@@ -143,6 +149,8 @@ impl<'a> Machine<'a> {
             compared: false,
             trusts_handlers: false,
             spare_slots: Vec::new(),
+            pausing: Pausing::No,
+            is_seen: false,
             heights: if cfg!(debug_assertions) {
                 Heights::of(vm)
             } else {

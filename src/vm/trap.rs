@@ -189,7 +189,7 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// The place of the op at `vm.ip`, the calls that led there, and how many of them are left out.
-fn call_chain(vm: &VM) -> (CallSite, Vec<CallSite>, usize) {
+pub(super) fn call_chain(vm: &VM) -> (CallSite, Vec<CallSite>, usize) {
     // Of each active call the unit of the caller, and the op.
     let mut callers = vm.link.callers().peekable();
     let mut unit = vm.link.unit();

@@ -163,13 +163,13 @@ fn call_cost(name: &str, choice: EngineChoice) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// Function `n` of the large module: `if depth <= 0 then n else f(n * 7 + 1, depth - 1) + 1`, each in a
-/// chunk of its own. Every function reaches all others sooner or later.
+/// Function `n` of the large module: `if depth <= 0 then n else f(n * 21 + 1, depth - 1) + 1`, each in
+/// a chunk of its own. From each function, all others are reached before it comes again.
 fn chained(n: usize) -> Chunk {
     let mut b = ChunkBuilder::new();
     let (own, next) = (
         b.add_name(&format!("f{n}")),
-        b.add_name(&format!("f{}", (n * 7 + 1) % FUNCTIONS)),
+        b.add_name(&format!("f{}", (n * 21 + 1) % FUNCTIONS)),
     );
     let over = b.emit(Op::Jump(0), 1);
     b.add_sub_entry(own, b.current_pos());
@@ -211,7 +211,7 @@ fn plus(n: i64) -> Chunk {
 /// What `f{n}(depth)` gives.
 fn expected(mut n: usize, depth: usize) -> i64 {
     for _ in 0..depth {
-        n = (n * 7 + 1) % FUNCTIONS;
+        n = (n * 21 + 1) % FUNCTIONS;
     }
     (n + depth) as i64
 }

@@ -8,6 +8,7 @@ use super::super::engine::{self, EngineChoice, Left};
 use super::super::link::running;
 use super::super::trap::{Fault, Step};
 use super::super::{Frame, SCOPE};
+use super::pausing::Pausing;
 use super::{Fence, FenceKind, Machine, Region, count};
 use crate::code::Code;
 
@@ -37,6 +38,9 @@ impl Machine<'_> {
     #[cold]
     pub(super) fn move_to_engine(&mut self, at: usize) -> Step<Option<usize>> {
         self.region = self.innermost_region();
+        if self.pausing == Pausing::OnFuel {
+            return self.pause_or_go_on(at);
+        }
         self.heat = u32::MAX;
         if self.vm.engine.choice == EngineChoice::Reference {
             return Ok(Some(at));

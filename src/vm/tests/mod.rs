@@ -6,6 +6,7 @@ mod fused;
 mod handlers;
 mod limits;
 mod loose;
+mod progress;
 mod shell;
 mod soup;
 mod traps;
