@@ -16,8 +16,9 @@ use super::source::Source;
 use super::storage::{Folder, Lock, Storage, StoredFile};
 use super::writer::ModuleWriter;
 use super::{index, limits};
+use crate::chunk::Chunk;
 use crate::code::Code;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::Path;
@@ -224,11 +225,7 @@ impl ModuleAppender {
     /// # Errors
     /// When the chunk exceeds a limit of the format, what is there is damaged, or the file can't be
     /// written.
-    pub fn put(
-        &mut self,
-        entry: &Entry,
-        chunk: &crate::chunk::Chunk,
-    ) -> Result<ChunkHash, WriteError> {
+    pub fn put(&mut self, entry: &Entry, chunk: &Chunk) -> Result<ChunkHash, WriteError> {
         let about = |error: WriteError| error.about(format_args!("chunk \"{}\"", entry.name));
         let record = record::encode(entry, chunk).map_err(about)?;
         let level = record.opset_level;
@@ -418,7 +415,7 @@ impl ModuleAppender {
         if new >= old || !highest_goes {
             return Ok(new.max(old));
         }
-        let gone: std::collections::HashSet<u64> = changed
+        let gone: HashSet<u64> = changed
             .filter_map(|pending| pending.change.old)
             .map(|entry| entry.offset.get())
             .collect();

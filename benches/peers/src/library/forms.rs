@@ -28,9 +28,11 @@ pub(super) fn read_functions(blob: &Path) -> anyhow::Result<Vec<Named>> {
     let runs = |chunk: &Chunk| {
         chunk.ops.iter().all(|op| op.needs() == op::Needs::None) && result_of(chunk.clone()).is_ok()
     };
-    let found = (0..functions.len())
-        .filter(|place| runs(&functions[*place].1))
-        .min_by_key(|place| place.abs_diff(middle))
+    let mut places: Vec<usize> = (0..functions.len()).collect();
+    places.sort_by_key(|place| place.abs_diff(middle));
+    let found = places
+        .into_iter()
+        .find(|place| runs(&functions[*place].1))
         .context("no function runs without a host")?;
     functions.swap(0, found);
     FIRST.clone_into(&mut functions[0].0);

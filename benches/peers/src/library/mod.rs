@@ -6,9 +6,12 @@ mod forms;
 pub(crate) mod worker;
 mod zwc;
 
-use crate::{clock::median, report::Row};
+use crate::{
+    clock::{median, time},
+    report::Row,
+};
 use anyhow::{Context, ensure};
-use fusevm::Chunk;
+use fusevm::{Chunk, format::Module};
 use nix::sys::resource::{UsageWho, getrusage};
 use std::{
     path::Path,
@@ -129,9 +132,33 @@ fn fresh_processes(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
             "us",
         ),
         Row::new("  many / few", median(ratios), "x"),
-        Row::new("  of it open, find, load", median(loads), "us"),
+        Row::new(
+            "  of it open, find, load, all of it cold",
+            median(loads),
+            "us",
+        ),
         Row::new("  peak memory", median(peaks), "MiB"),
+        Row::new(
+            "open, find, load in a process that runs",
+            warm(large)?,
+            "us",
+        ),
     ])
+}
+
+/// Microseconds of opening the library and loading one function of it, each time another.
+fn warm(library: &Path) -> anyhow::Result<f64> {
+    let records = Module::open(library)?.records()?;
+    let names = records
+        .step_by(LARGE / PAIRS)
+        .map(|record| Ok(record?.name().to_owned()));
+    let names: Vec<String> = names.collect::<anyhow::Result<_>>()?;
+    let loads = names.iter().map(|name| {
+        time(1, || -> anyhow::Result<_> {
+            Ok(Module::open(library)?.chunk(name)?.is_strict())
+        })
+    });
+    Ok(median(loads.collect()) / 1e3)
 }
 
 /// The same of a peer.
