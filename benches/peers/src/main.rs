@@ -6,6 +6,7 @@ mod link;
 mod load;
 mod report;
 mod run;
+mod shell_ops;
 
 use clap::{Parser, Subcommand};
 
@@ -36,6 +37,8 @@ enum Comparison {
     Callgrind,
     /// Runs one program once, for profilers, and prints what it took.
     Once(run::once::Arguments),
+    /// Pipelines, subshells, substitutions, splits and globs, beside dash.
+    ShellOps(shell_ops::Arguments),
     /// Measures one engine on one program; `run` starts it.
     #[command(hide = true)]
     Worker(run::worker::Arguments),
@@ -53,6 +56,7 @@ fn main() -> anyhow::Result<()> {
         Comparison::Fresh(fresh) => report::print(&run::once::fresh(&fresh)?, arguments.json),
         Comparison::Callgrind => run::callgrind::run(),
         Comparison::Once(once) => run::once::run(&once),
+        Comparison::ShellOps(ops) => report::print(&shell_ops::run(&ops)?, arguments.json),
         Comparison::Worker(worker) => run::worker::run(&worker),
         Comparison::LibraryWorker(work) => library::worker::run(&work),
     }
