@@ -95,9 +95,9 @@ fn here_documents_larger_than_a_pipe() {
 fn substitutions_ten_deep_with_subshells_and_pipelines() {
     let mut script = "echo deep | (cat | { cat; }) | cat".to_owned();
     for _ in 0..10 {
-        script = format!("(echo $({script}) | cat)");
+        script = format!("(echo $( {script} ) | cat)");
     }
-    let body = format!("x=$({script}); test \"$x\" = deep || echo wrong");
+    let body = format!("x=$( {script} ); test \"$x\" = deep || echo wrong");
     leaves_nothing("", &body, rounds(5));
 }
 
