@@ -15,6 +15,7 @@
 
 use fusevm::asm::{Assembly, assemble};
 use fusevm::host::{FileTest, RecordingHost};
+use fusevm::jit::{JitMode, JitOptions};
 use fusevm::vm::{EngineChoice, Limits, Trap};
 use fusevm::{Chunk, Module, ModuleWriter, VM};
 use std::io::Cursor;
@@ -86,28 +87,34 @@ fn host(program: &Program) -> RecordingHost {
 /// Runs the chunk in every interpreter and holds the program to its promise.
 fn run(program: &Program, how: &str, chunk: Chunk) {
     let fuel_left = [
-        EngineChoice::Reference,
-        EngineChoice::Register,
-        EngineChoice::Auto,
+        (EngineChoice::Reference, JitMode::Off),
+        (EngineChoice::Register, JitMode::Off),
+        (EngineChoice::Auto, JitMode::Auto),
+        (EngineChoice::Register, JitMode::Eager),
     ]
-    .map(|choice| {
-        run_in(
-            choice,
-            program,
-            &format!("{how}, {choice:?}"),
-            chunk.clone(),
-        )
+    .map(|(choice, mode)| {
+        let how = format!("{how}, {choice:?}, JIT {mode:?}");
+        run_in((choice, mode), program, &how, chunk.clone())
     });
     let same = fuel_left.iter().all(|fuel| *fuel == fuel_left[0]);
     assert!(same, "{} {how}: fuel {fuel_left:?}", program.name);
 }
 
 /// Gives the fuel that is left.
-fn run_in(choice: EngineChoice, program: &Program, how: &str, chunk: Chunk) -> Option<u64> {
+fn run_in(
+    (choice, mode): (EngineChoice, JitMode),
+    program: &Program,
+    how: &str,
+    chunk: Chunk,
+) -> Option<u64> {
     let name = &program.name;
     let host = Arc::new(Mutex::new(host(program)));
     let mut vm = VM::new(chunk);
     vm.set_engine(choice);
+    vm.set_jit(JitOptions {
+        mode,
+        ..JitOptions::default()
+    });
     vm.set_host(Box::new(Arc::clone(&host)));
     vm.set_limits(Limits {
         fuel: program.limits.fuel.or(Some(1 << 40)),

@@ -315,3 +315,6 @@ impl Compiler {
         module.define_function(id, &mut self.context).ok()
     }
 }
+
+#[cfg(test)]
+mod tests;

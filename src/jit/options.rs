@@ -29,7 +29,7 @@ impl Default for JitOptions {
     fn default() -> JitOptions {
         JitOptions {
             mode: JitMode::Auto,
-            threshold: 512,
+            threshold: 4096,
             budget: 20_000,
         }
     }

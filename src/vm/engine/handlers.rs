@@ -318,11 +318,15 @@ handlers! {
     }
 
     Native(_pc, base, act, word) {
-        match native::call(act, word.wide() as usize, base) {
-            Called::Returned(base) => return_to_caller!(base, act),
-            Called::GoOn(pc, base) => go_to!(pc, base, act),
-            Called::Ended => return false,
+        let called = native::call(act, word.wide() as usize, base);
+        let (pc, base) = (*act).resume;
+        if called == Called::Returned {
+            return_to_caller!(base, act)
         }
+        if called == Called::GoOn {
+            go_to!(pc, base, act)
+        }
+        false
     }
 
     Leave(pc, base, act, _word) {

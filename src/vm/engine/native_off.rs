@@ -1,5 +1,7 @@
 //! In the place of `native` where the crate is built without the JIT: nothing is ever native.
 
+#![allow(unsafe_code)]
+
 use super::Activation;
 use super::dispatch::Pc;
 
@@ -13,13 +15,14 @@ impl Links {
 }
 
 /// How a native call ended.
+#[derive(PartialEq, Eq)]
 #[allow(
     dead_code,
     reason = "nothing is called here, but the handler knows all ends"
 )]
 pub(super) enum Called {
-    Returned(*mut u8),
-    GoOn(Pc, *mut u8),
+    Returned,
+    GoOn,
     Ended,
 }
 
@@ -29,12 +32,10 @@ pub(super) unsafe fn call(_act: *mut Activation, _region: usize, _base: *mut u8)
 }
 
 /// Goes on in the engine.
-pub(super) unsafe fn at_loop(
-    _act: *mut Activation,
-    pc: Pc,
-    base: *mut u8,
-) -> Option<(Pc, *mut u8)> {
-    Some((pc, base))
+pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> bool {
+    // SAFETY: the caller gives the activation of the run at hand.
+    unsafe { (*act).resume = (pc, base) };
+    true
 }
 
 /// Nothing is counted.

@@ -316,10 +316,10 @@ pub(super) unsafe fn fuel(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
         Rop::Loop => word.wide() as i32 as isize,
         _ => word.c() as i16 as isize,
     });
-    match native::at_loop(act, next, base) {
-        Some((pc, base)) => go_to!(pc, base, act),
-        None => false,
+    if !native::at_loop(act, next, base) {
+        return false;
     }
+    go_to!((*act).resume.0, (*act).resume.1, act)
 }
 
 /// A call of a sub that isn't lowered yet, or with the end of something reached.

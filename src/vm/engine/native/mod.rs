@@ -44,6 +44,8 @@ pub(super) struct Links {
     exit_depth: u64,
     /// Fuel that native code gets at once.
     slice: u64,
+    /// Calls inside of each other that native code gets room for, where there is any.
+    frames: usize,
     /// When it last got some.
     last_look: Option<Instant>,
 }
@@ -57,6 +59,7 @@ impl Links {
             exit_base: std::ptr::null_mut(),
             exit_depth: 0,
             slice: FIRST_SLICE,
+            frames: room::FIRST_FRAMES,
             last_look: None,
         }
     }
@@ -87,12 +90,15 @@ pub(super) fn layout() -> Layout {
     }
 }
 
-/// How a native call ended.
+/// How a native call ended. Where to go on is in [`Activation::resume`]: a handler that was given it
+/// by value would have a place for it on the stack, and its own last call would be none of a jump.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum Called {
-    /// With its result in the first register, at this base.
-    Returned(*mut u8),
-    /// The engine goes on there.
-    GoOn(Pc, *mut u8),
+    /// With its result in the first register of the frame.
+    Returned,
+    /// The engine goes on.
+    GoOn,
     /// The run has ended; the activation says how.
     Ended,
 }
@@ -106,22 +112,32 @@ enum Ran {
 }
 
 /// Runs the sub whose frame was entered at `base`.
+#[inline(never)]
 pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) -> Called {
+    let begin = (*act).program().instruction(region, 0);
     let Some(compiled) = (*act).program().native.sub(region) else {
-        return Called::GoOn((*act).program().instruction(region, 0), base);
+        (*act).resume = (begin, base);
+        return Called::GoOn;
     };
     match run(act, compiled, base) {
-        Ran::Returned(base) => Called::Returned(base),
+        Ran::Returned(base) => {
+            (*act).resume = (begin, base);
+            Called::Returned
+        }
         Ran::Refused(base) => {
             refused_call(act, region, base);
-            Called::GoOn((*act).program().instruction(region, 0), base)
+            (*act).resume = (begin, base);
+            Called::GoOn
         }
         Ran::Left(reason, pc, base) => {
             if reason == Reason::Guard {
                 guess_again(act, pc, Root::Sub(region));
             }
             match pay_for_branch(act, reason, pc, base) {
-                Some((pc, base)) => Called::GoOn(pc, base),
+                Some(place) => {
+                    (*act).resume = place;
+                    Called::GoOn
+                }
                 None => Called::Ended,
             }
         }
@@ -138,16 +154,25 @@ enum Root {
 }
 
 /// The engine stands at a loop's head, or behind a payment, and fuel was looked at: goes on natively
-/// if that is possible and worthwhile. Gives where the engine goes on; `None` if the run has ended.
-pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
+/// if that is possible and worthwhile. Where the engine goes on is in [`Activation::resume`] then;
+/// `false` if the run has ended.
+#[inline(never)]
+pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> bool {
+    (*act).resume = (pc, base);
     if mode(act) == JitMode::Off {
-        return Some((pc, base));
+        return true;
     }
     let (region, position) = (*act).program().locate(pc);
     if !(*act).program().native.heat_frame(region, position) {
-        return Some((pc, base));
+        return true;
     }
-    go_on_natively(act, pc, base)
+    match go_on_natively(act, pc, base) {
+        Some(place) => {
+            (*act).resume = place;
+            true
+        }
+        None => false,
+    }
 }
 
 /// The engine is about to begin: with everything to be compiled, natively.
@@ -221,6 +246,7 @@ unsafe fn mode(act: *mut Activation) -> JitMode {
 }
 
 /// Fuel was looked at, or a sub was called the first time: compiles it if it is hot.
+#[inline(never)]
 pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u8) {
     if mode(act) == JitMode::Off || !(*act).program().native.heat_sub(region) {
         return;
@@ -398,6 +424,10 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
 unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran {
     (*act).machine_vm().engine.jit_stats.exits += 1;
     let frames = depth - (*act).links.exit_depth as usize;
+    if frames >= depth && depth > 0 {
+        // It went as deep as it could.
+        (*act).links.frames = ((*act).links.frames * 4).min(room::MOST_FRAMES);
+    }
     let program: *mut Program = (*act).program;
     for place in 0..frames {
         let record = top.add(place);

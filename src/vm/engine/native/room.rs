@@ -10,12 +10,10 @@ use std::cell::Cell;
 /// Native stack that is left for helpers and whatever they call.
 const RESERVE: usize = 192 << 10;
 
-/// Calls that there is to be room for at least, where that can be made.
-const FEW: usize = 64;
-
-/// Calls that native code may make inside of each other at first; more once there are as many
-/// already.
-const FIRST_DEPTH: usize = 1024;
+/// Calls inside of each other that there is to be room for, first and at most: more each time that
+/// it wasn't enough.
+pub(super) const FIRST_FRAMES: usize = 256;
+pub(super) const MOST_FRAMES: usize = 1 << 16;
 
 /// What is assumed of a native stack whose end isn't known.
 const ASSUMED_STACK: usize = 256 << 10;
@@ -37,7 +35,7 @@ pub(super) unsafe fn make(
         return Some((base, 0));
     }
     let active = (*act).active_calls();
-    let wanted = active.max(FIRST_DEPTH).min(stack).min(window);
+    let wanted = (*act).links.frames.min(stack).min(window);
     let wanted = wanted.min((*act).max_calls.saturating_sub(active));
     let records = record_room(act, active, wanted);
     Some((base, wanted.min(records)))
@@ -45,7 +43,11 @@ pub(super) unsafe fn make(
 
 /// Makes the window larger if it has room for a few frames only.
 unsafe fn grow_window(act: *mut Activation, compiled: &Compiled, base: *mut u8) -> *mut u8 {
-    let frames = if compiled.calls { FEW } else { 2 };
+    let frames = if compiled.calls {
+        (*act).links.frames + 2
+    } else {
+        2
+    };
     let needed = compiled.window_bytes * frames;
     if base.addr() + needed <= (*act).window_end.addr() {
         return base;

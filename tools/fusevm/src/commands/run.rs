@@ -54,7 +54,7 @@ pub(crate) struct Args {
     /// When to compile what the register engine runs
     #[arg(long, value_enum, default_value_t = Jit::Auto)]
     jit: Jit,
-    /// Calls and backward jumps after which a sub or loop is compiled [default: 512]
+    /// Calls and backward jumps after which a sub or loop is compiled [default: 4096]
     #[arg(long, value_name = "N")]
     jit_threshold: Option<u32>,
     /// Deny a capability: exec, read, write, env or all. A program that needs it is not started

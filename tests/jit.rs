@@ -1,0 +1,241 @@
+//! Native code where it is easiest to get wrong: kinds that change, guards that fail, limits that are
+//! hit, depth, interrupts. What it gives is held against the other tiers.
+#![cfg(feature = "jit")]
+
+use fusevm::Op::*;
+use fusevm::jit::{JitMode, JitOptions};
+use fusevm::vm::{EngineChoice, Limits};
+use fusevm::{Chunk, ChunkBuilder, Op, VM, Value};
+use fusevm_kit::tiers::{Setup, compare};
+use std::time::{Duration, Instant};
+
+/// Values of every kind that constants can have, with the edges of numbers.
+fn kinds() -> Vec<Value> {
+    let mut kinds = vec![
+        Value::Int(0),
+        Value::Int(7),
+        Value::Int(-1),
+        Value::Int(i64::MAX),
+        Value::Int(i64::MIN),
+        Value::Float(0.0),
+        Value::Float(-0.0),
+        Value::Float(2.5),
+        Value::Float(1e300),
+        Value::Float(f64::NAN),
+        Value::Float(f64::NEG_INFINITY),
+        Value::Undef,
+        Value::Bool(true),
+        Value::Bool(false),
+    ];
+    kinds.extend(["", "0", "12", "-3.5", "words"].map(Value::str));
+    kinds
+}
+
+fn emit(b: &mut ChunkBuilder, ops: &[Op]) {
+    for op in ops {
+        let line = b.current_pos() as u32 + 1;
+        b.emit(op.clone(), line);
+    }
+}
+
+/// Ops that put an array of all kinds into the global.
+fn all_kinds(b: &mut ChunkBuilder, global: u16) {
+    let values = kinds();
+    for value in &values {
+        let constant = b.add_constant(value.clone());
+        emit(b, &[LoadConst(constant)]);
+    }
+    emit(b, &[MakeArray(values.len() as u16), SetArray(global)]);
+}
+
+/// A loop over all pairs of kinds that pushes what `ops` make of slots 2 and 3.
+fn over_pairs(ops: &[Op]) -> Chunk {
+    let count = kinds().len() as i64;
+    let mut b = ChunkBuilder::new();
+    let (list, results) = (b.add_name("list"), b.add_name("results"));
+    all_kinds(&mut b, list);
+    emit(&mut b, &[DeclareArray(results), LoadInt(0), SetSlot(0)]);
+    let outer = b.current_pos();
+    emit(&mut b, &[LoadInt(0), SetSlot(1)]);
+    let inner = b.current_pos();
+    emit(&mut b, &[GetSlot(0), ArrayGet(list), SetSlot(2)]);
+    emit(&mut b, &[GetSlot(1), ArrayGet(list), SetSlot(3)]);
+    emit(&mut b, ops);
+    emit(&mut b, &[ArrayPush(results)]);
+    emit(&mut b, &[PreIncSlot(1), LoadInt(count), NumLt]);
+    emit(&mut b, &[JumpIfTrue(inner)]);
+    emit(&mut b, &[PreIncSlot(0), LoadInt(count), NumLt]);
+    emit(&mut b, &[JumpIfTrue(outer), GetArray(results)]);
+    b.build()
+}
+
+/// The same within a sub that gets the pair as arguments.
+fn over_pairs_in_a_sub(ops: &[Op]) -> Chunk {
+    // The third name: the first two are the arrays'.
+    const NAME: u16 = 2;
+    let mut chunk = over_pairs(&[GetSlot(2), GetSlot(3), Call(NAME, 2)]);
+    chunk.names.push("f".into());
+    let entry = chunk.ops.len() + 1;
+    chunk.sub_entries.push((NAME, entry));
+    let end = entry + 2 + ops.len() + 1;
+    let body = [SetSlot(3), SetSlot(2)].into_iter();
+    let body = body.chain(ops.iter().cloned()).chain([ReturnValue]);
+    chunk.ops.push(Jump(end));
+    chunk.ops.extend(body);
+    chunk.lines.resize(chunk.ops.len(), 1);
+    chunk
+}
+
+fn agree(chunk: &Chunk, fuel: u64) {
+    if let Err(difference) = compare(chunk, &Setup::generated(fuel)) {
+        panic!("{difference}");
+    }
+}
+
+/// Every op with two operands that are numbers, strings or truths.
+fn binary_ops() -> Vec<Op> {
+    vec![
+        Add, Sub, Mul, Div, Mod, Pow, NumEq, NumNe, NumLt, NumGt, NumLe, NumGe, Spaceship, LogAnd,
+        LogOr, BitAnd, BitOr, BitXor, Shl, Shr, Concat, StrEq, StrLt, StrCmp,
+    ]
+}
+
+#[test]
+fn binary_ops_on_pairs_of_kinds() {
+    for op in binary_ops() {
+        agree(&over_pairs(&[GetSlot(2), GetSlot(3), op.clone()]), 5000);
+        agree(
+            &over_pairs_in_a_sub(&[GetSlot(2), GetSlot(3), op.clone()]),
+            5000,
+        );
+        for k in [LoadInt(3), LoadInt(0), LoadInt(-1), LoadFloat(2.5)] {
+            agree(&over_pairs(&[GetSlot(2), k.clone(), op.clone()]), 5000);
+            agree(&over_pairs(&[k, GetSlot(3), op.clone()]), 5000);
+        }
+    }
+}
+
+#[test]
+fn unary_ops_on_all_kinds() {
+    for op in [Negate, LogNot, BitNot, Inc, Dec, StringLen] {
+        agree(&over_pairs(&[GetSlot(3), op.clone()]), 5000);
+        agree(&over_pairs_in_a_sub(&[GetSlot(2), op]), 5000);
+    }
+}
+
+/// A sum over an array in which the kind changes again and again.
+fn changing_sum() -> Chunk {
+    let count = kinds().len() as i64;
+    let mut b = ChunkBuilder::new();
+    let list = b.add_name("list");
+    all_kinds(&mut b, list);
+    emit(&mut b, &[LoadInt(0), SetSlot(0), LoadInt(0), SetSlot(1)]);
+    let head = b.current_pos();
+    emit(&mut b, &[GetSlot(0), GetSlot(1), LoadInt(count), Mod]);
+    emit(&mut b, &[ArrayGet(list), Add, SetSlot(0)]);
+    emit(&mut b, &[PreIncSlot(1), LoadInt(200), NumLt]);
+    emit(&mut b, &[JumpIfTrue(head), GetSlot(0)]);
+    b.build()
+}
+
+#[test]
+fn guards_fail_in_turn() {
+    agree(&changing_sum(), 5000);
+}
+
+#[test]
+fn fuel_runs_out_at_the_same_places() {
+    let chunk = over_pairs_in_a_sub(&[GetSlot(2), GetSlot(3), Add]);
+    for fuel in 0..300 {
+        agree(&changing_sum(), fuel);
+        agree(&chunk, fuel);
+    }
+}
+
+/// `f(n)` is 0 for 0, else `f(n - 1) + 1`.
+fn recursion(depth: i64) -> Chunk {
+    let mut b = ChunkBuilder::new();
+    let f = b.add_name("f");
+    emit(&mut b, &[LoadInt(depth), Call(f, 1)]);
+    let end = b.emit(Jump(0), 1);
+    let entry = b.current_pos();
+    b.add_sub_entry(f, entry);
+    emit(&mut b, &[SetSlot(0), GetSlot(0), JumpIfTrue(entry + 5)]);
+    emit(&mut b, &[LoadInt(0), ReturnValue]);
+    emit(&mut b, &[GetSlot(0), LoadInt(1), Sub, Call(f, 1)]);
+    emit(&mut b, &[LoadInt(1), Add, ReturnValue]);
+    let here = b.current_pos();
+    b.patch_jump(end, here);
+    b.build()
+}
+
+fn eager(chunk: Chunk) -> VM {
+    let mut vm = VM::new(chunk);
+    vm.set_engine(EngineChoice::Register);
+    vm.set_jit(JitOptions {
+        mode: JitMode::Eager,
+        ..JitOptions::default()
+    });
+    vm
+}
+
+#[test]
+fn calls_go_a_million_deep() {
+    let mut vm = eager(recursion(999_999));
+    assert_eq!(vm.execute().unwrap(), Some(Value::Int(999_999)));
+    let stats = vm.jit_stats();
+    assert!(stats.compiled > 0 && stats.entries > 0, "{stats:?}");
+    let mut vm = eager(recursion(1_000_000));
+    let trap = vm.execute().unwrap_err();
+    assert_eq!(trap.code(), fusevm::code::Code::TooDeep);
+}
+
+#[test]
+fn an_interrupt_ends_a_native_loop() {
+    let mut b = ChunkBuilder::new();
+    emit(&mut b, &[PreIncSlotVoid(0), Jump(0)]);
+    let mut vm = eager(b.build());
+    let handle = vm.interrupt_handle();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(50));
+        handle.interrupt();
+    });
+    let began = Instant::now();
+    let trap = vm.execute().unwrap_err();
+    assert_eq!(trap.code(), fusevm::code::Code::Interrupted);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    thread.join().unwrap();
+}
+
+#[test]
+fn deadlines_hold_in_native_loops() {
+    let mut b = ChunkBuilder::new();
+    emit(&mut b, &[PreIncSlotVoid(0), Jump(0)]);
+    let mut vm = eager(b.build());
+    vm.set_limits(Limits {
+        deadline: Some(Duration::from_millis(30)),
+        ..Limits::default()
+    });
+    let trap = vm.execute().unwrap_err();
+    assert_eq!(trap.code(), fusevm::code::Code::Deadline);
+}
+
+#[test]
+fn what_is_off_or_too_large_is_not_compiled() {
+    for options in [
+        JitOptions {
+            mode: JitMode::Off,
+            ..JitOptions::default()
+        },
+        JitOptions {
+            mode: JitMode::Eager,
+            budget: 1,
+            ..JitOptions::default()
+        },
+    ] {
+        let mut vm = eager(recursion(10));
+        vm.set_jit(options);
+        assert_eq!(vm.execute().unwrap(), Some(Value::Int(10)));
+        assert_eq!(vm.jit_stats().compiled, 0);
+    }
+}
