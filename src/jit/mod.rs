@@ -18,7 +18,13 @@ pub mod scalar;
 #[cfg(feature = "jit")]
 pub(crate) mod abi;
 #[cfg(feature = "jit")]
+pub mod cache;
+#[cfg(feature = "jit")]
 pub(crate) mod compile;
+#[cfg(feature = "jit")]
+mod features;
+#[cfg(feature = "jit")]
+pub(crate) mod kept;
 #[cfg(feature = "jit")]
 pub(crate) mod kinds;
 #[cfg(feature = "jit")]
