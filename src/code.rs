@@ -199,6 +199,10 @@ codes! {
     603 BadImportBlob "the blob is not a chunk of the 0.9 line" "it must hold a bincode 1 `Chunk` or a list of (name, Chunk)"
         "The 0.9 line kept chunks as bincode 1: one `Chunk`, or a list of names with their chunks. The \
          message tells how far each reading got.";
+    604 UnfitCache "the directory can't be used as a cache" "name another with `--cache`, or make this one yours alone: `chmod 700`"
+        "Native code is taken only from a directory that no other user could have written to: it must be \
+         yours, with mode 700, not a link, and the process may not run with raised privileges. Programs run \
+         without the cache then.";
 }
 
 impl Code {

@@ -3,7 +3,7 @@
 //! Each command's own flags stand in its module under `commands`.
 
 use crate::commands::{
-    asm, build, bundle, check, compact, completions, diff, dis, explain, extract, graph, hash,
+    asm, build, bundle, cache, check, compact, completions, diff, dis, explain, extract, graph, hash,
     import, info, list, man, run, size, spec, strip,
 };
 use crate::failure::{Failure, status};
@@ -45,6 +45,7 @@ pub(crate) enum Command {
     Compact(compact::Args),
     Extract(extract::Args),
     Import(import::Args),
+    Cache(cache::Args),
     Spec(spec::Args),
     Explain(explain::Args),
     Completions(completions::Args),
@@ -74,6 +75,7 @@ impl Command {
             Command::Compact(args) => compact::run(args),
             Command::Extract(args) => extract::run(args),
             Command::Import(args) => import::run(args),
+            Command::Cache(args) => cache::run(args),
             Command::Spec(args) => spec::run(args),
             Command::Explain(args) => explain::run(args),
             Command::Completions(args) => completions::run(args),

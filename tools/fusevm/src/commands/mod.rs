@@ -5,6 +5,7 @@ use fusevm::Chunk;
 pub(crate) mod asm;
 pub(crate) mod build;
 pub(crate) mod bundle;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod compact;
 pub(crate) mod completions;
