@@ -97,15 +97,16 @@ impl Directory {
     }
 
     /// Makes a file of these bytes appear under its name, whole or not at all. Without `replace` it
-    /// is an error if there is one of the name.
+    /// is an error if there is one of the name. It isn't synchronized to the disk: what a crash tears
+    /// is told by its hashes, and waiting for the disk would slow the program.
     pub(super) fn publish(&self, name: &str, bytes: &[u8], replace: bool) -> io::Result<()> {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
         if limit.is_some_and(|limit| limit < bytes.len() as u64) {
             // Going on would end the process by a signal.
             return Err(Errno::FBIG.into());
         }
-        let (temporary, file) = self.temporary()?;
-        let written = write_and_sync(file, bytes).and_then(|()| {
+        let (temporary, mut file) = self.temporary()?;
+        let written = file.write_all(bytes).and_then(|()| {
             if replace {
                 return Ok(fs::renameat(&self.0, &*temporary, &self.0, name)?);
             }
@@ -231,9 +232,4 @@ fn is_ours(status: &Stat) -> bool {
 
 fn permissions(status: &Stat) -> u32 {
     Mode::from_raw_mode(status.st_mode).bits() & 0o777
-}
-
-fn write_and_sync(mut file: File, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes)?;
-    file.sync_data()
 }

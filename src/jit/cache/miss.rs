@@ -52,7 +52,12 @@ pub struct CacheStats {
 impl CacheStats {
     /// Counts a miss.
     pub(super) fn miss(&mut self, why: Miss) {
-        self.misses[why as usize] += 1;
+        self.missed_many(why, 1);
+    }
+
+    /// Counts misses of one reason.
+    pub(super) fn missed_many(&mut self, why: Miss, count: usize) {
+        self.misses[why as usize] += count as u64;
     }
 
     /// How often the reason was this one.

@@ -89,6 +89,11 @@ impl Row {
         self.offset.get()
     }
 
+    /// Where they end.
+    pub(super) fn end(&self) -> u64 {
+        self.offset().saturating_add(self.length() as u64)
+    }
+
     /// The number of its bytes, code and tables.
     pub(super) fn length(&self) -> usize {
         self.code_length.get() as usize + self.tables_length.get() as usize
@@ -159,10 +164,10 @@ pub(super) fn rows(start: &[u8], length: u64) -> Result<Vec<Row>, Miss> {
     }
     let rows = <[Row]>::ref_from_bytes(table).map_err(|_| Miss::Damaged)?;
     let sorted = rows.windows(2).all(|pair| pair[0].key < pair[1].key);
-    let inside = rows.iter().all(|row| {
-        let end = row.offset().checked_add(row.length() as u64);
-        row.offset() >= start.len() as u64 && end.is_some_and(|end| end <= length)
-    });
+    let after = start.len() as u64;
+    let inside = rows
+        .iter()
+        .all(|row| row.offset() >= after && row.end() <= length);
     if !sorted || !inside {
         return Err(Miss::Damaged);
     }

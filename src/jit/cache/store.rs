@@ -70,27 +70,26 @@ impl Scope {
         self.stats
     }
 
-    /// The function of this key.
-    ///
-    /// # Errors
-    /// Why there is none. It is counted.
-    pub(crate) fn find(&mut self, key: &EntryKey) -> Result<Entry, Miss> {
-        let mut why = Miss::Absent;
-        for pack in self.packs.iter().rev() {
-            match pack.find(&self.maker, key) {
-                Ok(entry) => {
-                    self.stats.hits += 1;
-                    return Ok(entry);
-                }
-                Err(Miss::Absent) => {}
-                Err(miss) => {
-                    self.damaged = true;
-                    why = miss;
-                }
-            }
+    /// The functions of all packs that are what was written, a later pack's behind those of earlier
+    /// ones. What isn't intact is counted as a miss each.
+    pub(crate) fn take_all(&mut self) -> Vec<(EntryKey, Entry)> {
+        let mut all = Vec::new();
+        for pack in &self.packs {
+            let intact = pack.all(&self.maker);
+            let damaged = pack.functions() - intact.len();
+            self.stats.missed_many(Miss::Damaged, damaged);
+            self.damaged |= damaged > 0;
+            all.extend(intact);
         }
-        self.stats.miss(why);
-        Err(why)
+        all
+    }
+
+    /// Counts a question for a function.
+    pub(crate) fn count(&mut self, found: bool) {
+        match found {
+            true => self.stats.hits += 1,
+            false => self.stats.miss(Miss::Absent),
+        }
     }
 
     /// Adds functions, for later processes. Whatever goes wrong with it costs those a miss. In a
@@ -197,18 +196,20 @@ impl OpenPack {
 
     /// The functions that are what was written.
     pub(super) fn all(&self, maker: &Fingerprint) -> Vec<(EntryKey, Entry)> {
-        let believed = |row: &Row| Some((row.key(), self.read(maker, row).ok()?));
+        let (Some(first), Some(last)) = (
+            self.rows.iter().map(Row::offset).min(),
+            self.rows.iter().map(Row::end).max(),
+        ) else {
+            return Vec::new();
+        };
+        // What the file has lost since it was opened is missed as damaged.
+        let bytes = read_at(&self.file, first, (last - first) as usize).unwrap_or_default();
+        let believed = |row: &Row| {
+            let at = (row.offset() - first) as usize;
+            let function = bytes.get(at..at + row.length())?;
+            Some((row.key(), row.believe(maker, function.to_vec()).ok()?))
+        };
         self.rows.iter().filter_map(believed).collect()
-    }
-
-    fn find(&self, maker: &Fingerprint, key: &EntryKey) -> Result<Entry, Miss> {
-        let found = self.rows.binary_search_by_key(&key.0, |row| row.key().0);
-        let at = found.map_err(|_| Miss::Absent)?;
-        self.read(maker, &self.rows[at])
-    }
-
-    fn read(&self, maker: &Fingerprint, row: &Row) -> Result<Entry, Miss> {
-        row.believe(maker, read_at(&self.file, row.offset(), row.length())?)
     }
 }
 
