@@ -1,6 +1,7 @@
 //! Compiles a group: from what inference found to code that can run.
 
 use super::abi::{Layout, NOT_ENTERED};
+use super::features;
 use super::kinds::graph::Graph;
 use super::kinds::group::{Budget, Entry, Group, Program};
 use super::kinds::{Kind, Kinds};
@@ -42,7 +43,7 @@ pub(crate) struct Compiled {
 }
 
 /// Code in which the host calls an entry: context, base, fuel, depth and the entry's address.
-pub(crate) struct Trampoline(pub(crate) Executable);
+pub(crate) struct Trampoline(pub(crate) Compiled);
 
 /// A compiler's flags: those that the spike's measurements chose.
 fn flags(verifies: bool) -> Option<settings::Flags> {
@@ -65,7 +66,12 @@ impl Compiler {
     /// A compiler for this machine; `None` where Cranelift has none.
     pub(crate) fn new(layout: Layout) -> Option<Compiler> {
         let flags = flags(cfg!(test))?;
-        let isa = cranelift_native::builder().ok()?.finish(flags).ok()?;
+        // Told what it may use: code on disk is bound to the same list.
+        let mut isa = cranelift_native::builder_with_options(false).ok()?;
+        for (flag, usable) in features::usable() {
+            isa.set(flag, if usable { "true" } else { "false" }).ok()?;
+        }
+        let isa = isa.finish(flags).ok()?;
         Some(Compiler::with_isa(layout, isa))
     }
 
@@ -105,7 +111,15 @@ impl Compiler {
         b.finalize(self.isa.frontend_config());
         module.define_function(id, &mut self.context).ok()?;
         let code = module.finish()?;
-        Executable::new(&code.bytes).map(Trampoline)
+        Some(Trampoline(Compiled {
+            code: Executable::new(&code.bytes)?,
+            entry: 0,
+            frame_bytes: code.frame_bytes,
+            window_bytes: 0,
+            calls: false,
+            instructions: 0,
+            inline: 0,
+        }))
     }
 
     /// Compiles the group of a region; `None` if it is too large or can't be.

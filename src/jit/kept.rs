@@ -2,10 +2,11 @@
 //! known of it beside its code. Files are the cache's business, compiling the compiler's.
 
 use super::abi::Layout;
-use super::cache::{CacheStats, Entry, EntryKey, Fingerprint, Scope, ScopeKey};
+use super::cache::{Entry, EntryKey, Fingerprint, Scope, ScopeKey};
 use super::compile::Compiled;
 use super::features;
 use super::memory::Executable;
+use super::miss::CacheStats;
 use crate::chunk::Chunk;
 use crate::format::{self, ChunkHash};
 use crate::op;
@@ -59,9 +60,20 @@ impl Kept {
         found
     }
 
-    /// Whether a unit is there to be taken. It isn't counted.
+    /// Whether earlier processes left anything that wasn't taken yet.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.placed.is_empty()
+    }
+
+    /// Whether a unit is there to be taken.
     pub(crate) fn has(&self, unit: &[u8]) -> bool {
-        !self.placed.is_empty() && self.placed.contains_key(&EntryKey::of(&self.chunk.0, unit))
+        let key = EntryKey::of(&self.chunk.0, unit);
+        self.placed.contains_key(&key)
+    }
+
+    /// Whether there is something to be written.
+    pub(crate) fn has_fresh(&self) -> bool {
+        !self.fresh.is_empty()
     }
 
     /// Adds a unit that was compiled now.
@@ -99,7 +111,7 @@ fn place(entries: Vec<(EntryKey, Entry)>) -> FxHashMap<EntryKey, Compiled> {
         let tables = Tables::ref_from_bytes(entry.tables()).ok()?;
         let number = |field: &U64| usize::try_from(field.get()).ok();
         let compiled = Compiled {
-            entry: number(&tables.entry).filter(|entry| *entry < entry_bound(&code))?,
+            entry: number(&tables.entry).filter(|entry| *entry < code.bytes().len())?,
             frame_bytes: number(&tables.frame_bytes)?,
             window_bytes: number(&tables.window_bytes)?,
             calls: tables.calls.get() != 0,
@@ -112,11 +124,6 @@ fn place(entries: Vec<(EntryKey, Entry)>) -> FxHashMap<EntryKey, Compiled> {
     entries.iter().zip(placed).filter_map(compiled).collect()
 }
 
-/// Entries lie within their code.
-fn entry_bound(code: &Executable) -> usize {
-    code.bytes().len()
-}
-
 /// Who makes code in this process: the build, the code generator, the processor's features as the
 /// compiler is told them, and where the engine keeps things.
 fn fingerprint(layout: &Layout) -> Fingerprint {
@@ -127,6 +134,6 @@ fn fingerprint(layout: &Layout) -> Fingerprint {
         ("code generator", cranelift_codegen::VERSION.as_bytes()),
         ("features", features.as_bytes()),
         ("layout", layout.as_bytes()),
-        ("opset", &op::LEVEL.to_le_bytes()),
+        ("opset", &op::OPSET_LEVEL.to_le_bytes()),
     ])
 }

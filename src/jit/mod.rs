@@ -12,6 +12,7 @@
 //!
 //! [`scalar`] keeps the entry points of the 0.9 line.
 
+pub mod miss;
 pub mod options;
 pub mod scalar;
 
@@ -34,5 +35,6 @@ mod module;
 #[cfg(feature = "jit")]
 mod translate;
 
+pub use miss::{CacheStats, Miss};
 pub use options::{JitMode, JitOptions, JitStats};
 pub use scalar::{JitCompiler, JitExtension, NativeCode};

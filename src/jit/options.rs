@@ -1,5 +1,7 @@
 //! When to compile, and what came of it.
 
+use super::miss::CacheStats;
+
 /// Whether and when native code is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JitMode {
@@ -52,6 +54,8 @@ pub struct JitStats {
     pub exits: u64,
     /// Exits as something wasn't of the kind assumed.
     pub failed_guards: u64,
+    /// What became of the questions to the cache of native code.
+    pub cache: CacheStats,
     /// Register instructions that were compiled.
     pub instructions: u64,
     /// Those of them that are done inline, not by a helper or the engine.

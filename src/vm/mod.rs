@@ -38,6 +38,7 @@ use limits::Meter;
 use link::Linkage;
 use reference::{Machine, Standstill};
 use shell::ShellState;
+use std::path::Path;
 use std::sync::Arc;
 use trap::Step;
 
@@ -258,6 +259,13 @@ impl VM {
     /// Sets when the engine compiles what it runs.
     pub fn set_jit(&mut self, options: JitOptions) {
         self.engine.jit = options;
+    }
+
+    /// Sets the directory in which native code is kept for later processes, see
+    /// [`jit::cache`](crate::jit::cache); without one, or where it isn't fit, code goes with the
+    /// process. Nothing about it can fail a run. It has an effect with feature `jit`.
+    pub fn set_native_cache(&mut self, directory: Option<&Path>) {
+        self.engine.cache = directory.map(Arc::from);
     }
 
     /// What the JIT has done so far.

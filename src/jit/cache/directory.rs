@@ -4,7 +4,7 @@
 //! All access goes through descriptors: what was looked at is what is read. Links are never followed
 //! at the end of a path, and whatever another user could have written or replaced is refused.
 
-use super::miss::Miss;
+use super::super::miss::Miss;
 use rustix::fs::{self, AtFlags, CWD, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_OMIT};
 use rustix::io::Errno;
 use std::ffi::OsStr;

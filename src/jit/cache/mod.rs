@@ -12,15 +12,14 @@
 
 mod directory;
 mod key;
-mod miss;
 mod pack;
 mod store;
 #[cfg(test)]
 mod tests;
 mod upkeep;
 
+pub use super::miss::{CacheStats, Miss};
 pub use directory::Unfit;
-pub use miss::{CacheStats, Miss};
 pub use upkeep::{CacheDirectory, CacheLimits, PackStatus, Removed, Verified};
 
 pub(crate) use key::{EntryKey, Fingerprint, ScopeKey};

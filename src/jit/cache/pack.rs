@@ -5,8 +5,8 @@
 //! own, keyed with the fingerprint, over its key, its lengths and its bytes. So a function that was
 //! damaged, moved to another key or made by another code generator is never used.
 
+use super::super::miss::Miss;
 use super::key::{EntryKey, Fingerprint};
-use super::miss::Miss;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 

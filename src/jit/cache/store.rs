@@ -5,9 +5,9 @@
 //! taken, or damage was seen, it merges what is still believed into one. Writers don't wait for each
 //! other: of two that merge at once one loses, which costs a later process a miss.
 
+use super::super::miss::{CacheStats, Miss};
 use super::directory::{self, Directory, Unfit};
 use super::key::{EntryKey, Fingerprint, ScopeKey};
-use super::miss::{CacheStats, Miss};
 use super::pack::{self, Entry, Row};
 use super::upkeep::{CacheDirectory, CacheLimits};
 use std::os::fd::OwnedFd;

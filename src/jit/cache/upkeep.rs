@@ -1,8 +1,8 @@
 //! The cache as a whole: what is in it, whether it is intact, and how it stays small. Running code
 //! out of it is not here.
 
+use super::super::miss::Miss;
 use super::directory::{self, Directory, TEMPORARY, Unfit};
-use super::miss::Miss;
 use super::pack;
 use super::store::{self, OpenPack, SUFFIX};
 use std::io;

@@ -40,6 +40,8 @@ use dispatch::{Handler, Pc, TABLE};
 use program::{Program, Unit};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
 use window::Window;
 
 /// Which interpreter runs a VM's program.
@@ -79,6 +81,8 @@ pub(super) struct EngineState {
     pub(super) choice: EngineChoice,
     pub(super) jit: JitOptions,
     pub(super) jit_stats: JitStats,
+    /// Where native code is kept for later processes.
+    pub(super) cache: Option<Arc<Path>>,
     /// Bytes of the window and the list of calls.
     pub(super) bytes: usize,
     /// The activation of the last run, which holds nothing of the VM's.
@@ -211,6 +215,7 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
             if let Some((pc, base)) = native::begin(&raw mut *activation, pc, base) {
                 count::run(pc, base, &mut activation);
             }
+            native::end(&raw mut *activation);
         }
         let fault = publish::publish(&mut activation);
         activation.park();

@@ -41,6 +41,9 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
 /// Nothing is counted.
 pub(super) unsafe fn note_call(_act: *mut Activation, _region: usize, _base: *mut u8) {}
 
+/// Nothing was compiled.
+pub(super) unsafe fn end(_act: *mut Activation) {}
+
 /// Begins in the engine.
 pub(super) unsafe fn begin(_act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
     Some((pc, base))

@@ -3,8 +3,8 @@
 //! Each command's own flags stand in its module under `commands`.
 
 use crate::commands::{
-    asm, build, bundle, cache, check, compact, completions, diff, dis, explain, extract, graph, hash,
-    import, info, list, man, run, size, spec, strip,
+    asm, build, bundle, cache, check, compact, completions, diff, dis, explain, extract, graph,
+    hash, import, info, list, man, run, size, spec, strip,
 };
 use crate::failure::{Failure, status};
 use clap::{Parser, Subcommand};

@@ -30,6 +30,7 @@ use crate::jit::{JitMode, JitStats};
 use crate::lower::code::{Rop, Word};
 use crate::value::Array;
 use crate::vm::limits::LOOK_EVERY;
+use state::Heat;
 pub(super) use state::Native;
 use std::mem::offset_of;
 use std::time::{Duration, Instant};
@@ -163,7 +164,19 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
         return true;
     }
     let (region, position) = (*act).program().locate(pc);
-    if !(*act).program().native.heat_frame(region, position) {
+    let goes_on = match (*act).program().native.heat_frame(region, position) {
+        Heat::Hot => true,
+        Heat::Warm => false,
+        Heat::First => {
+            let program: *mut Program = (*act).program;
+            (*program).native.has_more()
+                && (*program).has_kept_frame(region, position, &|register| {
+                    // SAFETY: the frame has that register.
+                    unsafe { observe(base, register) }
+                })
+        }
+    };
+    if !goes_on {
         return true;
     }
     match go_on_natively(act, pc, base) {
@@ -179,10 +192,23 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
 pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
     let options = (*act).machine_vm().engine.jit;
     (*act).program().native.set_options(options);
+    let vm = (*act).machine_vm();
+    if options.mode != JitMode::Off
+        && let Some(directory) = &vm.engine.cache
+    {
+        (*(*act).program).native.keep_in(directory, vm.running());
+    }
     if options.mode != JitMode::Eager {
         return Some((pc, base));
     }
     go_on_natively(act, pc, base)
+}
+
+/// The engine is about to be left: writes what was compiled to the cache.
+pub(super) unsafe fn end(act: *mut Activation) {
+    if let Some(stats) = (*act).program().native.flush() {
+        (*act).machine_vm().engine.jit_stats.cache = stats;
+    }
 }
 
 /// Runs a frame on from an instruction, as long as it can be.
@@ -248,7 +274,12 @@ unsafe fn mode(act: *mut Activation) -> JitMode {
 /// Fuel was looked at, or a sub was called the first time: compiles it if it is hot.
 #[inline(never)]
 pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u8) {
-    if mode(act) == JitMode::Off || !(*act).program().native.heat_sub(region) {
+    if mode(act) == JitMode::Off {
+        return;
+    }
+    let heat = (*act).program().native.heat_sub(region);
+    let looks_into_cache = heat == Heat::First && (*act).program().native.has_more();
+    if heat != Heat::Hot && !looks_into_cache {
         return;
     }
     let program: *mut Program = (*act).program;
@@ -257,6 +288,9 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
         .map(|place| observe(base, place).passed())
         .collect();
     (*program).native.meet(region, &seen);
+    if heat != Heat::Hot && !(*program).has_kept_sub(region) {
+        return;
+    }
     if compile_sub(act, region) {
         let stub = (*program).native.stub(region);
         (*program).set_entry(region, stub);
@@ -344,6 +378,7 @@ unsafe fn note_compiled(
     let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
     stats.compile_ns += began.elapsed().as_nanos() as u64;
     match compiled {
+        Some(size) if size.was_kept => {}
         Some(size) => {
             stats.compiled += 1;
             stats.code_bytes += size.bytes;

@@ -4,14 +4,17 @@
 
 use super::super::program::Program;
 use super::super::{Activation, native};
-use crate::jit::JitOptions;
+use crate::chunk::Chunk;
 use crate::jit::abi::Layout;
 use crate::jit::compile::{Compiled, Compiler, Trampoline};
+use crate::jit::kept::Kept;
 use crate::jit::kinds::group::{self, Entry};
 use crate::jit::kinds::{Guess, Kind};
+use crate::jit::{CacheStats, JitOptions};
 use crate::lower::code::{Code, Rop, Word};
 use crate::vm::limits::LOOK_EVERY;
 use rustc_hash::FxHashMap;
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// How often a unit is compiled anew before nothing is assumed of it any more, and before it is left
@@ -35,7 +38,25 @@ struct Unit {
     met: Vec<Kind>,
 }
 
+/// How often a place was looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heat {
+    /// The first time: if code for it was kept, it needn't become hot.
+    First,
+    Warm,
+    Hot,
+}
+
 impl Unit {
+    fn look(&mut self, threshold: u32) -> Heat {
+        self.heat = self.heat.saturating_add(1);
+        match self.heat {
+            heat if heat >= threshold => Heat::Hot,
+            1 => Heat::First,
+            _ => Heat::Warm,
+        }
+    }
+
     fn may_compile(&self) -> bool {
         self.compiled.is_none() && self.tries < MOST_TRIES
     }
@@ -44,6 +65,8 @@ impl Unit {
 /// How much code came of a compilation.
 #[derive(Clone, Copy)]
 pub(super) struct Size {
+    /// Whether an earlier process had compiled it.
+    pub(super) was_kept: bool,
     pub(super) bytes: u64,
     pub(super) instructions: u64,
     pub(super) inline: u64,
@@ -60,6 +83,10 @@ pub(in super::super) struct Native {
     /// For each region the instruction that calls its native code, once there is one.
     stubs: Box<[u64]>,
     regions: usize,
+    /// What is kept for later processes, once a directory for it is named.
+    kept: Option<Kept>,
+    /// The directory was looked at.
+    looked: bool,
 }
 
 impl Native {
@@ -72,6 +99,8 @@ impl Native {
             guesses: FxHashMap::default(),
             stubs: Box::default(),
             regions,
+            kept: None,
+            looked: false,
         }
     }
 
@@ -81,6 +110,28 @@ impl Native {
 
     pub(super) fn set_options(&mut self, options: JitOptions) {
         self.options = options;
+    }
+
+    /// Takes from this directory what earlier processes compiled of the chunk, and adds to it.
+    pub(super) fn keep_in(&mut self, directory: &Path, chunk: &Chunk) {
+        if !std::mem::replace(&mut self.looked, true) {
+            self.kept = Kept::open(directory.to_owned(), chunk, &native::layout());
+            if let Some(kept) = &mut self.kept {
+                take_trampoline(kept);
+            }
+        }
+    }
+
+    /// Writes what was compiled since the last time to the cache; what became of the questions to it.
+    pub(super) fn flush(&mut self) -> Option<CacheStats> {
+        let kept = self.kept.as_mut()?;
+        if kept.has_fresh()
+            && let Some(Some(Trampoline(trampoline))) = TRAMPOLINE.get()
+        {
+            kept.add(TRAMPOLINE_UNIT, trampoline);
+        }
+        kept.flush();
+        Some(kept.stats())
     }
 
     fn unit(&mut self, region: usize) -> &mut Unit {
@@ -98,12 +149,10 @@ impl Native {
         }
     }
 
-    /// Counts a look at a call of the region; whether it is hot.
-    pub(super) fn heat_sub(&mut self, region: usize) -> bool {
+    /// Counts a look at a call of the region.
+    pub(super) fn heat_sub(&mut self, region: usize) -> Heat {
         let threshold = self.threshold();
-        let unit = self.unit(region);
-        unit.heat = unit.heat.saturating_add(1);
-        unit.heat >= threshold
+        self.unit(region).look(threshold)
     }
 
     /// Makes a sub hot at its next look.
@@ -111,12 +160,16 @@ impl Native {
         self.unit(region).heat = u32::MAX - 1;
     }
 
-    /// Counts a look at a loop's head; whether it is hot.
-    pub(super) fn heat_frame(&mut self, region: usize, position: usize) -> bool {
+    /// Counts a look at a loop's head.
+    pub(super) fn heat_frame(&mut self, region: usize, position: usize) -> Heat {
         let threshold = self.threshold();
         let unit = self.frames.entry((region, position)).or_default();
-        unit.heat = unit.heat.saturating_add(1);
-        unit.heat >= threshold
+        unit.look(threshold)
+    }
+
+    /// Whether earlier processes left code that nobody has taken yet.
+    pub(super) fn has_more(&self) -> bool {
+        self.kept.as_ref().is_some_and(Kept::has_more)
     }
 
     /// The code of a sub.
@@ -166,6 +219,11 @@ impl Native {
         *guess = guess.next();
     }
 
+    fn has_kept(&self, region: usize, entry: &Entry) -> bool {
+        let unit = || unit_of(&self.guesses, region, entry, true, self.options.budget);
+        self.kept.as_ref().is_some_and(|kept| kept.has(&unit()))
+    }
+
     /// The instruction that calls a sub's native code.
     pub(super) fn stub(&mut self, region: usize) -> *mut u64 {
         if self.stubs.is_empty() {
@@ -180,11 +238,25 @@ impl Native {
 
     /// The way into compiled code; `None` if there is none for this machine.
     pub(super) fn trampoline(&self) -> Option<Enter> {
-        static TRAMPOLINE: OnceLock<Option<Trampoline>> = OnceLock::new();
         let trampoline = TRAMPOLINE.get_or_init(|| Compiler::new(native::layout())?.trampoline());
-        let code = trampoline.as_ref()?.0.at(0);
+        let Compiled { code, entry, .. } = &trampoline.as_ref()?.0;
+        let code = code.at(*entry);
         // SAFETY: the code is that of a function of this type.
         Some(unsafe { std::mem::transmute::<*const u8, Enter>(code) })
+    }
+}
+
+/// The way into compiled code, for all of the process.
+static TRAMPOLINE: OnceLock<Option<Trampoline>> = OnceLock::new();
+
+/// What the trampoline is kept as.
+const TRAMPOLINE_UNIT: &[u8] = b"trampoline";
+
+/// Takes the trampoline from what is kept, so that no compiler is needed for it.
+fn take_trampoline(kept: &mut Kept) {
+    if let Some(compiled) = kept.take(TRAMPOLINE_UNIT) {
+        // Of two threads one's is used.
+        let _ = TRAMPOLINE.set(Some(Trampoline(compiled)));
     }
 }
 
@@ -235,26 +307,44 @@ impl Program {
         let assumes = unit.tries < SOME_TRIES;
         let entry = Entry::Call(unit.met.clone());
         let compiled = self.compile(region, entry, assumes);
-        let size = compiled.as_ref().map(size_of);
+        let size = compiled
+            .as_ref()
+            .map(|(compiled, kept)| size_of(compiled, *kept));
         let unit = self.native.unit(region);
         if compiled.is_none() {
             unit.tries = MOST_TRIES;
         }
-        unit.compiled = compiled.map(Box::new);
+        unit.compiled = compiled.map(|(compiled, _)| Box::new(compiled));
         size
     }
 
-    /// Compiles a frame at a position, with registers as `observe` finds them.
-    pub(super) fn compile_frame(
+    /// Whether an earlier process compiled a sub for the arguments that it was met with.
+    pub(super) fn has_kept_sub(&mut self, region: usize) -> bool {
+        let entry = Entry::Call(self.native.unit(region).met.clone());
+        self.native.has_kept(region, &entry)
+    }
+
+    /// The same of a frame at a position.
+    pub(super) fn has_kept_frame(
         &mut self,
         region: usize,
         position: usize,
         observe: &dyn Fn(usize) -> Kind,
-    ) -> Option<Size> {
+    ) -> bool {
+        let kinds = self.frame_kinds(region, position, true, observe);
+        kinds.is_some_and(|kinds| self.native.has_kept(region, &Entry::Frame(position, kinds)))
+    }
+
+    /// The kinds of a frame's registers: as `observe` finds them, and as they were met before.
+    fn frame_kinds(
+        &mut self,
+        region: usize,
+        position: usize,
+        assumes: bool,
+        observe: &dyn Fn(usize) -> Kind,
+    ) -> Option<Vec<Kind>> {
         let unit = self.native.frames.entry((region, position)).or_default();
-        unit.tries += 1;
-        let assumes = unit.tries < SOME_TRIES;
-        let met = std::mem::take(&mut unit.met);
+        let met = unit.met.clone();
         let view = View {
             program: self,
             assumes,
@@ -267,18 +357,56 @@ impl Program {
                 joined => joined,
             };
         }
+        Some(kinds)
+    }
+
+    /// Compiles a frame at a position, with registers as `observe` finds them.
+    pub(super) fn compile_frame(
+        &mut self,
+        region: usize,
+        position: usize,
+        observe: &dyn Fn(usize) -> Kind,
+    ) -> Option<Size> {
+        let unit = self.native.frames.entry((region, position)).or_default();
+        unit.tries += 1;
+        let assumes = unit.tries < SOME_TRIES;
+        let kinds = self.frame_kinds(region, position, assumes, observe)?;
         let compiled = self.compile(region, Entry::Frame(position, kinds.clone()), assumes);
-        let size = compiled.as_ref().map(size_of);
+        let size = compiled
+            .as_ref()
+            .map(|(compiled, kept)| size_of(compiled, *kept));
         let unit = self.native.frames.entry((region, position)).or_default();
         unit.met = kinds;
         if compiled.is_none() {
             unit.tries = MOST_TRIES;
         }
-        unit.compiled = compiled.map(Box::new);
+        unit.compiled = compiled.map(|(compiled, _)| Box::new(compiled));
         size
     }
 
-    fn compile(&mut self, region: usize, entry: Entry, assumes: bool) -> Option<Compiled> {
+    /// The code of a unit: what an earlier process compiled, or else compiled now and kept.
+    fn compile(&mut self, region: usize, entry: Entry, assumes: bool) -> Option<(Compiled, bool)> {
+        let Some(kept) = &mut self.native.kept else {
+            return Some((self.compile_now(region, entry, assumes)?, false));
+        };
+        let unit = unit_of(
+            &self.native.guesses,
+            region,
+            &entry,
+            assumes,
+            self.native.options.budget,
+        );
+        if let Some(compiled) = kept.take(&unit) {
+            return Some((compiled, true));
+        }
+        let compiled = self.compile_now(region, entry, assumes)?;
+        if let Some(kept) = &mut self.native.kept {
+            kept.add(&unit, &compiled);
+        }
+        Some((compiled, false))
+    }
+
+    fn compile_now(&mut self, region: usize, entry: Entry, assumes: bool) -> Option<Compiled> {
         let layout: Layout = native::layout();
         let mut compiler = match self.native.compiler.take() {
             Some(compiler) => compiler,
@@ -295,8 +423,22 @@ impl Program {
     }
 }
 
-fn size_of(compiled: &Compiled) -> Size {
+/// All that decides what a unit of a chunk is compiled to.
+fn unit_of(
+    guesses: &FxHashMap<(usize, usize), Guess>,
+    region: usize,
+    entry: &Entry,
+    assumes: bool,
+    budget: usize,
+) -> Vec<u8> {
+    let mut assumed: Vec<_> = guesses.iter().filter(|_| assumes).collect();
+    assumed.sort_by_key(|(place, _)| **place);
+    format!("{region} {entry:?} {assumes} {assumed:?} {budget}").into_bytes()
+}
+
+fn size_of(compiled: &Compiled, was_kept: bool) -> Size {
     Size {
+        was_kept,
         bytes: compiled.code.bytes().len() as u64,
         instructions: compiled.instructions,
         inline: compiled.inline,

@@ -1,4 +1,5 @@
-//! Why the cache had nothing: a miss is never an error, but it is counted, and can be asked for.
+//! Why the cache of native code had nothing: a miss is never an error, but it is counted, and can be
+//! asked for.
 
 /// Why a function wasn't taken from the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,12 +52,12 @@ pub struct CacheStats {
 
 impl CacheStats {
     /// Counts a miss.
-    pub(super) fn miss(&mut self, why: Miss) {
+    pub(crate) fn miss(&mut self, why: Miss) {
         self.missed_many(why, 1);
     }
 
     /// Counts misses of one reason.
-    pub(super) fn missed_many(&mut self, why: Miss, count: usize) {
+    pub(crate) fn missed_many(&mut self, why: Miss, count: usize) {
         self.misses[why as usize] += count as u64;
     }
 
