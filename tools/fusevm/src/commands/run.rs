@@ -10,11 +10,12 @@ use clap::{Args as _, ValueEnum};
 use fusevm::code::Code;
 use fusevm::format::{LoadedChunk, Module};
 use fusevm::host::{Capability, Needs, Policy, UnixHost, UnknownCapability};
-use fusevm::jit::{JitMode, JitOptions, JitStats};
+use fusevm::jit::{CacheStats, JitMode, JitOptions, JitStats, Miss, cache};
 use fusevm::value::{Work, convert};
 use fusevm::vm::{EngineChoice, Limits, Stats as Counted, Trap};
 use fusevm::{VM, Value};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
@@ -57,6 +58,9 @@ pub(crate) struct Args {
     /// Calls and backward jumps after which a sub or loop is compiled [default: 4096]
     #[arg(long, value_name = "N")]
     jit_threshold: Option<u32>,
+    /// Where native code is kept for later runs, or `off` [default: see `fusevm cache path`]
+    #[arg(long, value_name = "DIR|off")]
+    cache: Option<PathBuf>,
     /// Deny a capability: exec, read, write, env or all. A program that needs it is not started
     #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
     deny: Vec<Needs>,
@@ -161,6 +165,17 @@ impl Args {
     }
 }
 
+impl Args {
+    /// The directory of native code; `None` where there is to be none, or the environment names none.
+    fn cache_directory(&self) -> Option<PathBuf> {
+        match &self.cache {
+            Some(off) if off.as_os_str() == "off" => None,
+            Some(directory) => Some(directory.clone()),
+            None => cache::default_directory().ok(),
+        }
+    }
+}
+
 /// How `--stats` tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum StatsForm {
@@ -218,6 +233,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     builtins::register(&mut vm);
     vm.set_engine(args.engine.into());
     vm.set_jit(args.jit_options());
+    vm.set_native_cache(args.cache_directory().as_deref());
     vm.set_counting(args.stats.is_some());
     let loaded = Instant::now();
     let outcome = vm.execute();
@@ -390,6 +406,16 @@ struct JitRow {
     failed_guards: u64,
     instructions: u64,
     inline: u64,
+    cache_hits: u64,
+    /// By reason.
+    cache_misses: BTreeMap<&'static str, u64>,
+    cache_stored: u64,
+}
+
+/// The misses that there were, by the names of their reasons.
+fn misses(cache: &CacheStats) -> BTreeMap<&'static str, u64> {
+    let counts = Miss::ALL.iter().map(|why| (why.name(), cache.missed(*why)));
+    counts.filter(|(_, count)| *count > 0).collect()
 }
 
 impl From<JitStats> for JitRow {
@@ -404,21 +430,31 @@ impl From<JitStats> for JitRow {
             failed_guards: stats.failed_guards,
             instructions: stats.instructions,
             inline: stats.inline,
+            cache_hits: stats.cache.hits,
+            cache_misses: misses(&stats.cache),
+            cache_stored: stats.cache.stored,
         }
     }
 }
 
 /// What was compiled, in a line for people; empty if nothing was.
 fn describe(jit: &JitStats) -> String {
-    if jit.compiled + jit.declined == 0 {
+    if jit.compiled + jit.declined + jit.cache.hits == 0 {
         return String::new();
     }
     let time = Duration::from_nanos(jit.compile_ns);
     let share = jit.inline * 100 / jit.instructions.max(1);
     format!(
         "\nnative: {} units ({} declined) to {} bytes in {time:.1?}, {share}% of their \
-         instructions inline, {} entries, {} exits, {} failed guards",
-        jit.compiled, jit.declined, jit.code_bytes, jit.entries, jit.exits, jit.failed_guards
+         instructions inline, {} entries, {} exits, {} failed guards; {} from the cache, {} to it",
+        jit.compiled,
+        jit.declined,
+        jit.code_bytes,
+        jit.entries,
+        jit.exits,
+        jit.failed_guards,
+        jit.cache.hits,
+        jit.cache.stored,
     )
 }
 
