@@ -31,6 +31,8 @@ struct Tables {
 pub(crate) struct Kept {
     scope: Scope,
     chunk: ChunkHash,
+    /// By name index, which global a name is, where that isn't the index itself.
+    globals: Box<[u16]>,
     /// What the packs have, all of it in one piece of memory, until it is asked for.
     placed: FxHashMap<EntryKey, Compiled>,
     fresh: Vec<(EntryKey, Entry)>,
@@ -39,13 +41,20 @@ pub(crate) struct Kept {
 impl Kept {
     /// Opens what the cache at `root` has of a chunk; `None` if the directory isn't fit for code, or
     /// the chunk has no identity, as no file can hold it.
-    pub(crate) fn open(root: PathBuf, chunk: &Chunk, layout: &Layout) -> Option<Kept> {
+    /// `globals` says which global a name is; empty where names are their globals.
+    pub(crate) fn open(
+        root: PathBuf,
+        chunk: &Chunk,
+        globals: &[u16],
+        layout: &Layout,
+    ) -> Option<Kept> {
         let chunk = format::chunk_hash(chunk).ok()?;
         let mut scope = Scope::open(root, fingerprint(layout), ScopeKey::of(&chunk.0)).ok()?;
         let placed = place(scope.take_all());
         Some(Kept {
             scope,
             chunk,
+            globals: globals.into(),
             placed,
             fresh: Vec::new(),
         })
@@ -54,10 +63,16 @@ impl Kept {
     /// The code of a unit, if it was kept. `unit` is all that decides what it is compiled to, beside
     /// the chunk.
     pub(crate) fn take(&mut self, unit: &[u8]) -> Option<Compiled> {
-        let key = EntryKey::of(&self.chunk.0, unit);
+        let key = self.key(unit);
         let found = self.placed.remove(&key);
         self.scope.count(found.is_some());
         found
+    }
+
+    /// The key of a unit: register code names globals by where they are in the VM.
+    fn key(&self, unit: &[u8]) -> EntryKey {
+        let globals = self.globals.as_bytes();
+        EntryKey::of(&self.chunk.0, &[globals, unit].concat())
     }
 
     /// Whether earlier processes left anything that wasn't taken yet.
@@ -67,7 +82,7 @@ impl Kept {
 
     /// Whether a unit is there to be taken.
     pub(crate) fn has(&self, unit: &[u8]) -> bool {
-        let key = EntryKey::of(&self.chunk.0, unit);
+        let key = self.key(unit);
         self.placed.contains_key(&key)
     }
 
@@ -87,7 +102,7 @@ impl Kept {
             inline: U64::new(compiled.inline),
         };
         let entry = Entry::new(compiled.code.bytes(), tables.as_bytes());
-        self.fresh.push((EntryKey::of(&self.chunk.0, unit), entry));
+        self.fresh.push((self.key(unit), entry));
     }
 
     /// Writes what was added to the cache.

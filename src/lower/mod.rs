@@ -70,6 +70,12 @@ struct Mark {
 }
 
 impl Lowering {
+    /// The global of each name, by its index; empty where that is the index.
+    #[cfg(feature = "jit")]
+    pub(crate) fn globals(&self) -> &[u16] {
+        self.globals.as_deref().unwrap_or_default()
+    }
+
     /// Prepares for a chunk. `globals` has the global of each name, if that isn't the name's index.
     /// Code that is only `interpreted` has the instructions of the table's last part, too.
     pub(crate) fn new(chunk: &Chunk, globals: Option<Box<[u16]>>, interpreted: bool) -> Lowering {

@@ -288,7 +288,8 @@ fn lines(path: &Path, functions: &[Function]) -> anyhow::Result<Vec<Row>> {
         .iter()
         .map(|function| function.chunk.ops.len())
         .sum();
-    let cases: [(&str, fn(&Op) -> bool); 2] = [
+    type Begins = fn(&Op) -> bool;
+    let cases: [(&str, Begins); 2] = [
         ("lines, one a statement: bytes more", ends_statement),
         ("lines, one an op: bytes more", |_| true),
     ];

@@ -11,6 +11,8 @@ use crate::lower::{Declined, Lowering, global_of};
 use crate::op::Op;
 use crate::value::Value;
 use crate::verify::{Shape, verify_chunk};
+#[cfg(feature = "jit")]
+use std::path::Path;
 use std::sync::Arc;
 
 /// What a call needs to know of a region.
@@ -242,6 +244,13 @@ impl Program {
     #[cfg(feature = "jit")]
     pub(super) fn set_entry(&mut self, region: usize, entry: *mut u64) {
         self.units[region].entry = entry;
+    }
+
+    /// Takes native code from this directory, and adds to it. `chunk` is the program's, with its names.
+    #[cfg(feature = "jit")]
+    pub(super) fn keep_in(&mut self, directory: &Path, chunk: &Chunk) {
+        self.native
+            .keep_in(directory, chunk, self.lowering.globals());
     }
 
     /// How many arguments a region takes.

@@ -196,7 +196,7 @@ pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Optio
     if options.mode != JitMode::Off
         && let Some(directory) = &vm.engine.cache
     {
-        (*(*act).program).native.keep_in(directory, vm.running());
+        (*(*act).program).keep_in(directory, vm.running());
     }
     if options.mode != JitMode::Eager {
         return Some((pc, base));

@@ -113,9 +113,9 @@ impl Native {
     }
 
     /// Takes from this directory what earlier processes compiled of the chunk, and adds to it.
-    pub(super) fn keep_in(&mut self, directory: &Path, chunk: &Chunk) {
+    pub(in super::super) fn keep_in(&mut self, directory: &Path, chunk: &Chunk, globals: &[u16]) {
         if !std::mem::replace(&mut self.looked, true) {
-            self.kept = Kept::open(directory.to_owned(), chunk, &native::layout());
+            self.kept = Kept::open(directory.to_owned(), chunk, globals, &native::layout());
             if let Some(kept) = &mut self.kept {
                 take_trampoline(kept);
             }
