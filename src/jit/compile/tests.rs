@@ -71,7 +71,7 @@ fn compile_all(compiler: &mut Compiler) -> usize {
         let Ok(shape) = verify_chunk(&chunk) else {
             continue;
         };
-        let mut lowering = Lowering::new(&chunk);
+        let mut lowering = Lowering::new(&chunk, None, false);
         let regions = shape.regions();
         let whole = |guess, lowering: &mut Lowering| Whole {
             codes: (0..regions.len())
