@@ -19,6 +19,9 @@ use thiserror::Error;
 /// Why a directory isn't used as a cache.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Unfit {
+    /// The environment asks for none.
+    #[error("FUSEVM_CACHE_DIR is `off`")]
+    Off,
     /// The environment names no directory for it.
     #[error("neither FUSEVM_CACHE_DIR, XDG_CACHE_HOME nor HOME names an absolute path")]
     NoHome,

@@ -33,8 +33,11 @@ use std::path::PathBuf;
 /// `XDG_CACHE_HOME` or in `~/.cache`. Never a shared temporary directory.
 ///
 /// # Errors
-/// [`Unfit::NoHome`] when none of these names an absolute path.
+/// [`Unfit::Off`] when the first is `off`, [`Unfit::NoHome`] when none names an absolute path.
 pub fn default_directory() -> Result<PathBuf, Unfit> {
+    if env::var_os("FUSEVM_CACHE_DIR").is_some_and(|asked| asked == "off") {
+        return Err(Unfit::Off);
+    }
     let absolute = |name: &str| {
         let path = PathBuf::from(env::var_os(name)?);
         path.is_absolute().then_some(path)

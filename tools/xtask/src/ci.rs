@@ -92,6 +92,8 @@ fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<()> {
         Command::new(env!("CARGO"))
             .args(arguments)
             .env("RUSTDOCFLAGS", "-D warnings")
+            // Native code of tests isn't kept in the home of whoever runs them.
+            .env("FUSEVM_CACHE_DIR", "off")
             .current_dir(root),
     )
 }
