@@ -314,7 +314,7 @@ unsafe fn ready_frame(act: *mut Activation, region: usize, position: usize, base
     if (*program).native.frame(region, position).is_some() {
         return true;
     }
-    if !(*program).native.may_compile_frame(region, position) {
+    if !room::for_compiler() || !(*program).native.may_compile_frame(region, position) {
         return false;
     }
     lower_callees(act, region);
@@ -331,7 +331,7 @@ unsafe fn compile_sub(act: *mut Activation, region: usize) -> bool {
     if (*program).native.sub(region).is_some() {
         return true;
     }
-    if !(*program).native.may_compile_sub(region) {
+    if !room::for_compiler() || !(*program).native.may_compile_sub(region) {
         return false;
     }
     lower_callees(act, region);

@@ -10,6 +10,13 @@ use std::cell::Cell;
 /// Native stack that is left for helpers and whatever they call.
 const RESERVE: usize = 192 << 10;
 
+/// Native stack that the compiler takes at most; without optimization its frames are much larger.
+const COMPILER: usize = if cfg!(debug_assertions) {
+    1 << 20
+} else {
+    384 << 10
+};
+
 /// Calls inside of each other that there is to be room for, first and at most: more each time that
 /// it wasn't enough.
 pub(super) const FIRST_FRAMES: usize = 256;
@@ -17,6 +24,11 @@ pub(super) const MOST_FRAMES: usize = 1 << 16;
 
 /// What is assumed of a native stack whose end isn't known.
 const ASSUMED_STACK: usize = 256 << 10;
+
+/// Whether the thread's stack has room for the compiler.
+pub(super) fn for_compiler() -> bool {
+    stack_left() >= COMPILER
+}
 
 /// How many calls deep the code may go, all limits observed; with the base, which may have moved.
 /// `None` if there is not even room for its first frame.
