@@ -52,11 +52,13 @@ pub struct CacheStats {
 
 impl CacheStats {
     /// Counts a miss.
+    #[cfg(feature = "jit")]
     pub(crate) fn miss(&mut self, why: Miss) {
         self.missed_many(why, 1);
     }
 
     /// Counts misses of one reason.
+    #[cfg(feature = "jit")]
     pub(crate) fn missed_many(&mut self, why: Miss, count: usize) {
         self.misses[why as usize] += count as u64;
     }

@@ -176,8 +176,11 @@ const MOST_PROGRAMS: usize = 1024;
 
 /// How the engine was left.
 pub(super) enum Left {
-    /// The reference interpreter goes on at the VM's `ip`.
-    Continue,
+    /// Nothing was run: the reference interpreter goes on.
+    Refused,
+    /// The engine has given the run back to a caller that it can't take up in mid-expression: the
+    /// reference interpreter goes on at the VM's `ip`.
+    Returned,
     /// The program has ended.
     Ended,
 }
@@ -200,14 +203,15 @@ pub(super) fn run(machine: &mut Machine<'_>) -> Step<Left> {
 }
 
 fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
+    let mut left = Left::Refused;
     loop {
         let Some(mut activation) = Activation::for_run(machine) else {
-            return Ok(Left::Continue);
+            return Ok(left);
         };
         activation.attach(machine);
         let Some((pc, base)) = enter::enter(&mut activation) else {
             activation.park();
-            return Ok(Left::Continue);
+            return Ok(left);
         };
         // SAFETY: `enter` gives an instruction of lowered code and the base of a frame that it has
         // filled as that instruction expects; so does what goes on natively.
@@ -225,6 +229,7 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
         if !machine.step()? {
             return Ok(Left::Ended);
         }
+        left = Left::Returned;
     }
 }
 

@@ -47,11 +47,13 @@ impl Machine<'_> {
         }
         self.vm.ip = at;
         let left = engine::run(self)?;
-        self.heat = engine::warm_after(self.vm.running());
-        match left {
-            Left::Continue => Ok(Some(self.vm.ip)),
-            Left::Ended => Ok(None),
-        }
+        self.heat = match left {
+            // What the caller calls next is as warm as what it has called.
+            Left::Returned => 1,
+            Left::Refused => engine::warm_after(self.vm.running()),
+            Left::Ended => return Ok(None),
+        };
+        Ok(Some(self.vm.ip))
     }
 
     /// Runs the op at the VM's `ip`, whatever it is, on the public state. `false` if it ended the
