@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use zerocopy::IntoBytes;
 
 /// How often a file is opened again that seems to be in the midst of a change.
-const ATTEMPTS: usize = 8;
+const ATTEMPTS: usize = 64;
 
 /// How many names an error message looks at to suggest one.
 const SUGGEST_AMONG: usize = 4096;
@@ -77,6 +77,7 @@ impl Module {
                         && attempt < ATTEMPTS =>
                 {
                     attempt += 1;
+                    std::thread::yield_now();
                 }
                 _ => return opened,
             }
