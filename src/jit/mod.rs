@@ -1,16 +1,16 @@
 //! Native code: what the register engine runs often is compiled with Cranelift.
 //!
-//! The input is register code ([`lower`](crate::lower)). A *group* is compiled at once: a sub that is
-//! hot, or a frame at a loop's head, and the subs that it calls ([`kinds`] finds them and what their
-//! registers hold). [`translate`] writes it down for Cranelift, [`module`] lays out what comes out,
-//! [`memory`] makes it run. When the engine enters native code and how it goes on behind it is the
+//! The input is register code (`lower`). A *group* is compiled at once: a sub that is
+//! hot, or a frame at a loop's head, and the subs that it calls (`kinds` finds them and what their
+//! registers hold). `translate` writes it down for Cranelift, `module` lays out what comes out,
+//! `memory` makes it run. When the engine enters native code and how it goes on behind it is the
 //! engine's side, `vm/engine/native`.
 //!
 //! Nothing is ineligible: an instruction is done inline, by a helper, or native code is left before it
 //! and the engine does it. Frames have the engine's layout, so leaving is writing machine registers
 //! back.
 //!
-//! [`scalar`] keeps the entry points of the 0.9 line.
+//! `scalar` keeps the entry points of the 0.9 line.
 
 pub mod miss;
 pub mod options;

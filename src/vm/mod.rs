@@ -262,7 +262,7 @@ impl VM {
     }
 
     /// Sets the directory in which native code is kept for later processes, see
-    /// [`jit::cache`](crate::jit::cache); without one, or where it isn't fit, code goes with the
+    /// `jit::cache`; without one, or where it isn't fit, code goes with the
     /// process. Nothing about it can fail a run. It has an effect with feature `jit`.
     pub fn set_native_cache(&mut self, directory: Option<&Path>) {
         self.engine.cache = directory.map(Arc::from);

@@ -77,4 +77,5 @@ CODES: dict[str, tuple[str, str]] = {
     "E0601": ("BadUsage", "the command line can't be understood"),
     "E0602": ("CantWrite", "the output can't be written"),
     "E0603": ("BadImportBlob", "the blob is not a chunk of the 0.9 line"),
+    "E0604": ("UnfitCache", "the directory can't be used as a cache"),
 }
