@@ -2,12 +2,13 @@
 
 use super::abi::{Layout, NOT_ENTERED};
 use super::features;
-use super::kinds::graph::Graph;
-use super::kinds::group::{Budget, Entry, Group, Program};
+use super::ir::{Body, Graph, Program};
+use super::kinds::group::{Budget, Entry, Group};
 use super::kinds::{Kind, Kinds};
 use super::memory::Executable;
 use super::module::{Code, Collector};
 use super::translate::{self, Context};
+use crate::lower::code::REGISTER_BYTES;
 use crate::value::tag;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, types};
@@ -38,6 +39,8 @@ pub(crate) struct Compiled {
     pub(crate) window_bytes: usize,
     /// Whether it calls anything, so that room for more frames is of use.
     pub(crate) calls: bool,
+    /// Calls that it has room for at least when it is entered: inlined ones.
+    pub(crate) inlined: usize,
     pub(crate) instructions: u64,
     pub(crate) inline: u64,
 }
@@ -117,6 +120,7 @@ impl Compiler {
             frame_bytes: code.frame_bytes,
             window_bytes: 0,
             calls: false,
+            inlined: 0,
             instructions: 0,
             inline: 0,
         }))
@@ -136,12 +140,8 @@ impl Compiler {
         };
         let group = Group::infer(program, region, entry, budget)?;
         let (code, share) = self.emit(program, &group)?;
-        let window_bytes = group
-            .functions
-            .iter()
-            .filter_map(|function| program.code(function.region))
-            .map(|code| code.registers as usize * crate::lower::code::REGISTER_BYTES)
-            .max()?;
+        let registers = group.functions.iter().map(|f| f.body.registers).max()?;
+        let inlined = group.functions.iter().map(|f| f.body.depth()).max()?;
         let entry = match &group.functions[0].entry {
             Entry::Call(_) => *code.offsets.last()?,
             Entry::Frame(..) => *code.offsets.first()?,
@@ -149,8 +149,9 @@ impl Compiler {
         Some(Compiled {
             entry,
             frame_bytes: code.frame_bytes,
-            window_bytes,
-            calls: !group.called.is_empty(),
+            window_bytes: registers * REGISTER_BYTES,
+            calls: !group.called.is_empty() || inlined > 0,
+            inlined,
             instructions: share.instructions,
             inline: share.inline,
             code: Executable::new(&code.bytes)?,
@@ -166,10 +167,13 @@ impl Compiler {
         observe: impl Fn(usize) -> Kind,
     ) -> Option<Kinds> {
         let code = program.code(region)?;
-        let graph = Graph::new(code, position, &|region| program.argc(region));
+        let body = Body::new(program, region, position, usize::MAX)?;
+        let graph = Graph::new(&body, &|region| program.argc(region));
         let mut kinds = vec![Kind::Scalar; code.registers as usize];
         for register in graph.blocks[graph.entry].live.iter() {
-            kinds[register] = observe(register);
+            if let Some(kind) = kinds.get_mut(register) {
+                *kind = observe(register);
+            }
         }
         Some(kinds)
     }
@@ -194,7 +198,7 @@ impl Compiler {
         for (index, id) in ids.iter().enumerate() {
             self.context.clear();
             self.context.func.signature = translate::signature(&group.functions[index]);
-            let share = self.translate(&cx, index, &ids)?;
+            let share = self.translate(&cx, index, &ids);
             all.instructions += share.instructions;
             all.inline += share.inline;
             module.define_function(*id, &mut self.context).ok()?;
@@ -211,7 +215,7 @@ impl Compiler {
         cx: &Context<'_>,
         index: usize,
         ids: &[FuncId],
-    ) -> Option<translate::Share> {
+    ) -> translate::Share {
         let called = &cx.group.called;
         let functions = &cx.group.functions;
         let import = |region: usize, func: &mut cranelift_codegen::ir::Function| {

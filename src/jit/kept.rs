@@ -23,6 +23,7 @@ struct Tables {
     frame_bytes: U64,
     window_bytes: U64,
     calls: U64,
+    inlined: U64,
     instructions: U64,
     inline: U64,
 }
@@ -98,6 +99,7 @@ impl Kept {
             frame_bytes: U64::new(compiled.frame_bytes as u64),
             window_bytes: U64::new(compiled.window_bytes as u64),
             calls: U64::new(u64::from(compiled.calls)),
+            inlined: U64::new(compiled.inlined as u64),
             instructions: U64::new(compiled.instructions),
             inline: U64::new(compiled.inline),
         };
@@ -130,6 +132,7 @@ fn place(entries: Vec<(EntryKey, Entry)>) -> FxHashMap<EntryKey, Compiled> {
             frame_bytes: number(&tables.frame_bytes)?,
             window_bytes: number(&tables.window_bytes)?,
             calls: tables.calls.get() != 0,
+            inlined: number(&tables.inlined)?,
             instructions: tables.instructions.get(),
             inline: tables.inline.get(),
             code,

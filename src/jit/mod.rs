@@ -25,6 +25,8 @@ pub(crate) mod compile;
 #[cfg(feature = "jit")]
 mod features;
 #[cfg(feature = "jit")]
+pub(crate) mod ir;
+#[cfg(feature = "jit")]
 pub(crate) mod kept;
 #[cfg(feature = "jit")]
 pub(crate) mod kinds;
@@ -34,6 +36,8 @@ pub(crate) mod memory;
 mod module;
 #[cfg(feature = "jit")]
 mod translate;
+#[cfg(feature = "jit")]
+mod views;
 
 pub use miss::{CacheStats, Miss};
 pub use options::{JitMode, JitOptions, JitStats};

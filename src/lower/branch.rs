@@ -270,7 +270,7 @@ impl Translator<'_> {
     /// Takes back the addition of a constant to this register, if it is the instruction before and
     /// the constant fits; that constant.
     fn retract_step<T>(&mut self, register: u16, fit: impl Fn(u64) -> Option<T>) -> Option<T> {
-        let (at, word) = self.out.last().filter(|_| self.lowering.interpreted)?;
+        let (at, word) = self.out.last()?;
         let adds = word.op() == Rop::AddI && word.a() == register && word.b() == register;
         if !adds || word.flags() != 0 {
             return None;

@@ -172,7 +172,7 @@ macro_rules! for_each_rop {
             Outline 2 "run the stack op k on the b values from register a on, giving c";
             SlotLoop 2 "run the fused loop of the stack op k on the slots a and b";
             Leave 1 "leave the frame before the stack op, with scope b, c open";
-            // Of code that is only interpreted.
+            // Combinations of others.
             AddLoopLt 1 "a = a + Int flags; if a < b, one fuel -> c";
             AddLoopLtI 2 "a = a + Int b; if a < Int k, one fuel -> c";
             Pow 1 "a = b ** c";
@@ -318,12 +318,6 @@ pub(crate) mod flag {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Binary {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Mod,
-    Pow,
     NumEq,
     NumNe,
     NumLt,

@@ -49,8 +49,6 @@ pub(crate) struct Lowering {
     sub_of_name: Vec<u32>,
     /// The global of each name, where that isn't the name's index.
     globals: Option<Box<[u16]>>,
-    /// Whether the code is only ever interpreted: it may have instructions that native code hasn't.
-    interpreted: bool,
     marks: Vec<Mark>,
     /// The ops of the present region.
     reached: Vec<u32>,
@@ -77,8 +75,7 @@ impl Lowering {
     }
 
     /// Prepares for a chunk. `globals` has the global of each name, if that isn't the name's index.
-    /// Code that is only `interpreted` has the instructions of the table's last part, too.
-    pub(crate) fn new(chunk: &Chunk, globals: Option<Box<[u16]>>, interpreted: bool) -> Lowering {
+    pub(crate) fn new(chunk: &Chunk, globals: Option<Box<[u16]>>) -> Lowering {
         let mut sub_of_name = vec![0; chunk.names.len()];
         for (row, (name, _)) in chunk.sub_entries.iter().enumerate().rev() {
             if let Some(place) = sub_of_name.get_mut(usize::from(*name)) {
@@ -88,7 +85,6 @@ impl Lowering {
         Lowering {
             sub_of_name,
             globals,
-            interpreted,
             // One behind the last op, which is where a jump to the end goes.
             marks: vec![Mark::default(); chunk.ops.len() + 1],
             reached: Vec::new(),

@@ -16,7 +16,7 @@ fn chunk(ops: impl IntoIterator<Item = Op>) -> Chunk {
 
 fn main_code(chunk: &Chunk) -> Result<Code, Declined> {
     let shape = verify_chunk(chunk).expect("a strict chunk");
-    Lowering::new(chunk, None, true).lower(chunk, &shape, 0)
+    Lowering::new(chunk, None).lower(chunk, &shape, 0)
 }
 
 fn rops(code: &Code) -> Vec<Rop> {
@@ -136,7 +136,7 @@ fn arguments_stored_at_once_are_their_slots() {
     let chunk = builder.build();
     let shape = verify_chunk(&chunk).expect("a strict chunk");
     let region = shape.subs()[0].region;
-    let code = Lowering::new(&chunk, None, true).lower(&chunk, &shape, region);
+    let code = Lowering::new(&chunk, None).lower(&chunk, &shape, region);
     assert_eq!(rops(&code.expect("code")), [Rop::ReturnValue2]);
 }
 

@@ -85,8 +85,7 @@ impl Translator<'_> {
             Op::StringLen => self.string_len(at),
             Op::Concat => self.binary_rop(at, Rop::Concat, 0, Entry::Home),
 
-            Op::Pow if self.lowering.interpreted => self.binary_rop(at, Rop::Pow, 0, Entry::Scalar),
-            Op::Pow => self.binary(at, Binary::Pow),
+            Op::Pow => self.binary_rop(at, Rop::Pow, 0, Entry::Scalar),
             Op::Spaceship => self.binary(at, Binary::Spaceship),
             Op::LogAnd => self.binary(at, Binary::LogAnd),
             Op::LogOr => self.binary(at, Binary::LogOr),
@@ -184,7 +183,7 @@ impl Translator<'_> {
                 self.before_change(Owner::Global(global(name)));
                 self.outline(at)
             }
-            Op::HashExists(name) if self.lowering.interpreted => {
+            Op::HashExists(name) => {
                 let (name, key) = (global(name), self.pop_operand());
                 let dest = self.dest(at);
                 let fields = [dest.field, name, key.field];
@@ -197,8 +196,7 @@ impl Translator<'_> {
                 );
                 self.finish(dest, Entry::Scalar)
             }
-            Op::HashExists(_)
-            | Op::HashKeys(_)
+            Op::HashKeys(_)
             | Op::HashValues(_)
             | Op::MakeArray(_)
             | Op::MakeHash(_)
@@ -407,8 +405,7 @@ impl Translator<'_> {
     /// `a -- n`: of an element that was just read, without keeping it.
     fn string_len(&mut self, at: usize) -> usize {
         let top = self.stack.height() - 1;
-        if self.lowering.interpreted
-            && let Entry::Borrowed(_) = self.stack.get(top)
+        if let Entry::Borrowed(_) = self.stack.get(top)
             && let Some((last, word)) = self.out.last()
             && word.a() == self.home_field(top)
             && let Some(rop) = match word.op() {
@@ -445,7 +442,7 @@ impl Translator<'_> {
                 self.out.emit_with(rop, key.first(), fields, k as u64);
                 return at + 1;
             }
-            (Some(Rop::ElementSetI), Entry::Word(word)) if self.lowering.interpreted => {
+            (Some(Rop::ElementSetI), Entry::Word(word)) => {
                 self.stack.pop();
                 // First halves of scalars fit a field.
                 let word = word as u16;

@@ -58,9 +58,17 @@ pub fn pow(a: &Value, b: &Value) -> Value {
     Value::Float(pow_float(a.to_float(), b.to_float()))
 }
 
-/// `Pow` of floats. Every tier calls this one, as libraries differ in the last bit.
+/// `Pow` of floats. Every tier calls this one, as libraries differ in the last bit. An exponent of 0.5
+/// gives the square root, correctly rounded: that of -0.0 is 0.0, that of -∞ is ∞, as IEEE 754 has it
+/// for `pow`.
 #[inline(never)]
 pub fn pow_float(a: f64, b: f64) -> f64 {
+    if b == 0.5 {
+        if a == f64::NEG_INFINITY {
+            return f64::INFINITY;
+        }
+        return a.sqrt().abs();
+    }
     a.powf(b)
 }
 

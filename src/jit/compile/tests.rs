@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::format::Module as File;
-use crate::jit::kinds::Guess;
+use crate::jit::kinds::Seen;
 use crate::lower::Lowering;
 use crate::lower::code::Code as Lowered;
 use crate::value::Array;
@@ -29,7 +29,7 @@ fn layout() -> Layout {
 struct Whole {
     codes: Vec<Option<Lowered>>,
     argc: Vec<usize>,
-    guess: Guess,
+    seen: Seen,
 }
 
 impl Program for Whole {
@@ -41,19 +41,19 @@ impl Program for Whole {
         self.argc[region]
     }
 
-    fn guess(&self, _region: usize, _at: usize) -> Guess {
-        self.guess
+    fn seen(&self, _region: usize, _at: usize) -> Seen {
+        self.seen
     }
 }
 
-/// How many chunks of each vector are compiled, and with how many guesses: without optimization the
+/// How many chunks of each vector are compiled, and with how many assumptions: without optimization the
 /// compiler is too slow for all.
 const CHUNKS: usize = if cfg!(debug_assertions) {
     1
 } else {
     usize::MAX
 };
-const GUESSES: usize = if cfg!(debug_assertions) { 1 } else { 3 };
+const ASSUMPTIONS: usize = if cfg!(debug_assertions) { 1 } else { 4 };
 
 /// Chunks of each vector.
 fn vectors() -> Vec<crate::Chunk> {
@@ -80,20 +80,24 @@ fn compile_all(compiler: &mut Compiler) -> usize {
         let Ok(shape) = verify_chunk(&chunk) else {
             continue;
         };
-        let mut lowering = Lowering::new(&chunk, None, false);
+        let mut lowering = Lowering::new(&chunk, None);
         let regions = shape.regions();
-        let whole = |guess, lowering: &mut Lowering| Whole {
+        let whole = |seen, lowering: &mut Lowering| Whole {
             codes: (0..regions.len())
                 .map(|region| lowering.lower(&chunk, &shape, region).ok())
                 .collect(),
             argc: regions.iter().map(|r| r.entry_height as usize).collect(),
-            guess,
+            seen,
         };
-        let guesses = [Guess::Ints, Guess::Floats, Guess::Open]
-            .into_iter()
-            .cycle();
-        for guess in guesses.skip(number).take(GUESSES) {
-            let program = whole(guess, &mut lowering);
+        let both = |kind| Seen::of_first(kind).and(Seen::of_second(kind));
+        let seen = [
+            Seen::default(),
+            both(Kind::Int),
+            both(Kind::Float),
+            Seen::EVERYTHING,
+        ];
+        for seen in seen.into_iter().cycle().skip(number).take(ASSUMPTIONS) {
+            let program = whole(seen, &mut lowering);
             for (region, shape) in regions.iter().enumerate() {
                 let Some(code) = program.code(region) else {
                     continue;

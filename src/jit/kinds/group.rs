@@ -1,23 +1,11 @@
 //! The subs that are compiled together: one that is hot, and those that it calls.
 
-use super::graph::Graph;
-use super::inst::{Inst, returns_value};
-use super::transfer::{Step, guess_of, transfer};
-use super::{Guess, Kind, Kinds};
-use crate::lower::code::{Code, Rop};
+use super::transfer::{Step, transfer};
+use super::{Kind, Kinds};
+use crate::jit::ir::inst::{Inst, Role, returns_value};
+use crate::jit::ir::{Body, Graph, Program};
+use crate::lower::code::Rop;
 use rustc_hash::FxHashMap;
-
-/// What the analysis needs to know of the program.
-pub(crate) trait Program {
-    /// The code of a region, if it is lowered.
-    fn code(&self, region: usize) -> Option<&Code>;
-
-    /// How many arguments a region takes.
-    fn argc(&self, region: usize) -> usize;
-
-    /// What is assumed of the operands of the instruction at a place.
-    fn guess(&self, region: usize, at: usize) -> Guess;
-}
 
 /// How a function is entered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,8 +20,8 @@ pub(crate) enum Entry {
 /// A function of the group.
 #[derive(Debug)]
 pub(crate) struct Function {
-    pub(crate) region: usize,
     pub(crate) entry: Entry,
+    pub(crate) body: Body,
     pub(crate) graph: Graph,
     /// The kinds at the beginning of each block.
     pub(crate) kinds: Vec<Kinds>,
@@ -86,25 +74,20 @@ impl Group {
     }
 
     fn add(&mut self, program: &dyn Program, region: usize, entry: Entry) -> Option<usize> {
-        let code = program.code(region)?;
-        self.words += code.words.len();
-        if self.words > self.budget.words {
-            self.words -= code.words.len();
-            return None;
-        }
         let start = match &entry {
             Entry::Call(_) => 0,
             Entry::Frame(position, _) => *position,
         };
-        let graph = Graph::new(code, start, &|region| program.argc(region));
-        let registers = code.registers as usize;
+        let left = self.budget.words - self.words;
+        let body = Body::new(program, region, start, left)?;
+        let graph = Graph::new(&body, &|region| program.argc(region));
+        let registers = body.registers;
         let cells = graph.blocks.len() * registers;
-        self.cells += cells;
-        if self.cells > self.budget.cells {
-            self.cells -= cells;
-            self.words -= code.words.len();
+        if self.cells + cells > self.budget.cells {
             return None;
         }
+        self.words += body.words;
+        self.cells += cells;
         let mut kinds = vec![vec![Kind::Nothing; registers]; graph.blocks.len()];
         kinds[graph.entry] = first_kinds(registers, &entry);
         let index = self.functions.len();
@@ -112,8 +95,8 @@ impl Group {
             self.called.insert(region, index);
         }
         self.functions.push(Function {
-            region,
             entry,
+            body,
             graph,
             kinds,
             result: Kind::Nothing,
@@ -124,10 +107,6 @@ impl Group {
 
     /// Follows the kinds through a function until nothing changes.
     fn flow(&mut self, program: &dyn Program, index: usize) {
-        let region = self.functions[index].region;
-        let Some(code) = program.code(region) else {
-            return;
-        };
         let blocks = self.functions[index].graph.blocks.len();
         let mut dirty = vec![false; blocks];
         let mut work = std::collections::BTreeSet::new();
@@ -139,7 +118,7 @@ impl Group {
         }
         while let Some(block) = work.pop_first() {
             dirty[block] = true;
-            let Some(kinds) = self.pass_block(program, code, index, block) else {
+            let Some(kinds) = self.pass_block(program, index, block) else {
                 continue;
             };
             let place = &self.functions[index].graph.blocks[block];
@@ -171,25 +150,20 @@ impl Group {
     fn pass_block(
         &mut self,
         program: &dyn Program,
-        code: &Code,
         index: usize,
         block: usize,
     ) -> Option<Kinds> {
         let function = &self.functions[index];
-        let region = function.region;
         let mut kinds = function.kinds[block].clone();
-        let (mut at, end) = {
-            let block = &function.graph.blocks[block];
-            (block.start, block.end)
-        };
-        while at < end {
-            let inst = Inst::at(code, at);
-            let result = if inst.op == Rop::Call {
+        let place = &function.graph.blocks[block];
+        for at in place.start..place.end {
+            let inst = self.functions[index].body.insts[at];
+            let result = if inst.op == Rop::Call && inst.role == Role::Plain {
                 self.pass_call(program, &inst, &kinds)
             } else {
                 Kind::Nothing
             };
-            if let Some(gives) = returns_value(inst.op) {
+            if let (Role::Plain, Some(gives)) = (inst.role, returns_value(inst.op)) {
                 let kind = if gives {
                     kinds[inst.b()].passed()
                 } else {
@@ -197,15 +171,13 @@ impl Group {
                 };
                 self.note_result(index, kind);
             }
-            let guess = guess_of(&inst, program.guess(region, at));
             let mut step = Step {
                 kinds: &mut kinds,
-                guess,
+                seen: program.seen(inst.site.region as usize, inst.site.at as usize),
             };
             if !transfer(&inst, result, &mut step) {
                 return None;
             }
-            at = inst.next();
         }
         Some(kinds)
     }

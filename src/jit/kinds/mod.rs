@@ -5,16 +5,17 @@
 //! the fixpoint, over blocks, calls and returns. The same function ([`transfer`]) says what an
 //! instruction does to the kinds here and while code is made, so the two can't disagree.
 //!
-//! Where inference ends (elements, globals, arguments from outside) an operand of arithmetic is
-//! *guarded*: taken for an Int, or for a Float once Ints were wrong, or for anything once both were.
+//! Where inference ends (elements, globals, arguments from outside) values are *guarded*: taken for what
+//! the engine has seen there ([`seen`]).
 //!
 //! The memory of an unboxed register never holds anything counted, and neither does that of a dead
 //! one, so that it can be written over.
 
-pub(crate) mod graph;
 pub(crate) mod group;
-pub(crate) mod inst;
+pub(crate) mod seen;
 pub(crate) mod transfer;
+
+pub(crate) use seen::Seen;
 
 /// What a register holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,28 +62,6 @@ impl Kind {
         match self {
             Kind::Undef | Kind::Scalar => Kind::Any,
             kind => kind,
-        }
-    }
-}
-
-/// What is assumed of operands whose kind isn't known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) enum Guess {
-    /// They are Ints.
-    #[default]
-    Ints,
-    /// They are Floats.
-    Floats,
-    /// Nothing.
-    Open,
-}
-
-impl Guess {
-    /// The guess after this one was wrong.
-    pub(crate) fn next(self) -> Guess {
-        match self {
-            Guess::Ints => Guess::Floats,
-            Guess::Floats | Guess::Open => Guess::Open,
         }
     }
 }

@@ -1,59 +1,81 @@
 //! What an instruction does to the kinds of registers.
 
-use super::inst::{Against, Branch, Inst, returns_value};
-use super::{Guess, Kind};
+use super::seen::{Assumed, Seen};
+use super::Kind;
+use crate::jit::ir::inst::{Addend, Against, Branch, Inst, Role, returns_value};
 use crate::lower::code::{Binary, Rop, Unary, Worked, flag};
 use crate::lower::{FALSE_WORD, TRUE_WORD};
 
 /// How an instruction computes from two numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Both are Ints; boxed ones are guarded.
+    /// Both are Ints.
     Ints,
-    /// At least one is no Int, so both count as Floats; nothing is guarded.
+    /// At least one is known to be no Int, so both count as Floats.
     Floats,
-    /// Boxed ones are guarded to be Floats.
-    GuardFloats,
     /// A helper looks at them.
     Open,
 }
 
-/// How an instruction computes from operands of these kinds.
-pub(crate) fn mode(a: Kind, b: Kind, guess: Guess) -> Mode {
-    let no_int = |kind| matches!(kind, Kind::Float | Kind::Bool | Kind::Undef);
-    if no_int(a) || no_int(b) {
-        return Mode::Floats;
-    }
-    if a == Kind::Int && b == Kind::Int {
-        return Mode::Ints;
-    }
-    match guess {
-        Guess::Ints => Mode::Ints,
-        Guess::Floats => Mode::GuardFloats,
-        Guess::Open => Mode::Open,
+/// What an instruction that computes from two numbers does first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// The kinds of the operands once they are guarded; one that stays boxed isn't.
+    pub(crate) first: Kind,
+    pub(crate) second: Kind,
+    pub(crate) mode: Mode,
+}
+
+impl Plan {
+    /// The plan for operands of these kinds.
+    pub(crate) fn of(a: Kind, b: Kind, seen: Seen) -> Plan {
+        let first = guarded(a, seen.first(), b);
+        let second = guarded(b, seen.second(), a);
+        let no_int = |kind| matches!(kind, Kind::Float | Kind::Bool | Kind::Undef | Kind::Nothing);
+        let mode = if no_int(first) || no_int(second) {
+            Mode::Floats
+        } else if first == Kind::Int && second == Kind::Int {
+            Mode::Ints
+        } else {
+            Mode::Open
+        };
+        Plan {
+            first,
+            second,
+            mode,
+        }
     }
 }
 
-/// The guess for an instruction: what is on record, unless the engine has seen Floats.
-pub(crate) fn guess_of(inst: &Inst, on_record: Guess) -> Guess {
-    match inst.op {
-        Rop::AddFloats | Rop::SubFloats | Rop::MulFloats => match on_record {
-            Guess::Ints => Guess::Floats,
-            other => other,
-        },
-        _ => on_record,
+/// The kind of an operand beside an `other` one, once it is guarded.
+fn guarded(kind: Kind, assumed: Assumed, other: Kind) -> Kind {
+    match assumed {
+        Assumed::Unknown if kind.is_boxed() && other == Kind::Float => Kind::Float,
+        Assumed::Unknown if kind.is_boxed() => Kind::Int,
+        assumed => settled(kind, assumed),
     }
+}
+
+/// The kind of an operand that counts as a Float or Int whatever it is, once it is guarded: where
+/// nothing was seen it isn't.
+pub(crate) fn settled(kind: Kind, assumed: Assumed) -> Kind {
+    match assumed {
+        Assumed::Int if kind.is_boxed() => Kind::Int,
+        Assumed::Float if kind.is_boxed() => Kind::Float,
+        _ => kind,
+    }
+}
+
+/// The kind that an element is unboxed to at once, if the instruction loads one from an array by an
+/// index of this kind.
+pub(crate) fn element_kind(seen: Seen, array: Kind, index: Kind) -> Option<Kind> {
+    let may_be_index = index == Kind::Int || index.is_boxed();
+    seen.loaded().filter(|_| array.is_boxed() && may_be_index)
 }
 
 /// The kind of [`Rop::Binary`].
 pub(crate) fn binary_of(inst: &Inst) -> Binary {
-    const ALL: [Binary; 15] = [
-        Binary::Add,
-        Binary::Sub,
-        Binary::Mul,
-        Binary::Div,
-        Binary::Mod,
-        Binary::Pow,
+    const ALL: [Binary; 9] = [
         Binary::NumEq,
         Binary::NumNe,
         Binary::NumLt,
@@ -84,7 +106,7 @@ pub(crate) fn kind_of_word(word: u32) -> Kind {
 /// Kinds while an instruction changes them.
 pub(crate) struct Step<'a> {
     pub(crate) kinds: &'a mut [Kind],
-    pub(crate) guess: Guess,
+    pub(crate) seen: Seen,
 }
 
 impl Step<'_> {
@@ -113,32 +135,78 @@ impl Step<'_> {
         }
     }
 
-    /// Refines the operands as the mode guards them. Gives whether a helper looks at them instead.
-    fn guard(&mut self, mode: Mode, a: usize, b: Option<usize>) -> bool {
-        let kind = match mode {
-            Mode::Ints => Kind::Int,
-            Mode::GuardFloats => Kind::Float,
-            Mode::Floats => return false,
-            Mode::Open => return true,
-        };
+    /// Refines operands as the plan guards them.
+    fn guard(&mut self, plan: Plan, a: usize, b: Option<usize>) {
+        self.refine(a, plan.first);
+        if let Some(b) = b {
+            self.refine(b, plan.second);
+        }
+    }
+
+    /// Refines operands that count as numbers whatever they are.
+    fn settle(&mut self, a: usize, b: Option<usize>) {
+        let kind = settled(self.kinds[a], self.seen.first());
         self.refine(a, kind);
         if let Some(b) = b {
+            let kind = settled(self.kinds[b], self.seen.second());
             self.refine(b, kind);
         }
-        false
     }
 
     /// `d = b op c`, or with a constant where there is no `c`: Int with Int gives `int`.
-    fn number(&mut self, inst: &Inst, c: Option<usize>, other: Kind, int: Kind, float: Kind) {
-        let mode = mode(self.kinds[inst.b()], other, self.guess);
-        let open = self.guard(mode, inst.b(), c);
+    fn number(&mut self, inst: &Inst, c: Option<usize>, int: Kind, float: Kind) {
+        let other = c.map_or(Kind::Int, |c| self.kinds[c]);
+        let plan = Plan::of(self.kinds[inst.b()], other, self.seen);
+        self.guard(plan, inst.b(), c);
         self.dies(inst, inst.b(), c);
-        let kind = match mode {
-            _ if open => Kind::Scalar,
+        let kind = match plan.mode {
             Mode::Ints => int,
-            _ => float,
+            Mode::Floats => float,
+            Mode::Open => Kind::Scalar,
         };
         self.set(inst.a(), kind);
+    }
+
+    /// Operands that count as numbers, and a result of this kind.
+    fn counts_as(&mut self, inst: &Inst, c: Option<usize>, kind: Kind) {
+        self.settle(inst.b(), c);
+        self.dies(inst, inst.b(), c);
+        self.set(inst.a(), kind);
+    }
+
+    /// An element that is loaded, from an array of this kind.
+    fn element(&mut self, inst: &Inst, array: Kind, boxed: Kind) {
+        let index = inst.c();
+        match element_kind(self.seen, array, self.kinds[index]) {
+            Some(kind) => {
+                self.refine(index, Kind::Int);
+                self.set(inst.a(), kind);
+            }
+            None => {
+                dies_second(inst, self);
+                self.set(inst.a(), boxed);
+            }
+        }
+    }
+
+    /// The quotient: a Float, unless the divisor was seen to be zero.
+    fn quotient(&mut self, inst: &Inst, c: Option<usize>) {
+        let kind = match self.seen.is_irregular() {
+            true => Kind::Scalar,
+            false => Kind::Float,
+        };
+        if kind == Kind::Scalar {
+            self.dies(inst, inst.b(), c);
+            self.set(inst.a(), kind);
+        } else if c.is_some() {
+            self.counts_as(inst, c, kind);
+        } else {
+            // The divisor alone is in a register, and was noted as the second operand.
+            let divisor = settled(self.kinds[inst.b()], self.seen.second());
+            self.refine(inst.b(), divisor);
+            self.dies(inst, inst.b(), None);
+            self.set(inst.a(), kind);
+        }
     }
 }
 
@@ -147,12 +215,20 @@ impl Step<'_> {
 pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
     let (a, b, c) = (inst.a(), inst.b(), inst.c());
     let unboxed_or = |kind: Kind, boxed: Kind| if kind.is_boxed() { boxed } else { kind };
-    if let Some(branch) = Branch::of(inst.op) {
-        compare(inst, branch, step);
-        return true;
+    if let Some(branch) = Branch::of_inst(inst) {
+        return compare(inst, branch, step);
     }
-    if returns_value(inst.op).is_some() {
-        return false;
+    if let Some(gives) = returns_value(inst.op) {
+        if inst.role == Role::Rejoin {
+            rejoin(inst, gives, step);
+        }
+        return inst.role == Role::Rejoin;
+    }
+    if inst.role == Role::Enter {
+        for kind in &mut step.kinds[a + inst.immediate as usize..] {
+            *kind = Kind::Scalar;
+        }
+        return true;
     }
     match inst.op {
         Rop::Copy => {
@@ -197,8 +273,9 @@ pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
         Rop::LoadInt => step.set(a, Kind::Int),
         Rop::LoadFloat => step.set(a, Kind::Float),
         Rop::LoadWord => step.set(a, kind_of_word(inst.word.wide())),
-        Rop::LoadConst | Rop::GlobalBorrow => step.set(a, Kind::Scalar),
-        Rop::GlobalCopy => step.set(a, Kind::Any),
+        Rop::LoadConst => step.set(a, Kind::Scalar),
+        Rop::GlobalBorrow => step.set(a, step.seen.loaded().unwrap_or(Kind::Scalar)),
+        Rop::GlobalCopy => step.set(a, step.seen.loaded().unwrap_or(Kind::Any)),
         Rop::GlobalSet => step.dies(inst, a, None),
 
         Rop::Add
@@ -207,26 +284,18 @@ pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
         | Rop::AddFloats
         | Rop::SubFloats
         | Rop::MulFloats
-        | Rop::Mod => {
-            let other = step.kinds[c];
-            step.number(inst, Some(c), other, Kind::Int, Kind::Float);
-        }
+        | Rop::Mod => step.number(inst, Some(c), Kind::Int, Kind::Float),
         Rop::AddI | Rop::SubI | Rop::MulI | Rop::ModI | Rop::ISub => {
-            step.number(inst, None, Kind::Int, Kind::Int, Kind::Float);
+            step.number(inst, None, Kind::Int, Kind::Float);
         }
         Rop::AddF | Rop::SubF | Rop::MulF | Rop::DivF | Rop::FSub => {
-            step.dies(inst, b, None);
-            step.set(a, Kind::Float);
+            step.counts_as(inst, None, Kind::Float);
         }
-        Rop::Div | Rop::FDiv => {
-            let second = (inst.op == Rop::Div).then_some(c);
-            step.dies(inst, b, second);
-            let open = step.guess == Guess::Open;
-            step.set(a, if open { Kind::Scalar } else { Kind::Float });
-        }
+        Rop::Pow => step.counts_as(inst, Some(c), Kind::Float),
+        Rop::Div => step.quotient(inst, Some(c)),
+        Rop::FDiv => step.quotient(inst, None),
         Rop::AddInt | Rop::BitAnd | Rop::BitOr | Rop::BitXor | Rop::Shl | Rop::Shr => {
-            step.dies(inst, b, Some(c));
-            step.set(a, Kind::Int);
+            step.counts_as(inst, Some(c), Kind::Int);
         }
         Rop::Inc
         | Rop::Dec
@@ -234,22 +303,19 @@ pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
         | Rop::BitOrI
         | Rop::BitXorI
         | Rop::ShlI
-        | Rop::ShrI
-        | Rop::StringLen => {
+        | Rop::ShrI => step.counts_as(inst, None, Kind::Int),
+        Rop::StringLen => {
             step.dies(inst, b, None);
             step.set(a, Kind::Int);
         }
         Rop::Binary => binary(inst, step),
         Rop::Unary => match unary_of(inst) {
-            Unary::Negate => step.number(inst, None, Kind::Int, Kind::Int, Kind::Float),
+            Unary::Negate => step.number(inst, None, Kind::Int, Kind::Float),
             Unary::LogNot => {
                 step.dies(inst, b, None);
                 step.set(a, Kind::Bool);
             }
-            Unary::BitNot => {
-                step.dies(inst, b, None);
-                step.set(a, Kind::Int);
-            }
+            Unary::BitNot => step.counts_as(inst, None, Kind::Int),
         },
         Rop::Worked => {
             step.dies(inst, b, Some(c));
@@ -264,20 +330,32 @@ pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
         }
 
         Rop::ArrayLen => step.set(a, Kind::Int),
-        Rop::ElementCopy | Rop::SlotElementCopy | Rop::HashGetCopy => {
+        Rop::ElementCopy => step.element(inst, Kind::Any, Kind::Any),
+        Rop::ElementBorrow => step.element(inst, Kind::Any, Kind::Scalar),
+        Rop::SlotElementCopy => step.element(inst, step.kinds[b], Kind::Any),
+        Rop::SlotElementBorrow => step.element(inst, step.kinds[b], Kind::Scalar),
+        Rop::HashGetCopy => {
             dies_second(inst, step);
             step.set(a, Kind::Any);
         }
-        Rop::ElementBorrow | Rop::SlotElementBorrow | Rop::HashGetBorrow => {
+        Rop::HashGetBorrow => {
             dies_second(inst, step);
             step.set(a, Kind::Scalar);
+        }
+        Rop::ElementLen | Rop::SlotElementLen => {
+            dies_second(inst, step);
+            step.set(a, Kind::Int);
+        }
+        Rop::HashExists => {
+            dies_second(inst, step);
+            step.set(a, Kind::Bool);
         }
         Rop::ElementSet | Rop::HashSet => step.dies(inst, b, Some(c)),
         Rop::SlotElementSet => {
             step.dies(inst, b, Some(c));
             own_array(a, step);
         }
-        Rop::ElementSetI => step.dies(inst, b, None),
+        Rop::ElementSetI | Rop::ElementSetW => step.dies(inst, b, None),
         Rop::SlotElementSetI => {
             step.dies(inst, b, None);
             own_array(a, step);
@@ -296,6 +374,11 @@ pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
         Rop::SlotLoop => {
             step.set(a, Kind::Any);
             step.set(b, if a == b { Kind::Any } else { Kind::Scalar });
+        }
+        Rop::Outline => {
+            let (pops, pushes) = (usize::from(inst.word.b()), usize::from(inst.word.c()));
+            step.kinds[a..a + pops].fill(Kind::Scalar);
+            step.kinds[a..a + pushes].fill(Kind::Any);
         }
         Rop::IfTrue | Rop::IfFalse => step.dies(inst, a, None),
         Rop::Jump | Rop::Loop | Rop::Fuel => {}
@@ -320,53 +403,63 @@ fn own_array(register: usize, step: &mut Step<'_>) {
     }
 }
 
-fn compare(inst: &Inst, branch: Branch, step: &mut Step<'_>) {
+/// The return of an inlined sub: its result is where its frame began, and nothing above.
+fn rejoin(inst: &Inst, gives: bool, step: &mut Step<'_>) {
+    let kind = match gives {
+        true => step.kinds[inst.b()].passed(),
+        false => Kind::Undef,
+    };
+    step.kinds[inst.shift()..].fill(Kind::Scalar);
+    step.set(inst.shift(), kind);
+}
+
+/// `false` if the engine has to do it.
+fn compare(inst: &Inst, branch: Branch, step: &mut Step<'_>) -> bool {
     let (a, b) = (inst.a(), inst.b());
-    if branch.increments {
-        step.set(a, Kind::Int);
-    }
-    if inst.word.flags() & flag::AS_INT != 0 {
-        if !branch.increments {
-            step.dies(inst, a, None);
+    match branch.adds {
+        Addend::Nothing => {}
+        Addend::One => step.set(a, Kind::Int),
+        Addend::Step(_) => {
+            let plan = Plan::of(step.kinds[a], Kind::Int, step.seen);
+            let kind = match plan.mode {
+                Mode::Ints => Kind::Int,
+                Mode::Floats => Kind::Float,
+                Mode::Open => return false,
+            };
+            step.set(a, kind);
         }
-        return;
+    }
+    if inst.word.flags() & flag::AS_INT != 0 && branch.adds == Addend::Nothing {
+        step.settle(a, None);
+        step.dies(inst, a, None);
+        return true;
     }
     let (second, other) = match branch.against {
         Against::Register => (Some(b), step.kinds[b]),
         Against::Int => (None, Kind::Int),
         Against::Float => (None, Kind::Float),
     };
-    let mode = mode(step.kinds[a], other, step.guess);
-    step.guard(mode, a, second);
-    step.dies(inst, a, second);
+    let plan = Plan::of(step.kinds[a], other, step.seen);
+    step.guard(plan, a, second);
+    if branch.adds == Addend::Nothing {
+        step.dies(inst, a, second);
+    }
+    true
 }
 
 fn binary(inst: &Inst, step: &mut Step<'_>) {
-    let (a, b, c) = (inst.a(), inst.b(), inst.c());
-    let other = step.kinds[c];
+    let c = inst.c();
     match binary_of(inst) {
-        Binary::Add | Binary::Sub | Binary::Mul | Binary::Mod => {
-            step.number(inst, Some(c), other, Kind::Int, Kind::Float);
-        }
         Binary::NumEq
         | Binary::NumNe
         | Binary::NumLt
         | Binary::NumGt
         | Binary::NumLe
-        | Binary::NumGe => step.number(inst, Some(c), other, Kind::Bool, Kind::Bool),
-        Binary::Spaceship => step.number(inst, Some(c), other, Kind::Int, Kind::Int),
-        Binary::Pow => {
-            step.dies(inst, b, Some(c));
-            step.set(a, Kind::Float);
-        }
-        Binary::Div => {
-            step.dies(inst, b, Some(c));
-            let open = step.guess == Guess::Open;
-            step.set(a, if open { Kind::Scalar } else { Kind::Float });
-        }
+        | Binary::NumGe => step.number(inst, Some(c), Kind::Bool, Kind::Bool),
+        Binary::Spaceship => step.number(inst, Some(c), Kind::Int, Kind::Int),
         Binary::LogAnd | Binary::LogOr => {
-            step.dies(inst, b, Some(c));
-            step.set(a, Kind::Bool);
+            step.dies(inst, inst.b(), Some(c));
+            step.set(inst.a(), Kind::Bool);
         }
     }
 }

@@ -1,17 +1,19 @@
-//! Branches, and fuel.
+//! Branches, and what they cost.
 
 use super::super::abi::{Helper, Reason};
+use super::super::ir::inst::{Addend, Against, Branch, Inst};
 use super::super::kinds::Kind;
-use super::super::kinds::inst::{Against, Branch, Comparison, Inst};
+use super::super::kinds::transfer::{Mode, Plan};
 use super::Translator;
 use super::numbers::{Numbers, Operand};
 use crate::lower::code::{Rop, flag};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{self, InstBuilder, Value, types};
+use cranelift_codegen::ir::{self, InstBuilder, Value};
 
 impl Translator<'_, '_> {
     /// Writes the branch that ends a block.
-    pub(super) fn branch(&mut self, inst: &Inst, block: usize) {
+    pub(super) fn branch(&mut self, inst: &Inst) {
+        let Some(block) = self.block else { return };
         let place = &self.function.graph.blocks[block];
         let (taken, next) = (place.taken, place.next);
         match inst.op {
@@ -21,7 +23,8 @@ impl Translator<'_, '_> {
             }
             Rop::Loop => {
                 self.transfer(inst, Kind::Nothing);
-                self.pay_and_go(inst, taken);
+                self.pay(inst);
+                self.go_on(taken);
             }
             Rop::IfTrue | Rop::IfFalse => {
                 let truth = self.truth(inst);
@@ -30,10 +33,16 @@ impl Translator<'_, '_> {
                 self.go_either(inst, truth, when, false, (taken, next));
             }
             _ => {
-                let Some(branch) = Branch::of(inst.op) else {
+                let Some(branch) = Branch::of_inst(inst) else {
                     return;
                 };
-                let holds = self.condition(inst, branch);
+                if self.close_clip(inst) {
+                    return;
+                }
+                let Some(holds) = self.condition(inst, branch) else {
+                    self.leave_here(inst);
+                    return;
+                };
                 self.transfer(inst, Kind::Nothing);
                 self.go_either(inst, holds, branch.when, branch.pays, (taken, next));
             }
@@ -45,7 +54,8 @@ impl Translator<'_, '_> {
         let a = inst.a();
         if inst.word.flags() & flag::FIRST_DIES != 0 && self.kinds[a] == Kind::Any {
             self.share.inline -= 1;
-            let (base, word) = (self.base, self.int(inst.word.0 as i64));
+            self.commit();
+            let (base, word) = (self.frame_base(inst), self.int(inst.word.0 as i64));
             let truth = self.ask_helper(Helper::Truth, &[base, word]);
             self.halves[a] = None;
             return truth;
@@ -53,63 +63,67 @@ impl Translator<'_, '_> {
         self.truth_of(a)
     }
 
-    /// Whether the comparison of a branch holds; counts up first if it is that kind.
-    fn condition(&mut self, inst: &Inst, branch: Branch) -> Value {
+    /// Whether the comparison of a branch holds, once it has counted up if it is that kind; `None` if
+    /// the engine has to do it.
+    fn condition(&mut self, inst: &Inst, branch: Branch) -> Option<Value> {
         let a = inst.a();
         let other = match branch.against {
             Against::Register => Operand::Register(inst.b()),
-            _ => Operand::Int(inst.immediate as i64),
+            Against::Int => Operand::Int(inst.immediate as i64),
+            Against::Float => Operand::Float(f64::from_bits(inst.immediate)),
         };
-        if branch.increments {
-            return self.count_up(inst, branch.comparison, other);
+        match branch.adds {
+            Addend::Nothing => {}
+            Addend::One => {
+                self.guard_bound(inst, Kind::Int);
+                let old = self.as_int(a);
+                let new = self.b.ins().iadd_imm_s(old, 1);
+                self.put(a, Kind::Int, new);
+            }
+            Addend::Step(step) => {
+                let plan = Plan::of(self.kinds[a], Kind::Int, self.seen);
+                let (kind, new) = match plan.mode {
+                    Mode::Open => return None,
+                    Mode::Ints => {
+                        self.guard_bound(inst, Kind::Int);
+                        let old = self.guarded_int(a);
+                        (Kind::Int, self.b.ins().iadd_imm_s(old, step))
+                    }
+                    Mode::Floats => {
+                        self.guard_bound(inst, Kind::Float);
+                        let old = self.guarded_float(a);
+                        let step = self.b.ins().f64const(step as f64);
+                        (Kind::Float, self.b.ins().fadd(old, step))
+                    }
+                };
+                self.put(a, kind, new);
+            }
         }
-        if inst.word.flags() & flag::AS_INT != 0 {
+        if inst.word.flags() & flag::AS_INT != 0 && branch.adds == Addend::Nothing {
+            let kind = super::super::kinds::transfer::settled(self.kinds[a], self.seen.first());
+            self.guarded_as(a, kind);
             let x = self.as_int(a);
             self.drop_dying(inst, a, None);
             let k = self.int(inst.immediate as i64);
-            return self.comparison(branch.comparison, Numbers::Ints(x, k));
-        }
-        if branch.against == Against::Float {
-            let x = self.as_float(a);
-            self.drop_dying(inst, a, None);
-            let k = self.b.ins().f64const(f64::from_bits(inst.immediate));
-            return self.comparison(branch.comparison, Numbers::Floats(x, k));
+            return Some(self.comparison(branch.comparison, Numbers::Ints(x, k)));
         }
         let second = (branch.against == Against::Register).then(|| inst.b());
-        match self.numbers(inst, a, other) {
+        Some(match self.numbers(a, other) {
             Some(numbers) => {
-                self.drop_dying(inst, a, second);
+                if branch.adds == Addend::Nothing {
+                    self.drop_dying(inst, a, second);
+                }
                 self.comparison(branch.comparison, numbers)
             }
             None => self.open_comparison(inst, second),
-        }
+        })
     }
 
-    /// `a = a to Int, plus 1`, and the comparison.
-    fn count_up(&mut self, inst: &Inst, comparison: Comparison, other: Operand) -> Value {
-        let a = inst.a();
-        // Guards come before the register changes.
-        if let Operand::Register(b) = other
-            && self.kinds[b].is_boxed()
-            && self.guess != super::super::kinds::Guess::Open
-        {
-            let _ = match self.guess {
-                super::super::kinds::Guess::Floats => self.guarded_float(inst, b),
-                _ => self.guarded_int(inst, b),
-            };
-        }
-        let old = self.as_int(a);
-        let new = self.b.ins().iadd_imm_s(old, 1);
-        self.put(a, Kind::Int, new);
-        match self.numbers(inst, a, other) {
-            Some(numbers) => self.comparison(comparison, numbers),
-            None => {
-                let second = match other {
-                    Operand::Register(b) => Some(b),
-                    Operand::Int(_) => None,
-                };
-                self.open_comparison(inst, second)
-            }
+    /// Guards what a counter of this kind is compared with, before the counter changes.
+    fn guard_bound(&mut self, inst: &Inst, counter: Kind) {
+        if Branch::of(inst.op).is_some_and(|branch| branch.against == Against::Register) {
+            let plan = Plan::of(counter, self.kinds[inst.b()], self.seen);
+            self.guarded_as(inst.b(), plan.second);
         }
     }
 
@@ -122,120 +136,92 @@ impl Translator<'_, '_> {
         pays: bool,
         (taken, next): (Option<usize>, Option<usize>),
     ) {
-        let to_taken = self.way_to(taken, pays);
-        let to_next = self.way_to(next, false);
+        let (Some(taken), Some(next)) = (taken, next) else {
+            self.refuse();
+            return;
+        };
+        let to_taken = match pays {
+            true => self.b.create_block(),
+            false => self.way_to(taken),
+        };
+        let to_next = self.way_to(next);
         let (if_true, if_false) = if when {
             (to_taken, to_next)
         } else {
             (to_next, to_taken)
         };
         self.b.ins().brif(holds, if_true, &[], if_false, &[]);
-        if !self.is_direct(to_taken, taken) {
+        if pays {
             self.b.switch_to_block(to_taken);
-            if pays {
-                self.pay_and_go(inst, taken);
-            } else {
-                self.go_on(taken);
-            }
+            self.b.seal_block(to_taken);
+            self.pay_or_leave(inst);
+            self.go_on(Some(taken));
+        } else {
+            self.write_way(to_taken, taken);
         }
-        if !self.is_direct(to_next, next) {
-            self.b.switch_to_block(to_next);
-            self.go_on(next);
-        }
+        self.write_way(to_next, next);
     }
 
-    /// The block to branch to for a block of the graph: its own, or a new one where something is to
-    /// be done on the way.
-    fn way_to(&mut self, block: Option<usize>, pays: bool) -> ir::Block {
-        match block {
-            Some(block) if !pays && !self.stores_for(block) => self.blocks[block],
-            _ => self.b.create_block(),
-        }
-    }
-
-    fn is_direct(&self, way: ir::Block, block: Option<usize>) -> bool {
-        block.is_some_and(|block| self.blocks[block] == way)
-    }
-
-    /// Whether the block wants registers boxed that aren't now.
-    fn stores_for(&self, block: usize) -> bool {
-        let wanted = &self.function.kinds[block];
-        let live = &self.function.graph.blocks[block].live;
-        live.iter()
-            .any(|register| wanted[register].is_boxed() && self.is_stale(register))
-    }
-
-    /// Whether the memory of a register isn't its value.
-    fn is_stale(&self, register: usize) -> bool {
-        let kind = self.kinds[register];
-        !kind.is_boxed() && kind != Kind::Nothing && !self.synced[register]
-    }
-
-    /// Goes to a block of the graph, registers stored as it wants them.
-    pub(super) fn go_on(&mut self, block: Option<usize>) {
-        let Some(block) = block else {
-            // Behind the last instruction there is nothing; lowered code never gets there.
-            self.refuse();
-            return;
-        };
-        let wanted = &self.function.kinds[block];
-        let live = &self.function.graph.blocks[block].live;
-        let stale: Vec<usize> = live
-            .iter()
-            .filter(|register| wanted[*register].is_boxed() && self.is_stale(*register))
-            .collect();
-        for register in stale {
-            self.store_boxed(register);
-        }
-        let target = self.blocks[block];
-        self.b.ins().jump(target, &[]);
-    }
-
-    /// Pays a unit of fuel for a branch that is taken, and takes it; without fuel the engine looks
-    /// for more.
-    fn pay_and_go(&mut self, inst: &Inst, taken: Option<usize>) {
-        let live = self.live_behind.clone();
-        self.pay_or(inst, Reason::Fuel, &live);
-        self.go_on(taken);
-    }
-
-    /// A unit of fuel on its own.
+    /// Pays a unit of fuel; without it the engine looks for more.
     pub(super) fn pay(&mut self, inst: &Inst) {
-        let live = self.live.clone();
-        self.pay_or(inst, Reason::Fuel, &live);
+        self.commit();
+        self.pay_or_leave(inst);
     }
 
-    fn pay_or(
-        &mut self,
-        inst: &Inst,
-        reason: Reason,
-        live: &super::super::kinds::graph::RegisterSet,
-    ) {
-        let fuel = self.b.use_var(self.fuel);
-        let left = self.b.ins().iadd_imm_s(fuel, -1);
+    fn pay_or_leave(&mut self, inst: &Inst) {
+        let live = match inst.op {
+            Rop::Fuel => self.live.clone(),
+            _ => self.live_behind.clone(),
+        };
+        let left = self.spend();
         let spent = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
-        let (out, go_on) = (self.cold_block(), self.b.create_block());
-        self.b.ins().brif(spent, out, &[], go_on, &[]);
-        self.b.switch_to_block(out);
-        self.leave_with(reason, inst.at, live);
-        self.b.switch_to_block(go_on);
-        self.b.def_var(self.fuel, left);
+        let out = self.cold_block();
+        self.need_not(spent, out);
+        self.write_cold(out, |translator| {
+            translator.leave_with(Reason::Fuel, inst, &live);
+        });
+        self.set_fuel(left);
     }
 
-    /// Pays for the call that enters the function, and counts its depth.
-    pub(super) fn pay_for_call(&mut self) {
-        let fuel = self.b.use_var(self.fuel);
-        let left = self.b.ins().iadd_imm_s(fuel, -1);
+    /// The fuel less a unit, which isn't set yet.
+    pub(super) fn spend(&mut self) -> Value {
+        let fuel = self.fuel();
+        self.b.ins().iadd_imm_s(fuel, -1)
+    }
+
+    /// Writes a block that one branch leads to, and goes back to the present one.
+    pub(super) fn write_cold(&mut self, block: ir::Block, write: impl FnOnce(&mut Self)) {
+        let here = self.b.current_block();
+        self.b.switch_to_block(block);
+        self.b.seal_block(block);
+        write(self);
+        if let Some(here) = here {
+            self.b.switch_to_block(here);
+        }
+    }
+
+    /// Pays for the call that enters the function, and counts its depth and that of inlined ones.
+    pub(super) fn pay_for_call(&mut self, refuse: ir::Block) {
+        let left = self.spend();
         let depth = self.b.ins().iadd_imm_s(self.depth, -1);
-        let either = self.b.ins().bor(left, depth);
+        let inlined = self.function.body.depth() as i64;
+        let deepest = self.b.ins().iadd_imm_s(depth, -inlined);
+        let either = self.b.ins().bor(left, deepest);
         let none = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, either, 0);
-        let (refuse, go_on) = (self.cold_block(), self.b.create_block());
-        self.b.ins().brif(none, refuse, &[], go_on, &[]);
-        self.b.switch_to_block(refuse);
-        self.refuse();
-        self.b.switch_to_block(go_on);
-        self.b.def_var(self.fuel, left);
+        self.need_not(none, refuse);
+        self.set_fuel(left);
         self.depth = depth;
-        debug_assert_eq!(self.b.func.dfg.value_type(depth), types::I64);
+    }
+
+    /// Sees that there is room for inlined calls.
+    pub(super) fn need_depth(&mut self, refuse: ir::Block) {
+        let inlined = self.function.body.depth() as i64;
+        if inlined > 0 {
+            let lacks = self
+                .b
+                .ins()
+                .icmp_imm_s(IntCC::SignedLessThan, self.depth, inlined);
+            self.need_not(lacks, refuse);
+        }
     }
 }

@@ -1,17 +1,14 @@
-//! Calls between functions of the group, and their ends.
+//! Calls between functions of the group, inlined ones, and their ends.
 
-use super::super::abi::{Helper, LEFT, NOT_ENTERED, Place, Reason};
+use super::super::abi::{Helper, LEFT, NOT_ENTERED, Reason};
+use super::super::ir::inst::{Inst, returns_value};
 use super::super::kinds::Kind;
 use super::super::kinds::group::Entry;
-use super::super::kinds::inst::{Inst, returns_value};
 use super::Translator;
-use super::registers::offset;
+use super::registers::{PAYLOAD, offset};
 use crate::value::tag;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
-
-/// Bytes of the record of a call.
-const RECORD_BYTES: i64 = 16;
 
 impl Translator<'_, '_> {
     /// The function that calls of a region go to.
@@ -41,10 +38,11 @@ impl Translator<'_, '_> {
             self.leave_here(inst);
             return None;
         };
+        self.commit();
         let first = inst.a();
         let base = self.b.ins().iadd_imm_s(self.base, i64::from(offset(first)));
-        let fuel = self.b.use_var(self.fuel);
-        let mut arguments = vec![base, fuel, self.depth];
+        let (fuel, depth) = (self.fuel(), self.frame_depth(inst));
+        let mut arguments = vec![base, fuel, depth];
         for (place, kind) in parameters.iter().enumerate() {
             let register = first + place;
             if kind.is_unboxed_value() {
@@ -59,13 +57,11 @@ impl Translator<'_, '_> {
             [left] => (None, left),
             _ => return None,
         };
-        let (out, go_on) = (self.cold_block(), self.b.create_block());
+        let out = self.cold_block();
         let is_out = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
-        self.b.ins().brif(is_out, out, &[], go_on, &[]);
-        self.b.switch_to_block(out);
-        self.unwind(inst, left);
-        self.b.switch_to_block(go_on);
-        self.b.def_var(self.fuel, left);
+        self.need_not(is_out, out);
+        self.write_cold(out, |translator| translator.unwind(inst, left));
+        self.set_fuel(left);
         self.after_call(inst, function.result, result)
     }
 
@@ -92,29 +88,60 @@ impl Translator<'_, '_> {
         let is_refused = self.b.ins().icmp_imm_s(IntCC::Equal, code, NOT_ENTERED);
         self.b.ins().brif(is_refused, refused, &[], deeper, &[]);
         self.b.switch_to_block(refused);
-        self.leave(Reason::Resume, inst.at);
+        self.leave(Reason::Resume, inst);
         self.b.switch_to_block(deeper);
         let mut live = self.live_behind.clone();
+        live.unite(&self.function.body.frame_of(inst).held);
+        for register in self.function.body.kept_at(self.at) {
+            live.insert(usize::from(*register));
+        }
         // The result isn't there yet, and the arguments are the callee's.
         for register in inst.a()..self.kinds.len() {
             live.remove(register);
         }
         self.write_back(&live);
-        self.write_record(inst);
+        self.write_records(inst);
+        self.write_record_of(inst);
         self.return_code(LEFT);
     }
 
-    /// Notes the call for the engine.
-    fn write_record(&mut self, inst: &Inst) {
-        let records = self.load_context(self.cx.layout.records);
-        let depth = self.b.ins().imul_imm_s(self.depth, RECORD_BYTES);
-        let record = self.b.ins().isub(records, depth);
-        let place = Place::new(Reason::Resume, self.function.region, inst.at);
-        let place = self.int(place.0 as i64);
-        let step = self.int(i64::from(inst.word.a()));
-        let flags = MemFlagsData::trusted();
-        self.b.ins().store(flags, place, record, 0);
-        self.b.ins().store(flags, step, record, 8);
+    /// Begins an inlined call: it costs what a call costs. Without fuel the engine does it.
+    pub(super) fn enter_inlined(&mut self, inst: &Inst) {
+        self.commit();
+        let left = self.spend();
+        let spent = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+        let out = self.cold_block();
+        self.need_not(spent, out);
+        self.write_cold(out, |translator| translator.leave(Reason::Resume, inst));
+        self.set_fuel(left);
+    }
+
+    /// Ends an inlined call: its result goes where its frame began.
+    pub(super) fn rejoin(&mut self, inst: &Inst) {
+        let first = inst.shift();
+        let gives = returns_value(inst.op) == Some(true);
+        let source = inst.b();
+        if gives && self.kinds[source].is_boxed() {
+            self.commit();
+            self.return_boxed(inst);
+        } else if gives {
+            let kind = self.kinds[source];
+            let value = kind.is_unboxed_value().then(|| self.value(source));
+            self.clear_counted(inst);
+            if let Some(value) = value {
+                self.define(first, kind, value);
+            } else {
+                // Undef, which is handed over in its memory.
+                self.commit();
+                self.store_as(first, Kind::Undef, None);
+            }
+        } else {
+            self.clear_counted(inst);
+        }
+        for register in first..self.halves.len() {
+            self.halves[register] = None;
+            self.synced[register] = false;
+        }
     }
 
     /// Writes the end of the call, or of what was entered in the middle.
@@ -123,7 +150,7 @@ impl Translator<'_, '_> {
             self.leave_here(inst);
             return;
         }
-        let fuel = self.b.use_var(self.fuel);
+        let fuel = self.fuel();
         let gives = returns_value(inst.op) == Some(true);
         let source = inst.b();
         if !gives {
@@ -153,10 +180,11 @@ impl Translator<'_, '_> {
         self.b.ins().return_(&[fuel]);
     }
 
-    /// The tags of all registers that may hold something counted, in one; `None` if there is none.
-    fn counted_tags(&mut self) -> Option<Value> {
+    /// The tags of all registers of a frame that may hold something counted, in one; `None` if there is
+    /// none.
+    fn counted_tags(&mut self, inst: &Inst) -> Option<Value> {
         let mut all = None;
-        for register in 0..self.kinds.len() {
+        for register in inst.shift()..self.kinds.len() {
             if self.kinds[register] != Kind::Any {
                 continue;
             }
@@ -171,9 +199,10 @@ impl Translator<'_, '_> {
 
     /// Drops what the frame's registers hold.
     fn clear_counted(&mut self, inst: &Inst) {
-        let Some(tags) = self.counted_tags() else {
+        let Some(tags) = self.counted_tags(inst) else {
             return;
         };
+        self.commit();
         let counted = self.b.ins().band_imm_u(tags, i64::from(tag::COUNTED));
         self.do_if(counted, Helper::ClearCounted, inst);
     }
@@ -185,7 +214,7 @@ impl Translator<'_, '_> {
         // A borrowed result counts, too.
         let pointer = self.b.ins().band_imm_u(low, i64::from(tag::POINTER));
         let mut special = self.b.ins().ishl_imm_u(pointer, 3);
-        if let Some(tags) = self.counted_tags() {
+        if let Some(tags) = self.counted_tags(inst) {
             special = self.b.ins().bor(special, tags);
         }
         let special = self.b.ins().band_imm_u(special, i64::from(tag::COUNTED));
@@ -196,13 +225,14 @@ impl Translator<'_, '_> {
         );
         self.b.ins().brif(special, slow, &[], fast, &[]);
         self.b.switch_to_block(slow);
-        let (base, word) = (self.base, self.int(inst.word.0 as i64));
+        let (base, word) = (self.frame_base(inst), self.int(inst.word.0 as i64));
         self.call_helper(Helper::ReturnCounted, &[base, word]);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(fast);
         let flags = MemFlagsData::trusted();
-        self.b.ins().store(flags, low, base, 0);
-        self.b.ins().store(flags, high, base, 8);
+        let (base, at) = (self.base, offset(inst.shift()));
+        self.b.ins().store(flags, low, base, at);
+        self.b.ins().store(flags, high, base, at + PAYLOAD);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
     }
@@ -212,7 +242,7 @@ impl Translator<'_, '_> {
         let (act, done) = (self.cold_block(), self.b.create_block());
         self.b.ins().brif(condition, act, &[], done, &[]);
         self.b.switch_to_block(act);
-        let (base, word) = (self.base, self.int(inst.word.0 as i64));
+        let (base, word) = (self.frame_base(inst), self.int(inst.word.0 as i64));
         self.call_helper(helper, &[base, word]);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);

@@ -1,10 +1,13 @@
 //! Arrays, hashes and strings: elements inline, the rest by helpers.
 
 use super::super::abi::Helper;
+use super::super::ir::inst::Inst;
 use super::super::kinds::Kind;
-use super::super::kinds::inst::Inst;
+use super::super::kinds::transfer::element_kind;
+use super::super::views::{Array, Level, access};
 use super::Translator;
-use super::registers::offset;
+use super::elements::tag_of;
+use super::registers::{PAYLOAD, offset};
 use crate::lower::code::Rop;
 use crate::value::tag;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -17,24 +20,15 @@ impl Translator<'_, '_> {
     /// Writes an instruction on collections or strings.
     pub(super) fn collection(&mut self, inst: &Inst) {
         match inst.op {
-            Rop::ElementCopy | Rop::ElementBorrow => {
-                let globals = self.load_context(self.cx.layout.globals);
-                let at = offset(usize::from(inst.word.b()));
-                self.element(inst, globals, at, None);
-            }
-            Rop::SlotElementCopy | Rop::SlotElementBorrow => {
-                let (base, register) = (self.base, inst.b());
-                self.element(inst, base, offset(register), Some(register));
-            }
-            Rop::ElementSet | Rop::ElementSetI => {
-                let globals = self.load_context(self.cx.layout.globals);
-                let at = offset(usize::from(inst.word.a()));
-                self.set_element(inst, globals, at, None);
-            }
-            Rop::SlotElementSet | Rop::SlotElementSetI => {
-                let (base, register) = (self.base, inst.a());
-                self.set_element(inst, base, offset(register), Some(register));
-            }
+            Rop::ElementCopy
+            | Rop::ElementBorrow
+            | Rop::SlotElementCopy
+            | Rop::SlotElementBorrow => self.element(inst),
+            Rop::ElementSet
+            | Rop::ElementSetI
+            | Rop::ElementSetW
+            | Rop::SlotElementSet
+            | Rop::SlotElementSetI => self.set_element(inst),
             Rop::ArrayPush => self.push(inst),
             Rop::ArrayLen => self.array_len(inst),
             Rop::StringLen => {
@@ -46,8 +40,27 @@ impl Translator<'_, '_> {
                 self.drop_dying(inst, register, None);
                 self.put(inst.a(), Kind::Int, len);
             }
+            Rop::ElementLen | Rop::SlotElementLen => {
+                let payload = self.step_for(inst, PAYLOAD, types::I64);
+                self.define(inst.a(), Kind::Int, payload);
+            }
+            Rop::HashExists => {
+                let truth = self.step_for(inst, 1, types::I8);
+                self.define(inst.a(), Kind::Bool, truth);
+            }
             _ => self.step(inst),
         }
+    }
+
+    /// Has the engine do the instruction; gives a part of the scalar that is its result.
+    fn step_for(&mut self, inst: &Inst, at: i32, ty: ir::Type) -> Value {
+        self.step(inst);
+        let (base, at) = (self.base, offset(inst.a()) + at);
+        let flags = MemFlagsData::trusted();
+        if ty == types::I8 {
+            return self.b.ins().uload8(types::I64, flags, base, at);
+        }
+        self.b.ins().load(ty, flags, base, at)
     }
 
     /// A word of an array's buffer.
@@ -56,27 +69,13 @@ impl Translator<'_, '_> {
         self.b.ins().load(types::I64, flags, buffer, at)
     }
 
-    /// Goes on in a new block if the condition holds, else at `slow`.
-    fn need(&mut self, condition: Value, slow: ir::Block) {
-        let go_on = self.b.create_block();
-        self.b.ins().brif(condition, go_on, &[], slow, &[]);
-        self.b.switch_to_block(go_on);
-    }
-
-    /// The buffer of the array at a place; its tag has to be this one, once `mask` is added.
-    fn buffer(&mut self, list: Value, at: i32, mask: u8, slow: ir::Block) -> Value {
-        let flags = MemFlagsData::trusted();
-        let tag = self.b.ins().uload8(types::I64, flags, list, at);
-        let tag = match mask {
-            0 => tag,
-            mask => self.b.ins().bor_imm_u(tag, i64::from(mask)),
-        };
-        let fits = self
-            .b
-            .ins()
-            .icmp_imm_s(IntCC::Equal, tag, i64::from(tag::ARRAY));
-        self.need(fits, slow);
-        self.load(list, at + 8)
+    /// The array that the instruction accesses, if its place may hold one.
+    fn array_of(&self, inst: &Inst) -> Option<Array> {
+        let (array, _) = access(inst)?;
+        match array {
+            Array::Register(register) if !self.kinds[register].is_boxed() => None,
+            array => Some(array),
+        }
     }
 
     /// The index as an Int; what is none goes to `slow`.
@@ -90,47 +89,55 @@ impl Translator<'_, '_> {
         self.payload(register, types::I64)
     }
 
-    /// The address of an element; what is out of range goes to `slow`.
-    fn element_at(&mut self, buffer: Value, index: Value, slow: ir::Block) -> Value {
-        let layout = self.cx.layout.array;
-        let len = self.load(buffer, layout.len);
-        let head = self.load(buffer, layout.head);
-        let live = self.b.ins().isub(len, head);
-        let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, live);
-        self.need(fits, slow);
-        let items = self.load(buffer, layout.items);
-        let place = self.b.ins().iadd(index, head);
-        let distance = self.b.ins().ishl_imm_u(place, ELEMENT_SHIFT);
-        self.b.ins().iadd(items, distance)
-    }
-
     /// Whether the register can be an index at all.
     fn may_be_index(&self, register: usize) -> bool {
         self.kinds[register] == Kind::Int || self.kinds[register].is_boxed()
     }
 
-    /// `a = element c` of the array at a place.
-    fn element(&mut self, inst: &Inst, list: Value, at: i32, register: Option<usize>) {
+    /// `a = element c` of an array.
+    fn element(&mut self, inst: &Inst) {
         let (to, index) = (inst.a(), inst.c());
-        let is_array = register.is_none_or(|register| self.kinds[register].is_boxed());
-        let overlaps = register == Some(to) || (to == index && self.kinds[index].is_boxed());
-        if !is_array || overlaps || !self.may_be_index(index) {
-            self.step(inst);
+        let array = self.array_of(inst);
+        let kind = match array {
+            Some(Array::Register(register)) => self.kinds[register],
+            _ => Kind::Any,
+        };
+        let typed = element_kind(self.seen, kind, self.kinds[index]);
+        if let (Some(array), Some(kind)) = (array, typed) {
+            let index = self.guarded_int(index);
+            let value = self.load_element(array, index, kind);
+            self.put(to, kind, value);
             return;
         }
+        let overlaps = array == Some(Array::Register(to))
+            || (to == index && self.kinds[index].is_boxed());
+        match array.filter(|_| !overlaps && self.may_be_index(index)) {
+            Some(array) => self.boxed_element(inst, array),
+            None => {
+                if let Some(array) = array {
+                    self.view(array, Level::Read);
+                }
+                self.step(inst);
+            }
+        }
+    }
+
+    /// The same as a boxed value, whatever it is.
+    fn boxed_element(&mut self, inst: &Inst, array: Array) {
+        let (to, index) = (inst.a(), inst.c());
         let counts = matches!(inst.op, Rop::ElementCopy | Rop::SlotElementCopy);
+        let view = self.view(array, Level::Read);
         let (slow, done) = (self.cold_block(), self.b.create_block());
         let low_out = self.b.append_block_param(done, types::I64);
         let high_out = self.b.append_block_param(done, types::I64);
+        self.commit();
         let index_value = self.index_before(to, index, slow);
-        let buffer = self.buffer(list, at, tag::COUNTED, slow);
-        let element = self.element_at(buffer, index_value, slow);
+        let element = self.element_or(view, index_value, slow);
         let low = self.load(element, 0);
-        let high = self.load(element, 8);
+        let high = self.load(element, PAYLOAD);
         let low = if counts {
             let pointer = self.b.ins().band_imm_u(low, i64::from(tag::POINTER));
-            let simple = self.b.ins().icmp_imm_s(IntCC::Equal, pointer, 0);
-            self.need(simple, slow);
+            self.need_not(pointer, slow);
             low
         } else {
             self.b.ins().band_imm_s(low, !i64::from(tag::COUNTED))
@@ -138,7 +145,7 @@ impl Translator<'_, '_> {
         let base = self.base;
         let flags = MemFlagsData::trusted();
         self.b.ins().store(flags, low, base, offset(to));
-        self.b.ins().store(flags, high, base, offset(to) + 8);
+        self.b.ins().store(flags, high, base, offset(to) + PAYLOAD);
         self.b.ins().jump(done, &[low.into(), high.into()]);
 
         self.b.switch_to_block(slow);
@@ -146,7 +153,7 @@ impl Translator<'_, '_> {
         self.rarely(inst, after);
         self.b.switch_to_block(after);
         let low = self.b.ins().load(types::I64, flags, base, offset(to));
-        let high = self.b.ins().load(types::I64, flags, base, offset(to) + 8);
+        let high = self.b.ins().load(types::I64, flags, base, offset(to) + PAYLOAD);
         self.b.ins().jump(done, &[low.into(), high.into()]);
         self.b.switch_to_block(done);
         self.halves[to] = Some((low_out, high_out));
@@ -162,38 +169,81 @@ impl Translator<'_, '_> {
         self.index(index, slow)
     }
 
-    /// `element b = c`, or a constant, of the array at a place.
-    fn set_element(&mut self, inst: &Inst, list: Value, at: i32, register: Option<usize>) {
+    /// `element b = c`, or a constant, of an array.
+    fn set_element(&mut self, inst: &Inst) {
         let index = inst.b();
-        let is_array = register.is_none_or(|register| self.kinds[register].is_boxed());
-        if !is_array || !self.may_be_index(index) {
-            self.step(inst);
+        let array = self.array_of(inst);
+        let Some(array) = array.filter(|_| self.may_be_index(index)) else {
+            if let Some(array) = array {
+                self.view(array, Level::Write);
+                self.step(inst);
+                self.refresh(array);
+            } else {
+                self.step(inst);
+            }
+            return;
+        };
+        if self.seen.is_irregular() {
+            self.set_any_element(inst, array);
             return;
         }
+        let index = self.guarded_int(index);
+        let (halves, stored) = match self.constant(inst) {
+            Some((halves, stored)) => (halves, Some(stored)),
+            None => {
+                let register = inst.c();
+                let kind = self.kinds[register];
+                if kind.is_boxed() {
+                    let tag = self.tag(register);
+                    let pointer = self.b.ins().band_imm_u(tag, i64::from(tag::POINTER));
+                    self.guard_not(pointer);
+                }
+                let stored = matches!(kind, Kind::Int | Kind::Float).then(|| tag_of(kind));
+                (self.halves_of(register), stored)
+            }
+        };
+        self.store_element(array, index, halves, stored);
+    }
+
+    /// The constant that an instruction stores, with its tag.
+    fn constant(&mut self, inst: &Inst) -> Option<((Value, Option<Value>), u8)> {
+        match inst.op {
+            Rop::ElementSetI | Rop::SlotElementSetI => {
+                let tag = self.int(i64::from(tag::INT));
+                let value = self.int(inst.immediate as i64);
+                Some(((tag, Some(value)), tag::INT))
+            }
+            Rop::ElementSetW => {
+                let word = i64::from(inst.word.c());
+                Some(((self.int(word), None), word as u8))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same whatever the array and its element are.
+    fn set_any_element(&mut self, inst: &Inst, array: Array) {
+        let view = self.view(array, Level::Write);
+        self.commit();
         let (slow, done) = (self.cold_block(), self.b.create_block());
-        let constant = inst.op.words() == 2;
-        let index_value = self.index(index, slow);
-        if !constant {
+        let index_value = self.index(inst.b(), slow);
+        let constant = self.constant(inst);
+        if constant.is_none() {
             self.need_no_pointer(inst.c(), slow);
         }
-        let buffer = self.buffer(list, at, 0, slow);
-        self.need_unshared(buffer, slow);
-        let element = self.element_at(buffer, index_value, slow);
+        let element = self.element_or(view, index_value, slow);
         let flags = MemFlagsData::trusted();
         let old = self.b.ins().uload8(types::I64, flags, element, 0);
         let counted = self.b.ins().band_imm_u(old, i64::from(tag::COUNTED));
-        let simple = self.b.ins().icmp_imm_s(IntCC::Equal, counted, 0);
-        self.need(simple, slow);
-        let (low, high) = if constant {
-            let tag = self.int(i64::from(tag::INT));
-            (tag, Some(self.int(inst.immediate as i64)))
-        } else {
-            self.halves_of(inst.c())
+        self.need_not(counted, slow);
+        let (low, high) = match constant {
+            Some((halves, _)) => halves,
+            None => self.halves_of(inst.c()),
         };
         self.store_value(element, low, high);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(slow);
-        self.rarely(inst, done);
+        self.rarely_on(inst, array, done);
         self.b.switch_to_block(done);
     }
 
@@ -201,7 +251,7 @@ impl Translator<'_, '_> {
         let flags = MemFlagsData::trusted();
         self.b.ins().store(flags, low, place, 0);
         if let Some(high) = high {
-            self.b.ins().store(flags, high, place, 8);
+            self.b.ins().store(flags, high, place, PAYLOAD);
         }
     }
 
@@ -210,27 +260,22 @@ impl Translator<'_, '_> {
         if self.kinds[register].is_boxed() {
             let tag = self.tag(register);
             let pointer = self.b.ins().band_imm_u(tag, i64::from(tag::POINTER));
-            let simple = self.b.ins().icmp_imm_s(IntCC::Equal, pointer, 0);
-            self.need(simple, slow);
+            self.need_not(pointer, slow);
         }
-    }
-
-    fn need_unshared(&mut self, buffer: Value, slow: ir::Block) {
-        let count = self.load(buffer, self.cx.layout.array.count);
-        let alone = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
-        self.need(alone, slow);
     }
 
     /// Appends to a global's array that has room.
     fn push(&mut self, inst: &Inst) {
         let layout = self.cx.layout.array;
         let value = inst.c();
+        let array = Array::Global(inst.word.a());
+        self.commit();
         let (slow, done) = (self.cold_block(), self.b.create_block());
         self.need_no_pointer(value, slow);
-        let globals = self.load_context(self.cx.layout.globals);
-        let at = offset(usize::from(inst.word.a()));
-        let buffer = self.buffer(globals, at, 0, slow);
-        self.need_unshared(buffer, slow);
+        let buffer = self.global_array(inst.word.a(), slow);
+        let count = self.load(buffer, layout.count);
+        let alone = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
+        self.need(alone, slow);
         let len = self.load(buffer, layout.len);
         let capacity = self.load(buffer, layout.capacity);
         let has_room = self.b.ins().icmp(IntCC::UnsignedLessThan, len, capacity);
@@ -248,20 +293,37 @@ impl Translator<'_, '_> {
         let longer = self.b.ins().iadd_imm_s(len, 1);
         let flags = MemFlagsData::trusted();
         self.b.ins().store(flags, longer, buffer, layout.len);
+        self.lengthen(array);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(slow);
-        self.rarely(inst, done);
+        self.rarely_on(inst, array, done);
         self.b.switch_to_block(done);
+    }
+
+    /// The buffer of a global's own array; anything else goes to `other`.
+    fn global_array(&mut self, global: u16, other: ir::Block) -> Value {
+        let globals = self.load_context(self.cx.layout.globals);
+        let at = offset(usize::from(global));
+        let flags = MemFlagsData::trusted();
+        let found = self.b.ins().uload8(types::I64, flags, globals, at);
+        let fits = self
+            .b
+            .ins()
+            .icmp_imm_s(IntCC::Equal, found, i64::from(tag::ARRAY));
+        self.need(fits, other);
+        self.load(globals, at + PAYLOAD)
     }
 
     /// The number of elements of a global's array, 0 of anything else.
     fn array_len(&mut self, inst: &Inst) {
         let layout = self.cx.layout.array;
+        if let Some(len) = self.known_len(Array::Global(inst.word.b())) {
+            self.put(inst.a(), Kind::Int, len);
+            return;
+        }
         let (other, done) = (self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(done, types::I64);
-        let globals = self.load_context(self.cx.layout.globals);
-        let at = offset(usize::from(inst.word.b()));
-        let buffer = self.buffer(globals, at, 0, other);
+        let buffer = self.global_array(inst.word.b(), other);
         let len = self.load(buffer, layout.len);
         let head = self.load(buffer, layout.head);
         let live = self.b.ins().isub(len, head);

@@ -2,31 +2,41 @@
 //!
 //! One pass over the blocks, with the kinds that inference found at the beginning of each. An
 //! unboxed register is a variable of the builder, which finds out where values meet; a boxed one is
-//! its memory in the frame's window. Where a branch leads to a block that wants a register boxed, it
-//! is stored on the way.
+//! its memory in the frame's window. What a block wants done on the way to it (registers stored,
+//! views opened) is written on the edge that leads there.
 //!
-//! * [`registers`] reads, writes, guards and stores registers, and leaves native code.
+//! * [`registers`] reads, writes, guards and stores registers; [`exits`] leaves native code.
+//! * [`edges`] leads from block to block; [`clips`] has counted loops pay for many rounds at once.
+//! * [`elements`] has the views of arrays.
 //! * [`numbers`], [`branches`], [`calls`], [`collections`], [`moves`] are families of instructions.
 
 mod branches;
 mod calls;
+mod clips;
 mod collections;
+mod edges;
+mod elements;
+mod exits;
 mod moves;
 mod numbers;
 mod registers;
 
 use super::abi::{Helper, Layout};
-use super::kinds::graph::RegisterSet;
-use super::kinds::group::{Entry, Function, Group, Program};
-use super::kinds::inst::{Flow, Inst, is_return};
-use super::kinds::transfer::{Step, guess_of, transfer};
-use super::kinds::{Guess, Kind, Kinds};
-use crate::lower::code::{Code, Rop};
+use super::ir::inst::{Flow, Inst, Role, is_return};
+use super::ir::{Program, RegisterSet};
+use super::kinds::group::{Entry, Function, Group};
+use super::kinds::transfer::{Step, transfer};
+use super::kinds::{Kind, Kinds, Seen};
+use super::views::Views;
+use crate::lower::code::Rop;
+use clips::Clip;
 use cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, Type, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use elements::Elements;
+use exits::Checkpoint;
 
 /// What all functions of a group are translated with.
 pub(super) struct Context<'a> {
@@ -79,7 +89,6 @@ pub(super) fn frame_signature() -> Signature {
 /// Writes one function.
 struct Translator<'a, 'b> {
     cx: &'a Context<'a>,
-    code: &'a Code,
     function: &'a Function,
     b: FunctionBuilder<'b>,
     /// The function that calls of a region go to.
@@ -87,6 +96,10 @@ struct Translator<'a, 'b> {
     known_callees: Vec<(usize, ir::FuncRef)>,
     helper_signatures: [Option<ir::SigRef>; Helper::COUNT],
     blocks: Vec<ir::Block>,
+    /// The block of the graph that is being written, if it is one.
+    block: Option<usize>,
+    /// The index of the present instruction.
+    at: usize,
     ints: Vec<Option<Variable>>,
     floats: Vec<Option<Variable>>,
     /// The kinds at hand: those before the present instruction, until it changes them.
@@ -99,13 +112,16 @@ struct Translator<'a, 'b> {
     /// What is live before and behind the present instruction.
     live: RegisterSet,
     live_behind: RegisterSet,
-    guess: Guess,
-    /// Where a failed guard of the present instruction leads, once there is one.
-    guard_exit: Option<ir::Block>,
+    seen: Seen,
+    /// Where a failed guard goes back to.
+    checkpoint: Option<Checkpoint>,
+    elements: Elements,
+    /// The loops that are clipped.
+    clips: Vec<Clip>,
     base: Value,
     depth: Value,
     fuel: Variable,
-    /// Leaves native code with a place and the fuel, as parameters.
+    /// Leaves native code with a place, the fuel, the base and the depth, as parameters.
     exit: Option<ir::Block>,
     share: Share,
 }
@@ -119,36 +135,40 @@ pub(super) fn translate(
     builder: &mut FunctionBuilderContext,
     callees: &dyn Fn(usize, &mut ir::Function) -> Option<ir::FuncRef>,
     config: cranelift_codegen::isa::TargetFrontendConfig,
-) -> Option<Share> {
+) -> Share {
     let function = &cx.group.functions[index];
-    let code = cx.program.code(function.region)?;
-    let registers = code.registers as usize;
+    let registers = function.body.registers;
+    let views = Views::of(cx.program, function);
     let mut b = FunctionBuilder::new(func, builder);
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
     b.switch_to_block(entry);
+    b.seal_block(entry);
     let parameters = b.block_params(entry).to_vec();
     let fuel = b.declare_var(types::I64);
     let blocks = function.graph.blocks.iter().map(|_| b.create_block());
     let blocks = blocks.collect();
     let mut translator = Translator {
         cx,
-        code,
         function,
         callees,
         known_callees: Vec::new(),
         helper_signatures: [None; Helper::COUNT],
         blocks,
+        block: None,
+        at: 0,
         ints: vec![None; registers],
         floats: vec![None; registers],
-        kinds: function.kinds[function.graph.entry].clone(),
+        kinds: vec![Kind::Scalar; registers],
         kinds_before: Kinds::new(),
         synced: vec![false; registers],
         halves: vec![None; registers],
         live: RegisterSet::new(registers),
         live_behind: RegisterSet::new(registers),
-        guess: Guess::Ints,
-        guard_exit: None,
+        seen: Seen::default(),
+        checkpoint: None,
+        elements: Elements::new(views, &mut b),
+        clips: Vec::new(),
         base: parameters[0],
         depth: parameters[2],
         fuel,
@@ -156,6 +176,7 @@ pub(super) fn translate(
         share: Share::default(),
         b,
     };
+    translator.clips = clips::find(function, &mut translator.b);
     translator.b.def_var(fuel, parameters[1]);
     translator.enter(&parameters);
     for block in 0..translator.blocks.len() {
@@ -165,62 +186,63 @@ pub(super) fn translate(
     translator.b.seal_all_blocks();
     let share = translator.share;
     translator.b.finalize(config);
-    Some(share)
+    share
 }
 
 impl Translator<'_, '_> {
     /// Begins the function: what it was entered with becomes registers.
     fn enter(&mut self, parameters: &[Value]) {
+        let refuse = self.cold_block();
         match &self.function.entry {
             Entry::Call(kinds) => {
-                self.pay_for_call();
+                self.pay_for_call(refuse);
                 let unboxed = kinds.iter().enumerate();
                 let unboxed = unboxed.filter(|(_, kind)| kind.is_unboxed_value());
                 for ((register, kind), value) in unboxed.zip(&parameters[3..]) {
                     self.define(register, *kind, *value);
                 }
+                for (register, kind) in kinds.iter().enumerate() {
+                    self.kinds[register] = *kind;
+                }
             }
             Entry::Frame(_, kinds) => {
-                let refuse = self.b.create_block();
-                self.b.set_cold_block(refuse);
+                self.need_depth(refuse);
                 for (register, kind) in kinds.iter().enumerate() {
                     self.unbox_or(register, *kind, refuse);
                 }
-                let start = self.b.create_block();
-                self.b.ins().jump(start, &[]);
-                self.b.switch_to_block(refuse);
-                self.refuse();
-                self.b.switch_to_block(start);
             }
         }
         let entry = self.function.graph.entry;
-        self.b.ins().jump(self.blocks[entry], &[]);
+        self.live.clone_from(&self.function.graph.blocks[entry].live);
+        self.go_on(Some(entry));
+        self.b.switch_to_block(refuse);
+        self.refuse();
     }
 
     /// Writes a block, if any path leads to it.
     fn block(&mut self, index: usize) {
         let kinds = &self.function.kinds[index];
-        if kinds.iter().all(|kind| *kind == Kind::Nothing) {
+        if kinds.iter().all(|kind| *kind == Kind::Nothing) && !kinds.is_empty() {
             return;
         }
-        self.kinds = kinds.clone();
+        self.block = Some(index);
+        self.kinds.clone_from(kinds);
         self.synced.fill(false);
         self.halves.fill(None);
+        self.checkpoint = None;
+        self.elements.begin(index);
         self.b.switch_to_block(self.blocks[index]);
         let graph = &self.function.graph;
         let argc = |region| self.cx.program.argc(region);
-        let live = graph.live_within(self.code, index, &argc);
-        let end = live.len();
-        for place in 0..end {
-            let (at, before) = &live[place];
-            self.live = before.clone();
-            self.live_behind = match live.get(place + 1) {
-                Some((_, behind)) => behind.clone(),
-                None => graph.blocks[index].live_out.clone(),
-            };
-            let inst = Inst::at(self.code, *at);
-            let last = place + 1 == end;
-            if !self.instruction(&inst, last.then_some(index)) {
+        let live = graph.live_within(&self.function.body, index, &argc);
+        let (start, end) = (graph.blocks[index].start, graph.blocks[index].end);
+        for at in start..end {
+            self.live.clone_from(&live[at - start]);
+            self.live_behind.clone_from(match live.get(at + 1 - start) {
+                Some(behind) => behind,
+                None => &graph.blocks[index].live_out,
+            });
+            if !self.instruction(at, at + 1 == end) {
                 return;
             }
         }
@@ -228,23 +250,40 @@ impl Translator<'_, '_> {
 
     /// Writes an instruction; for the last one of a block also how control goes on. `false` if it
     /// doesn't.
-    fn instruction(&mut self, inst: &Inst, ends: Option<usize>) -> bool {
-        self.guess = guess_of(inst, self.cx.program.guess(self.function.region, inst.at));
-        self.guard_exit = None;
+    fn instruction(&mut self, at: usize, ends: bool) -> bool {
+        self.at = at;
+        let inst = &self.function.body.insts[at];
+        let (region, position) = (inst.site.region as usize, inst.site.at as usize);
+        self.seen = self.cx.program.seen(region, position);
+        self.begin_checkpoint(at);
         self.kinds_before.clone_from(&self.kinds);
         self.share.instructions += 1;
         self.share.inline += 1;
-        let flow = inst.flow();
-        if let (Flow::Branch(_) | Flow::Jump(_), Some(block)) = (flow, ends) {
-            self.branch(inst, block);
-            return true;
+        let goes_on = self.any(inst, ends);
+        self.end_checkpoint();
+        goes_on
+    }
+
+    fn any(&mut self, inst: &Inst, ends: bool) -> bool {
+        let is_branch = matches!(inst.flow(), Flow::Branch(_) | Flow::Jump(_));
+        if is_branch && inst.role == Role::Plain {
+            self.branch(inst);
+            return false;
         }
-        if is_return(inst.op) {
+        if is_return(inst.op) && inst.role == Role::Plain {
             self.end_call(inst);
             return false;
         }
-        let result = match inst.op {
-            Rop::Call => match self.call(inst) {
+        let result = match (inst.op, inst.role) {
+            (_, Role::Enter) => {
+                self.enter_inlined(inst);
+                Kind::Nothing
+            }
+            (_, Role::Rejoin) => {
+                self.rejoin(inst);
+                Kind::Nothing
+            }
+            (Rop::Call, Role::Plain) => match self.call(inst) {
                 Some(result) => result,
                 None => return false,
             },
@@ -254,19 +293,20 @@ impl Translator<'_, '_> {
             }
         };
         let passed = self.transfer(inst, result);
-        if let (true, Some(block)) = (passed, ends) {
-            let next = self.function.graph.blocks[block].next;
-            self.go_on(next);
+        if let (true, Some(block)) = (passed, self.block.filter(|_| ends)) {
+            let block = &self.function.graph.blocks[block];
+            self.go_on(block.taken.or(block.next));
         }
         passed
     }
 
-    /// Applies the instruction to the kinds that were before it, as inference did.
+    /// Applies the instruction to the kinds and levels that were before it, as the analyses did.
     fn transfer(&mut self, inst: &Inst, result: Kind) -> bool {
+        self.elements.step(inst, &self.kinds_before, self.seen);
         self.kinds.clone_from(&self.kinds_before);
         let mut step = Step {
             kinds: &mut self.kinds,
-            guess: self.guess,
+            seen: self.seen,
         };
         transfer(inst, result, &mut step)
     }
@@ -296,17 +336,22 @@ impl Translator<'_, '_> {
             | Rop::ElementSet
             | Rop::SlotElementSet
             | Rop::ElementSetI
+            | Rop::ElementSetW
             | Rop::SlotElementSetI
+            | Rop::ElementLen
+            | Rop::SlotElementLen
             | Rop::ArrayPush
             | Rop::ArrayLen
             | Rop::HashGetCopy
             | Rop::HashGetBorrow
+            | Rop::HashExists
             | Rop::HashSet
             | Rop::Concat
             | Rop::Worked
             | Rop::SlotLoop
+            | Rop::Outline
             | Rop::StringLen => self.collection(inst),
-            Rop::Outline | Rop::Leave => self.leave_here(inst),
+            Rop::Leave => self.leave_here(inst),
             _ => self.compute(inst),
         }
     }
@@ -371,5 +416,21 @@ impl Translator<'_, '_> {
         let block = self.b.create_block();
         self.b.set_cold_block(block);
         block
+    }
+
+    /// Goes on in a new block if the condition holds, else at `other`.
+    fn need(&mut self, condition: Value, other: ir::Block) {
+        let go_on = self.b.create_block();
+        self.b.ins().brif(condition, go_on, &[], other, &[]);
+        self.b.switch_to_block(go_on);
+        self.b.seal_block(go_on);
+    }
+
+    /// Goes on in a new block unless the condition holds; then at `other`.
+    fn need_not(&mut self, condition: Value, other: ir::Block) {
+        let go_on = self.b.create_block();
+        self.b.ins().brif(condition, other, &[], go_on, &[]);
+        self.b.switch_to_block(go_on);
+        self.b.seal_block(go_on);
     }
 }

@@ -1,19 +1,22 @@
 //! Moves between registers, globals and constants.
 
+use super::super::ir::inst::Inst;
 use super::super::kinds::Kind;
-use super::super::kinds::inst::{Inst, effects};
 use super::super::kinds::transfer::kind_of_word;
 use super::Translator;
-use super::registers::offset;
+use super::elements::tag_of;
+use super::registers::{PAYLOAD, offset};
 use crate::lower::TRUE_WORD;
 use crate::lower::code::Rop;
 use crate::value::tag;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Value, types};
 
 impl Translator<'_, '_> {
     /// Writes an instruction that moves a value.
     pub(super) fn move_value(&mut self, inst: &Inst) {
         let (a, b) = (inst.a(), inst.b());
+        self.move_view(inst);
         match inst.op {
             Rop::Copy | Rop::Take | Rop::Borrow if a == b => {}
             Rop::Copy | Rop::Take | Rop::Borrow => match self.kinds[b] {
@@ -52,6 +55,9 @@ impl Translator<'_, '_> {
                 let constants = self.load_context(self.cx.layout.constants);
                 self.borrow_from(a, constants, usize::from(inst.word.b()));
             }
+            Rop::GlobalCopy | Rop::GlobalBorrow if self.seen.loaded().is_some() => {
+                self.load_global(inst);
+            }
             Rop::GlobalBorrow => {
                 let globals = self.load_context(self.cx.layout.globals);
                 self.borrow_from(a, globals, usize::from(inst.word.b()));
@@ -61,9 +67,27 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// `a = global b`, which is of the kind that was seen.
+    fn load_global(&mut self, inst: &Inst) {
+        let Some(kind) = self.seen.loaded() else {
+            return;
+        };
+        let flags = MemFlagsData::trusted();
+        let globals = self.load_context(self.cx.layout.globals);
+        let at = offset(usize::from(inst.word.b()));
+        let found = self.b.ins().uload8(types::I64, flags, globals, at);
+        let expected = i64::from(tag_of(kind));
+        let fits = self.b.ins().icmp_imm_s(IntCC::Equal, found, expected);
+        self.guard(fits);
+        let ty = super::type_of(kind);
+        let value = self.b.ins().load(ty, flags, globals, at + PAYLOAD);
+        self.put(inst.a(), kind, value);
+    }
+
     /// Makes a register Undef.
     fn put_undef(&mut self, register: usize) {
         self.make_way(register);
+        self.note_change(register);
         self.kinds[register] = Kind::Undef;
         self.synced[register] = false;
     }
@@ -85,6 +109,7 @@ impl Translator<'_, '_> {
                 if known == Kind::Any {
                     // What was counted is the other register's now.
                     self.kinds[a] = known;
+                    self.touch(b);
                     let undef = self.int(i64::from(tag::UNDEF));
                     let (base, at) = (self.base, offset(b));
                     self.b.ins().store(MemFlagsData::trusted(), undef, base, at);
@@ -104,6 +129,7 @@ impl Translator<'_, '_> {
     /// Copies a boxed register into another, if there is one, unless it has one of the tag's bits:
     /// then a helper does the instruction.
     fn unless_simple(&mut self, inst: &Inst, from: usize, bits: i64, to: Option<usize>) {
+        self.commit();
         let (low, high) = self.both_halves(from);
         let simple = self.b.create_block();
         let (slow, done) = (self.cold_block(), self.b.create_block());
@@ -119,22 +145,6 @@ impl Translator<'_, '_> {
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
         self.halves[from] = None;
-    }
-
-    /// A helper does the instruction; control goes on at `done`, with nothing else changed.
-    pub(super) fn rarely(&mut self, inst: &Inst, done: cranelift_codegen::ir::Block) {
-        let (synced, halves) = (self.synced.clone(), self.halves.clone());
-        self.step_rarely(inst);
-        self.b.ins().jump(done, &[]);
-        self.synced = synced;
-        self.halves = halves;
-        let effects = effects(inst);
-        let reads = effects.reads;
-        let written = effects.writes.0..effects.writes.0 + effects.writes.1;
-        let singles = [reads.first, reads.second, reads.extra];
-        for register in singles.into_iter().flatten().chain(written) {
-            self.halves[register] = None;
-        }
     }
 
     fn exchange(&mut self, inst: &Inst) {
@@ -174,6 +184,7 @@ impl Translator<'_, '_> {
 
     fn copy_global(&mut self, inst: &Inst) {
         let to = inst.a();
+        self.commit();
         self.make_way(to);
         let globals = self.load_context(self.cx.layout.globals);
         let (low, high) = self.load_value(globals, usize::from(inst.word.b()));
@@ -196,6 +207,7 @@ impl Translator<'_, '_> {
     /// `global b = a`
     fn set_global(&mut self, inst: &Inst) {
         let a = inst.a();
+        self.commit();
         let globals = self.load_context(self.cx.layout.globals);
         let at = offset(usize::from(inst.word.b()));
         let flags = MemFlagsData::trusted();

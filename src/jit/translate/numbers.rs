@@ -4,9 +4,9 @@
 //! here are its Int and Float cases.
 
 use super::super::abi::Helper;
-use super::super::kinds::inst::{Comparison, Inst};
-use super::super::kinds::transfer::{Mode, binary_of, mode, unary_of};
-use super::super::kinds::{Guess, Kind};
+use super::super::ir::inst::{Comparison, Inst};
+use super::super::kinds::Kind;
+use super::super::kinds::transfer::{Mode, Plan, binary_of, settled, unary_of};
 use super::Translator;
 use crate::lower::code::{Binary, Rop, Unary, flag};
 use crate::value::tag;
@@ -31,11 +31,21 @@ pub(super) enum Numbers {
     Floats(Value, Value),
 }
 
-/// The other operand: a register or a constant Int.
+/// The other operand: a register or a constant.
 #[derive(Clone, Copy)]
 pub(super) enum Operand {
     Register(usize),
     Int(i64),
+    Float(f64),
+}
+
+impl Operand {
+    fn register(self) -> Option<usize> {
+        match self {
+            Operand::Register(register) => Some(register),
+            Operand::Int(_) | Operand::Float(_) => None,
+        }
+    }
 }
 
 impl Translator<'_, '_> {
@@ -53,17 +63,10 @@ impl Translator<'_, '_> {
             Rop::MulI => self.arithmetic(inst, Arithmetic::Mul, int),
             Rop::ModI => self.arithmetic(inst, Arithmetic::Mod, int),
             Rop::AddF | Rop::SubF | Rop::MulF | Rop::DivF | Rop::FSub => self.with_float(inst),
-            Rop::Div => {
-                let a = self.as_float(inst.b());
-                let b = self.as_float(inst.c());
-                self.divide(inst, a, b, Some(inst.c()));
-            }
-            Rop::FDiv => {
-                let a = self.b.ins().f64const(f64::from_bits(inst.immediate));
-                let b = self.as_float(inst.b());
-                self.divide(inst, a, b, None);
-            }
+            Rop::Div | Rop::FDiv => self.divide(inst),
+            Rop::Pow => self.power(inst),
             Rop::AddInt | Rop::BitAnd | Rop::BitOr | Rop::BitXor | Rop::Shl | Rop::Shr => {
+                self.settle(inst.b(), Some(inst.c()));
                 let a = self.as_int(inst.b());
                 let b = self.as_int(inst.c());
                 self.on_ints(inst, a, b, Some(inst.c()));
@@ -75,6 +78,7 @@ impl Translator<'_, '_> {
             | Rop::BitXorI
             | Rop::ShlI
             | Rop::ShrI => {
+                self.settle(inst.b(), None);
                 let a = self.as_int(inst.b());
                 let b = match inst.op {
                     Rop::Inc | Rop::Dec => self.int(1),
@@ -88,51 +92,58 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Both operands as numbers, as the mode says; `None` if a helper has to look.
-    pub(super) fn numbers(&mut self, inst: &Inst, a: usize, b: Operand) -> Option<Numbers> {
+    /// Guards operands that count as numbers, where it was seen what they are.
+    fn settle(&mut self, a: usize, b: Option<usize>) {
+        let kind = settled(self.kinds[a], self.seen.first());
+        self.guarded_as(a, kind);
+        if let Some(b) = b {
+            let kind = settled(self.kinds[b], self.seen.second());
+            self.guarded_as(b, kind);
+        }
+    }
+
+    /// Both operands as numbers, as the plan says; `None` if a helper has to look.
+    pub(super) fn numbers(&mut self, a: usize, b: Operand) -> Option<Numbers> {
         let other = match b {
             Operand::Register(b) => self.kinds[b],
             Operand::Int(_) => Kind::Int,
+            Operand::Float(_) => Kind::Float,
         };
-        Some(match mode(self.kinds[a], other, self.guess) {
+        let plan = Plan::of(self.kinds[a], other, self.seen);
+        self.guarded_as(a, plan.first);
+        if let Operand::Register(b) = b {
+            self.guarded_as(b, plan.second);
+        }
+        match plan.mode {
             Mode::Ints => {
-                let x = self.guarded_int(inst, a);
+                let x = self.value(a);
                 let y = match b {
-                    Operand::Register(b) => self.guarded_int(inst, b),
+                    Operand::Register(b) => self.value(b),
                     Operand::Int(k) => self.int(k),
+                    Operand::Float(_) => return None,
                 };
-                Numbers::Ints(x, y)
-            }
-            Mode::GuardFloats => {
-                let x = self.guarded_float(inst, a);
-                let y = match b {
-                    Operand::Register(b) => self.guarded_float(inst, b),
-                    Operand::Int(k) => self.b.ins().f64const(k as f64),
-                };
-                Numbers::Floats(x, y)
+                Some(Numbers::Ints(x, y))
             }
             Mode::Floats => {
                 let x = self.as_float(a);
                 let y = match b {
                     Operand::Register(b) => self.as_float(b),
                     Operand::Int(k) => self.b.ins().f64const(k as f64),
+                    Operand::Float(k) => self.b.ins().f64const(k),
                 };
-                Numbers::Floats(x, y)
+                Some(Numbers::Floats(x, y))
             }
-            Mode::Open => return None,
-        })
+            Mode::Open => None,
+        }
     }
 
     /// `a = b op other`, or the other way round for a difference from a constant.
     fn arithmetic(&mut self, inst: &Inst, what: Arithmetic, other: Operand) {
-        let Some(numbers) = self.numbers(inst, inst.b(), other) else {
+        let Some(numbers) = self.numbers(inst.b(), other) else {
             self.step(inst);
             return;
         };
-        let second = match other {
-            Operand::Register(register) => Some(register),
-            Operand::Int(_) => None,
-        };
+        let second = other.register();
         let numbers = match numbers {
             Numbers::Ints(x, y) if inst.op == Rop::ISub => Numbers::Ints(y, x),
             Numbers::Floats(x, y) if inst.op == Rop::ISub => Numbers::Floats(y, x),
@@ -148,7 +159,7 @@ impl Translator<'_, '_> {
             (what, Numbers::Ints(x, y)) => {
                 let constant = match other {
                     Operand::Int(k) => Some(k),
-                    Operand::Register(_) => None,
+                    Operand::Register(_) | Operand::Float(_) => None,
                 };
                 (Kind::Int, self.int_arithmetic(what, x, y, constant))
             }
@@ -258,6 +269,7 @@ impl Translator<'_, '_> {
 
     /// With a constant Float: always one.
     fn with_float(&mut self, inst: &Inst) {
+        self.settle(inst.b(), None);
         let a = self.as_float(inst.b());
         let k = self.b.ins().f64const(f64::from_bits(inst.immediate));
         self.drop_dying(inst, inst.b(), None);
@@ -271,18 +283,66 @@ impl Translator<'_, '_> {
         self.put(inst.a(), Kind::Float, value);
     }
 
-    /// A quotient, taken for a Float: a zero divisor gives Undef, which is guarded.
-    fn divide(&mut self, inst: &Inst, a: Value, b: Value, second: Option<usize>) {
-        if self.guess == Guess::Open {
+    /// A quotient, taken for a Float: a zero divisor gives Undef, which is guarded unless it was seen.
+    fn divide(&mut self, inst: &Inst) {
+        if self.seen.is_irregular() {
             self.step(inst);
             return;
         }
+        let (divisor, second) = match inst.op {
+            Rop::Div => (inst.c(), Some(inst.c())),
+            _ => (inst.b(), None),
+        };
+        if inst.op == Rop::Div {
+            self.settle(inst.b(), Some(divisor));
+        } else {
+            let kind = settled(self.kinds[divisor], self.seen.second());
+            self.guarded_as(divisor, kind);
+        }
+        let b = self.as_float(divisor);
         let zero = self.b.ins().f64const(0.0);
         let is_fine = self.b.ins().fcmp(FloatCC::NotEqual, b, zero);
-        self.guard(inst, is_fine);
+        self.guard(is_fine);
+        let a = match inst.op {
+            Rop::Div => self.as_float(inst.b()),
+            _ => self.b.ins().f64const(f64::from_bits(inst.immediate)),
+        };
         self.drop_dying(inst, inst.b(), second);
         let value = self.b.ins().fdiv(a, b);
         self.put(inst.a(), Kind::Float, value);
+    }
+
+    /// A power. That with a constant 0.5 is a root, as [`pow_float`](crate::value::number::pow_float)
+    /// has it.
+    fn power(&mut self, inst: &Inst) {
+        self.settle(inst.b(), Some(inst.c()));
+        let a = self.as_float(inst.b());
+        let b = self.as_float(inst.c());
+        self.drop_dying(inst, inst.b(), Some(inst.c()));
+        let value = if self.is_half(b) {
+            let root = self.b.ins().sqrt(a);
+            let root = self.b.ins().fabs(root);
+            let infinite = self.b.ins().f64const(f64::INFINITY);
+            let lowest = self.b.ins().f64const(f64::NEG_INFINITY);
+            let is_lowest = self.b.ins().fcmp(FloatCC::Equal, a, lowest);
+            self.b.ins().select(is_lowest, infinite, root)
+        } else {
+            self.ask_helper(Helper::Pow, &[a, b])
+        };
+        self.put(inst.a(), Kind::Float, value);
+    }
+
+    /// Whether a Float is known to be 0.5.
+    fn is_half(&self, value: Value) -> bool {
+        use cranelift_codegen::ir::{InstructionData, ValueDef};
+        let dfg = &self.b.func.dfg;
+        let ValueDef::Result(inst, _) = dfg.value_def(value) else {
+            return false;
+        };
+        match dfg.insts[inst] {
+            InstructionData::UnaryIeee64 { imm, .. } => imm.bits() == 0.5_f64.to_bits(),
+            _ => false,
+        }
     }
 
     /// What counts its operands as Ints.
@@ -305,10 +365,6 @@ impl Translator<'_, '_> {
         let other = Operand::Register(inst.c());
         let compare = Arithmetic::Compare;
         match binary_of(inst) {
-            Binary::Add => self.arithmetic(inst, Arithmetic::Add, other),
-            Binary::Sub => self.arithmetic(inst, Arithmetic::Sub, other),
-            Binary::Mul => self.arithmetic(inst, Arithmetic::Mul, other),
-            Binary::Mod => self.arithmetic(inst, Arithmetic::Mod, other),
             Binary::NumEq => self.arithmetic(inst, compare(Comparison::Eq), other),
             Binary::NumNe => self.arithmetic(inst, compare(Comparison::Ne), other),
             Binary::NumLt => self.arithmetic(inst, compare(Comparison::Lt), other),
@@ -316,18 +372,6 @@ impl Translator<'_, '_> {
             Binary::NumLe => self.arithmetic(inst, compare(Comparison::Le), other),
             Binary::NumGe => self.arithmetic(inst, compare(Comparison::Ge), other),
             Binary::Spaceship => self.arithmetic(inst, Arithmetic::Spaceship, other),
-            Binary::Div => {
-                let a = self.as_float(inst.b());
-                let b = self.as_float(inst.c());
-                self.divide(inst, a, b, Some(inst.c()));
-            }
-            Binary::Pow => {
-                let a = self.as_float(inst.b());
-                let b = self.as_float(inst.c());
-                self.drop_dying(inst, inst.b(), Some(inst.c()));
-                let value = self.ask_helper(Helper::Pow, &[a, b]);
-                self.put(inst.a(), Kind::Float, value);
-            }
             Binary::LogAnd | Binary::LogOr => {
                 let a = self.truth_of(inst.b());
                 let b = self.truth_of(inst.c());
@@ -344,7 +388,7 @@ impl Translator<'_, '_> {
     fn unary(&mut self, inst: &Inst) {
         match unary_of(inst) {
             Unary::Negate => {
-                let Some(numbers) = self.numbers(inst, inst.b(), Operand::Int(0)) else {
+                let Some(numbers) = self.numbers(inst.b(), Operand::Int(0)) else {
                     self.step(inst);
                     return;
                 };
@@ -362,6 +406,7 @@ impl Translator<'_, '_> {
                 self.put(inst.a(), Kind::Bool, value);
             }
             Unary::BitNot => {
+                self.settle(inst.b(), None);
                 let value = self.as_int(inst.b());
                 self.drop_dying(inst, inst.b(), None);
                 let value = self.b.ins().bnot(value);
@@ -410,7 +455,7 @@ impl Translator<'_, '_> {
         self.b.ins().jump(done, &[BlockArg::Value(bit)]);
         self.b.switch_to_block(slow);
         let base = self.base;
-        // As an operand that doesn't die: who calls this drops it.
+        // As an operand that doesn't die, counted from the function's base: who calls this drops it.
         let word = crate::lower::code::Word::new(Rop::IfTrue, 0, (register * 16) as u16, 0, 0);
         let word = self.int(word.0 as i64);
         let found = self.ask_helper(Helper::Truth, &[base, word]);
@@ -422,10 +467,11 @@ impl Translator<'_, '_> {
     /// The comparison of a branch by the engine's function, as 0 or 1; operands that die are gone.
     pub(super) fn open_comparison(&mut self, inst: &Inst, b: Option<usize>) -> Value {
         self.share.inline -= 1;
+        self.commit();
         for register in [Some(inst.a()), b].into_iter().flatten() {
             self.sync(register);
         }
-        let (base, word) = (self.base, self.int(inst.word.0 as i64));
+        let (base, word) = (self.frame_base(inst), self.int(inst.word.0 as i64));
         let immediate = self.int(inst.immediate as i64);
         let holds = self.ask_helper(Helper::Compare, &[base, word, immediate]);
         let flags = inst.word.flags();

@@ -1,10 +1,9 @@
-//! Registers in native code: reading, writing, guarding, storing, and the way out.
+//! Registers in native code: reading, writing, guarding, storing.
 
-use super::super::abi::{Helper, LEFT, NOT_ENTERED, Place, Reason};
+use super::super::abi::{Helper, Place, Reason};
+use super::super::ir::inst::{Inst, effects};
 use super::super::kinds::Kind;
-use super::super::kinds::graph::RegisterSet;
-use super::super::kinds::group::Entry;
-use super::super::kinds::inst::{Inst, effects};
+use super::super::views::Array;
 use super::Translator;
 use crate::lower::code::{REGISTER_BYTES, flag};
 use crate::lower::{TRUE_WORD, UNDEF_WORD};
@@ -13,7 +12,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, BlockArg, InstBuilder, MemFlagsData, Value, types};
 
 /// Bytes from a register's tag to its payload.
-const PAYLOAD: i32 = 8;
+pub(super) const PAYLOAD: i32 = 8;
 
 /// The offset of a register from the frame's base.
 pub(super) fn offset(register: usize) -> i32 {
@@ -23,7 +22,12 @@ pub(super) fn offset(register: usize) -> i32 {
 impl Translator<'_, '_> {
     /// The value of an unboxed register.
     pub(super) fn value(&mut self, register: usize) -> Value {
-        match self.kinds[register] {
+        self.value_of(register, self.kinds[register])
+    }
+
+    /// The value of a register that is of this kind.
+    pub(super) fn value_of(&mut self, register: usize, kind: Kind) -> Value {
+        match kind {
             Kind::Float => {
                 let variable = self.float_variable(register);
                 self.b.use_var(variable)
@@ -59,6 +63,7 @@ impl Translator<'_, '_> {
 
     /// Makes the register an unboxed value of this kind. What was counted there is gone already.
     pub(super) fn define(&mut self, register: usize, kind: Kind, value: Value) {
+        self.note_change(register);
         let variable = match kind {
             Kind::Float => self.float_variable(register),
             _ => self.int_variable(register),
@@ -100,6 +105,7 @@ impl Translator<'_, '_> {
         let tag = self.tag(register);
         let counted = self.b.ins().band_imm_u(tag, i64::from(tag::COUNTED));
         let (release, done) = (self.cold_block(), self.b.create_block());
+        self.commit();
         self.b.ins().brif(counted, release, &[], done, &[]);
         self.b.switch_to_block(release);
         let place = self.address(register);
@@ -160,6 +166,7 @@ impl Translator<'_, '_> {
 
     /// Writes both halves of a register that holds nothing counted, and remembers them.
     pub(super) fn store_halves(&mut self, register: usize, low: Value, high: Value) {
+        self.touch(register);
         let (base, at) = (self.base, offset(register));
         let flags = MemFlagsData::trusted();
         self.b.ins().store(flags, low, base, at);
@@ -167,24 +174,37 @@ impl Translator<'_, '_> {
         self.halves[register] = Some((low, high));
     }
 
-    /// The value as an Int, if it is one or unboxed; else the guard leaves.
-    pub(super) fn guarded_int(&mut self, inst: &Inst, register: usize) -> Value {
+    /// The value as an Int, if it is one or unboxed; else the guard goes back.
+    pub(super) fn guarded_int(&mut self, register: usize) -> Value {
         if self.kinds[register].is_boxed() {
-            self.guard_tag(inst, register, tag::INT);
+            self.guard_tag(register, tag::INT);
             let value = self.payload(register, types::I64);
             self.refined(register, Kind::Int, value);
         }
         self.value(register)
     }
 
-    /// The value as a Float, if it is one or a known number; else the guard leaves.
-    pub(super) fn guarded_float(&mut self, inst: &Inst, register: usize) -> Value {
+    /// The value as a Float, if it is one or a known number; else the guard goes back.
+    pub(super) fn guarded_float(&mut self, register: usize) -> Value {
         if self.kinds[register].is_boxed() {
-            self.guard_tag(inst, register, tag::FLOAT);
+            self.guard_tag(register, tag::FLOAT);
             let value = self.payload(register, types::F64);
             self.refined(register, Kind::Float, value);
         }
         self.as_float(register)
+    }
+
+    /// Sees that a boxed register is unboxed to this kind, if it is one to unbox to.
+    pub(super) fn guarded_as(&mut self, register: usize, kind: Kind) {
+        match kind {
+            Kind::Int if self.kinds[register].is_boxed() => {
+                self.guarded_int(register);
+            }
+            Kind::Float if self.kinds[register].is_boxed() => {
+                self.guarded_float(register);
+            }
+            _ => {}
+        }
     }
 
     /// The register was found to be of the kind; its memory holds the same.
@@ -193,29 +213,13 @@ impl Translator<'_, '_> {
         self.synced[register] = true;
     }
 
-    fn guard_tag(&mut self, inst: &Inst, register: usize, expected: u8) {
+    fn guard_tag(&mut self, register: usize, expected: u8) {
         let tag = self.tag(register);
         let fits = self
             .b
             .ins()
             .icmp_imm_s(IntCC::Equal, tag, i64::from(expected));
-        self.guard(inst, fits);
-    }
-
-    /// Leaves before the instruction unless the condition holds.
-    pub(super) fn guard(&mut self, inst: &Inst, holds: Value) {
-        let go_on = self.b.create_block();
-        let (exit, is_new) = match self.guard_exit {
-            Some(exit) => (exit, false),
-            None => (self.cold_block(), true),
-        };
-        self.guard_exit = Some(exit);
-        self.b.ins().brif(holds, go_on, &[], exit, &[]);
-        if is_new {
-            self.b.switch_to_block(exit);
-            self.leave(Reason::Guard, inst.at);
-        }
-        self.b.switch_to_block(go_on);
+        self.guard(fits);
     }
 
     /// The value as a Float, whatever it is.
@@ -271,23 +275,32 @@ impl Translator<'_, '_> {
         result
     }
 
+    /// Whether the memory of a register isn't its value.
+    pub(super) fn is_stale(&self, register: usize) -> bool {
+        let kind = self.kinds[register];
+        !kind.is_boxed() && kind != Kind::Nothing && !self.synced[register]
+    }
+
     /// Stores an unboxed register into its memory.
     pub(super) fn store_boxed(&mut self, register: usize) {
         let kind = self.kinds[register];
+        let value = kind.is_unboxed_value().then(|| self.value(register));
+        self.touch(register);
+        self.store_as(register, kind, value);
+    }
+
+    /// Stores a value of a kind into the memory of a register; Undef without a value.
+    pub(super) fn store_as(&mut self, register: usize, kind: Kind, value: Option<Value>) {
         let flags = MemFlagsData::trusted();
         let (base, at) = (self.base, offset(register));
-        let tag = match kind {
-            Kind::Int => self.int(i64::from(tag::INT)),
-            Kind::Float => self.int(i64::from(tag::FLOAT)),
-            Kind::Bool => {
-                let truth = self.value(register);
-                self.bool_word(truth)
-            }
+        let low = match (kind, value) {
+            (Kind::Int, _) => self.int(i64::from(tag::INT)),
+            (Kind::Float, _) => self.int(i64::from(tag::FLOAT)),
+            (Kind::Bool, Some(truth)) => self.bool_word(truth),
             _ => self.int(i64::from(UNDEF_WORD)),
         };
-        self.b.ins().store(flags, tag, base, at);
-        if matches!(kind, Kind::Int | Kind::Float) {
-            let value = self.value(register);
+        self.b.ins().store(flags, low, base, at);
+        if let (Kind::Int | Kind::Float, Some(value)) = (kind, value) {
             self.b.ins().store(flags, value, base, at + PAYLOAD);
         }
     }
@@ -306,90 +319,6 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// Stores all unboxed registers of the set, for the way out.
-    pub(super) fn write_back(&mut self, live: &RegisterSet) {
-        for register in live.iter() {
-            let kind = self.kinds[register];
-            if !kind.is_boxed() && kind != Kind::Nothing && !self.synced[register] {
-                self.store_boxed(register);
-            }
-        }
-    }
-
-    /// Leaves native code at the instruction, all that is live before it stored.
-    pub(super) fn leave(&mut self, reason: Reason, at: usize) {
-        let live = self.live.clone();
-        self.leave_with(reason, at, &live);
-    }
-
-    /// Leaves native code at the instruction with these registers stored.
-    pub(super) fn leave_with(&mut self, reason: Reason, at: usize, live: &RegisterSet) {
-        self.write_back(live);
-        let place = Place::new(reason, self.function.region, at);
-        let place = self.int(place.0 as i64);
-        let fuel = self.b.use_var(self.fuel);
-        let exit = match self.exit {
-            Some(exit) => exit,
-            None => {
-                let exit = self.cold_block();
-                self.b.append_block_param(exit, types::I64);
-                self.b.append_block_param(exit, types::I64);
-                self.exit = Some(exit);
-                exit
-            }
-        };
-        let arguments = [BlockArg::Value(place), BlockArg::Value(fuel)];
-        self.b.ins().jump(exit, &arguments);
-    }
-
-    /// The engine does the instruction.
-    pub(super) fn leave_here(&mut self, inst: &Inst) {
-        self.share.inline -= 1;
-        self.leave(Reason::Resume, inst.at);
-    }
-
-    /// Writes the block that all ways out share.
-    pub(super) fn write_exit(&mut self) {
-        let Some(exit) = self.exit else { return };
-        self.b.switch_to_block(exit);
-        let (place, fuel) = match *self.b.block_params(exit) {
-            [place, fuel] => (place, fuel),
-            _ => return,
-        };
-        let layout = self.cx.layout;
-        let (base, depth) = (self.base, self.depth);
-        self.store_context(place, layout.exit_place);
-        self.store_context(base, layout.exit_base);
-        self.store_context(depth, layout.exit_depth);
-        self.store_context(fuel, layout.fuel);
-        self.return_code(LEFT);
-    }
-
-    /// Says that the function wasn't entered.
-    pub(super) fn refuse(&mut self) {
-        self.return_code(NOT_ENTERED);
-    }
-
-    /// Returns a code in the place of the fuel, and no result.
-    pub(super) fn return_code(&mut self, code: i64) {
-        let code = self.int(code);
-        let result = self.function.result;
-        let is_called = matches!(self.function.entry, Entry::Call(_));
-        match result {
-            Kind::Float if is_called => {
-                let nothing = self.b.ins().f64const(0.0);
-                self.b.ins().return_(&[nothing, code]);
-            }
-            Kind::Int | Kind::Bool if is_called => {
-                let nothing = self.int(0);
-                self.b.ins().return_(&[nothing, code]);
-            }
-            _ => {
-                self.b.ins().return_(&[code]);
-            }
-        }
-    }
-
     /// Unboxes a register that is to be of a kind, at the entry; else goes to `refuse`.
     pub(super) fn unbox_or(&mut self, register: usize, kind: Kind, refuse: ir::Block) {
         let expected = match kind {
@@ -397,7 +326,10 @@ impl Translator<'_, '_> {
             Kind::Float => tag::FLOAT,
             Kind::Bool => tag::BOOL,
             Kind::Undef => tag::UNDEF,
-            Kind::Nothing | Kind::Scalar | Kind::Any => return,
+            Kind::Nothing | Kind::Scalar | Kind::Any => {
+                self.kinds[register] = kind;
+                return;
+            }
         };
         let (base, at) = (self.base, offset(register));
         let flags = MemFlagsData::trusted();
@@ -406,16 +338,18 @@ impl Translator<'_, '_> {
             .b
             .ins()
             .icmp_imm_s(IntCC::Equal, tag, i64::from(expected));
-        let go_on = self.b.create_block();
-        self.b.ins().brif(fits, go_on, &[], refuse, &[]);
-        self.b.switch_to_block(go_on);
+        self.need(fits, refuse);
         let value = match kind {
             Kind::Int => self.b.ins().load(types::I64, flags, base, at + PAYLOAD),
             Kind::Float => self.b.ins().load(types::F64, flags, base, at + PAYLOAD),
             Kind::Bool => self.b.ins().uload8(types::I64, flags, base, at + 1),
-            _ => return,
+            _ => {
+                self.kinds[register] = kind;
+                return;
+            }
         };
         self.define(register, kind, value);
+        self.synced[register] = true;
     }
 
     /// Has the engine's function do the instruction, operands in their memory.
@@ -427,10 +361,12 @@ impl Translator<'_, '_> {
     /// The same for the rare case of an instruction that is inline else. Registers that it writes
     /// hold what it has written.
     pub(super) fn step_rarely(&mut self, inst: &Inst) {
+        self.commit();
         let effects = effects(inst);
         let reads = effects.reads;
         let singles = [reads.first, reads.second, reads.extra];
-        for register in singles.into_iter().flatten() {
+        let range = reads.range.0..reads.range.0 + reads.range.1;
+        for register in singles.into_iter().flatten().chain(range) {
             self.sync(register);
             self.halves[register] = None;
         }
@@ -438,22 +374,50 @@ impl Translator<'_, '_> {
         for register in start..start + count {
             self.halves[register] = None;
         }
-        let fuel = self.b.use_var(self.fuel);
+        let fuel = self.fuel();
         self.store_context(fuel, self.cx.layout.fuel);
         let context = self.b.ins().get_pinned_reg(types::I64);
-        let place = Place::new(Reason::Fault, self.function.region, inst.at);
+        let place = Place::new(
+            Reason::Fault,
+            inst.site.region as usize,
+            inst.site.at as usize,
+        );
         let (word, immediate) = (inst.word.0 as i64, inst.immediate as i64);
         let word = self.int(word);
         let immediate = self.int(immediate);
         let place = self.int(place.0 as i64);
-        let base = self.base;
+        let base = self.frame_base(inst);
         let failed = self.ask_helper(Helper::Step, &[context, base, word, immediate, place]);
         let left = self.load_context(self.cx.layout.fuel);
-        self.b.def_var(self.fuel, left);
-        let (fault, go_on) = (self.cold_block(), self.b.create_block());
-        self.b.ins().brif(failed, fault, &[], go_on, &[]);
-        self.b.switch_to_block(fault);
-        self.leave(Reason::Fault, inst.at);
-        self.b.switch_to_block(go_on);
+        self.set_fuel(left);
+        let fault = self.cold_block();
+        self.need_not(failed, fault);
+        self.write_cold(fault, |translator| translator.leave(Reason::Fault, inst));
+    }
+
+    /// A helper does the instruction; control goes on at `done`, with nothing else changed.
+    pub(super) fn rarely(&mut self, inst: &Inst, done: ir::Block) {
+        self.rarely_then(inst, done, |_| {});
+    }
+
+    /// The same of an instruction that may put another array in the place of this one.
+    pub(super) fn rarely_on(&mut self, inst: &Inst, array: Array, done: ir::Block) {
+        self.rarely_then(inst, done, |translator| translator.refresh(array));
+    }
+
+    fn rarely_then(&mut self, inst: &Inst, done: ir::Block, then: impl FnOnce(&mut Self)) {
+        let (synced, halves) = (self.synced.clone(), self.halves.clone());
+        self.step_rarely(inst);
+        then(self);
+        self.b.ins().jump(done, &[]);
+        self.synced = synced;
+        self.halves = halves;
+        let effects = effects(inst);
+        let reads = effects.reads;
+        let written = effects.writes.0..effects.writes.0 + effects.writes.1;
+        let singles = [reads.first, reads.second, reads.extra];
+        for register in singles.into_iter().flatten().chain(written) {
+            self.halves[register] = None;
+        }
     }
 }

@@ -1,31 +1,53 @@
-//! Counting in the engine: a second table of handlers, each of which counts and then goes on with the
-//! real one. A run that isn't counted never comes here.
+//! Watching the engine: a second table of handlers, each of which counts instructions for the run's
+//! figures and notes what they run on for the JIT, and then goes on with the real one. A run that isn't
+//! watched never comes here.
 
 #![allow(unsafe_code)]
 
 use super::Activation;
 use super::dispatch::{self, Handler, Pc, TABLE};
+use super::native;
 use crate::lower::code::{Rop, Word};
 use std::time::Instant;
 
-/// What has been counted since the engine was entered.
+/// What has been counted since the engine was entered, and what is watched.
 #[derive(Default)]
 pub(super) struct Counts {
     instructions: u64,
     calls: u64,
-    /// Whether the activation's table is the one that counts.
-    is_on: bool,
+    /// Whether the run is counted.
+    counts: bool,
+    /// Whether it is noted what instructions run on.
+    observes: bool,
 }
 
-static COUNTING: [Handler; 256] = [count; 256];
+static WATCHED: [Handler; 256] = [watched; 256];
 
-/// Counts the instruction, and runs it.
-unsafe fn count(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+/// Watches the instruction, and runs it.
+unsafe fn watched(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
     // SAFETY: as for the handler that is called. The counts are looked at by nobody else meanwhile.
     unsafe {
         (*act).counts.instructions += 1;
         (*act).counts.calls += u64::from(word.op_index() == Rop::Call as u8);
+        if (*act).counts.observes {
+            native::observe(act, pc, base, word);
+        }
         TABLE[usize::from(word.op_index())](pc, base, act, word)
+    }
+}
+
+impl Activation {
+    /// Notes from now on what instructions run on.
+    pub(super) fn watch(&mut self) {
+        self.counts.observes = true;
+        self.table = WATCHED;
+    }
+
+    /// Notes no more what instructions run on.
+    pub(super) fn stop_watching(&mut self) {
+        if std::mem::take(&mut self.counts.observes) && !self.counts.counts {
+            self.table = TABLE;
+        }
     }
 }
 
@@ -35,21 +57,22 @@ unsafe fn count(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool
 /// As there.
 pub(super) unsafe fn run(pc: Pc, base: *mut u8, activation: &mut Activation) {
     let counts = activation.machine_vm().stats.is_some();
-    if counts != activation.counts.is_on {
-        activation.counts.is_on = counts;
-        activation.table = if counts { COUNTING } else { TABLE };
+    if counts != activation.counts.counts {
+        activation.counts.counts = counts;
+        let is_watched = counts || activation.counts.observes;
+        activation.table = if is_watched { WATCHED } else { TABLE };
     }
     let begun = counts.then(Instant::now);
     // SAFETY: the caller's promise.
     unsafe { dispatch::run(pc, base, &raw mut *activation) };
-    if let Some(begun) = begun {
-        let instructions = std::mem::take(&mut activation.counts.instructions);
-        let calls = std::mem::take(&mut activation.counts.calls);
-        if let Some(stats) = &mut activation.machine_vm().stats {
-            stats.engine_time += begun.elapsed();
-            stats.entries += 1;
-            stats.instructions += instructions;
-            stats.calls += calls;
-        }
+    let instructions = std::mem::take(&mut activation.counts.instructions);
+    let calls = std::mem::take(&mut activation.counts.calls);
+    if let Some(begun) = begun
+        && let Some(stats) = &mut activation.machine_vm().stats
+    {
+        stats.engine_time += begun.elapsed();
+        stats.entries += 1;
+        stats.instructions += instructions;
+        stats.calls += calls;
     }
 }

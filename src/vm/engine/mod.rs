@@ -33,7 +33,7 @@ use super::reference::Machine;
 use super::trap::{Fault, Step};
 use crate::chunk::Chunk;
 use crate::code::Code;
-use crate::jit::{JitMode, JitOptions, JitStats};
+use crate::jit::{JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
@@ -90,11 +90,6 @@ pub(super) struct EngineState {
 }
 
 impl EngineState {
-    /// Whether nothing is compiled to native code.
-    fn is_interpreted(&self) -> bool {
-        !cfg!(feature = "jit") || self.jit.mode == JitMode::Off
-    }
-
     pub(super) fn with_choice(choice: EngineChoice) -> EngineState {
         EngineState {
             choice,

@@ -4,6 +4,7 @@
 
 use super::Activation;
 use super::dispatch::Pc;
+use crate::lower::code::Word;
 
 /// What native code needs to know of a run: nothing.
 pub(super) struct Links;
@@ -48,3 +49,6 @@ pub(super) unsafe fn end(_act: *mut Activation) {}
 pub(super) unsafe fn begin(_act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
     Some((pc, base))
 }
+
+/// Nothing is noted.
+pub(super) unsafe fn observe(_act: *mut Activation, _pc: Pc, _base: *mut u8, _word: Word) {}

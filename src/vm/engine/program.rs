@@ -106,8 +106,6 @@ pub(super) struct Program {
     globals: usize,
     /// Where the instructions of regions begin, ascending, and the region.
     places: Vec<(usize, usize)>,
-    /// Whether the code has instructions that only the interpreter knows.
-    interpreted: bool,
     /// The native code of regions.
     #[cfg(feature = "jit")]
     pub(super) native: Native,
@@ -133,7 +131,6 @@ impl Program {
             }
         };
         let regions = shape.regions().len();
-        let interpreted = vm.engine.is_interpreted();
         let places = global_places(vm)?;
         let chunk = vm.running();
         let count = places.as_ref().map_or(chunk.names.len(), |places| {
@@ -146,13 +143,12 @@ impl Program {
         Some(Program {
             globals: count,
             constants: vec![Value::Undef; chunk.constants.len()],
-            lowering: Lowering::new(chunk, places, interpreted),
+            lowering: Lowering::new(chunk, places),
             source,
             shape,
             codes: (0..regions).map(|_| None).collect(),
             units: (0..regions).map(|_| unit()).collect(),
             places: Vec::new(),
-            interpreted,
             #[cfg(feature = "jit")]
             native: Native::new(regions),
         })
@@ -161,9 +157,6 @@ impl Program {
     /// Whether the VM runs this chunk. Its own chunk is told by where its lists are, as they may have
     /// been changed in place; `compares` looks into them.
     pub(super) fn is_run_by(&self, vm: &VM, compares: bool) -> bool {
-        if self.interpreted != vm.engine.is_interpreted() {
-            return false;
-        }
         match (&self.source, vm.link.unit()) {
             (Source::Unit(unit), Some(running)) => Arc::ptr_eq(unit, running),
             (Source::Copy(_, origin), None) => {

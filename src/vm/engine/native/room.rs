@@ -36,21 +36,32 @@ pub(super) unsafe fn make(
     act: *mut Activation,
     compiled: &Compiled,
     base: *mut u8,
-) -> Option<(*mut u8, usize)> {
-    let stack = stack_left().checked_sub(RESERVE)? / compiled.frame_bytes.max(1);
+) -> (*mut u8, Option<usize>) {
     // The first frame, and what the trampoline and the thunk take.
-    let stack = stack.checked_sub(4)?;
+    const BESIDE: usize = 4;
+    let frame_bytes = compiled.frame_bytes.max(1);
+    let Some(stack) = stack_left().checked_sub(RESERVE + BESIDE * frame_bytes) else {
+        return (base, None);
+    };
     let base = grow_window(act, compiled, base);
-    let window = ((*act).window_end.addr() - base.addr()) / compiled.window_bytes.max(1);
-    let window = window.checked_sub(1)?;
+    let window = (*act).window_end.addr() - base.addr();
+    let Some(window) = window.checked_sub(compiled.window_bytes) else {
+        return (base, None);
+    };
     if !compiled.calls {
-        return Some((base, 0));
+        return (base, Some(0));
     }
     let active = (*act).active_calls();
-    let wanted = (*act).links.frames.min(stack).min(window);
-    let wanted = wanted.min((*act).max_calls.saturating_sub(active));
+    let most = (*act).max_calls.saturating_sub(active);
+    let wanted = (*act).links.frames.min(most);
+    // Mostly there is room for all, which needs no division to see.
+    let fits = |bytes: usize, each: usize| match wanted.checked_mul(each) {
+        Some(all) if all <= bytes => wanted,
+        _ => bytes / each.max(1),
+    };
+    let wanted = fits(stack, frame_bytes).min(fits(window, compiled.window_bytes));
     let records = record_room(act, active, wanted);
-    Some((base, wanted.min(records)))
+    (base, Some(wanted.min(records)))
 }
 
 /// Makes the window larger if it has room for a few frames only.

@@ -8,8 +8,9 @@ use crate::chunk::Chunk;
 use crate::jit::abi::Layout;
 use crate::jit::compile::{Compiled, Compiler, Trampoline};
 use crate::jit::kept::Kept;
-use crate::jit::kinds::group::{self, Entry};
-use crate::jit::kinds::{Guess, Kind};
+use crate::jit::ir;
+use crate::jit::kinds::group::Entry;
+use crate::jit::kinds::{Kind, Seen};
 use crate::jit::{CacheStats, JitOptions};
 use crate::lower::code::{Code, Rop, Word};
 use crate::vm::limits::LOOK_EVERY;
@@ -19,8 +20,12 @@ use std::sync::OnceLock;
 
 /// How often a unit is compiled anew before nothing is assumed of it any more, and before it is left
 /// to the engine.
-const SOME_TRIES: u32 = 6;
+const SOME_TRIES: u32 = 8;
 const MOST_TRIES: u32 = 12;
+
+/// How often guards of a unit may fail without anything new being learned before nothing is assumed of
+/// it any more.
+const MOST_FAILURES: u32 = 100;
 
 /// The way into compiled code: the activation, base, fuel, depth and the code's address to the fuel
 /// that is left.
@@ -32,6 +37,10 @@ struct Unit {
     heat: u32,
     /// How often it was compiled.
     tries: u32,
+    /// How often its guards have failed since then.
+    failures: u32,
+    /// What was known when it was compiled, see [`Native::learned`].
+    learned: u64,
     /// Boxed, as native code that runs keeps a pointer to it.
     compiled: Option<Box<Compiled>>,
     /// The kinds of arguments that were met; of a frame those of its registers.
@@ -44,6 +53,8 @@ pub(super) enum Heat {
     /// The first time: if code for it was kept, it needn't become hot.
     First,
     Warm,
+    /// The next time it will be hot: what its instructions run on is to be noted.
+    Ripe,
     Hot,
 }
 
@@ -52,6 +63,7 @@ impl Unit {
         self.heat = self.heat.saturating_add(1);
         match self.heat {
             heat if heat >= threshold => Heat::Hot,
+            heat if heat + 1 == threshold => Heat::Ripe,
             1 => Heat::First,
             _ => Heat::Warm,
         }
@@ -59,6 +71,33 @@ impl Unit {
 
     fn may_compile(&self) -> bool {
         self.compiled.is_none() && self.tries < MOST_TRIES
+    }
+
+    /// Whether something is assumed of the unit when it is compiled once more.
+    fn assumes(&mut self) -> bool {
+        self.tries += 1;
+        if self.failures >= MOST_FAILURES {
+            self.tries = self.tries.max(SOME_TRIES);
+        }
+        self.tries < SOME_TRIES
+    }
+
+    /// A guard has failed: drops the code if it would be another one now.
+    fn fail(&mut self, learned: u64) -> bool {
+        self.failures += 1;
+        let is_wrong = self.learned != learned || self.failures == MOST_FAILURES;
+        if is_wrong {
+            self.compiled = None;
+        }
+        is_wrong
+    }
+
+    fn keep(&mut self, compiled: Option<Compiled>, learned: u64) {
+        match compiled {
+            None => self.tries = MOST_TRIES,
+            Some(_) => (self.failures, self.learned) = (0, learned),
+        }
+        self.compiled = compiled.map(Box::new);
     }
 }
 
@@ -78,8 +117,10 @@ pub(in super::super) struct Native {
     compiler: Option<Compiler>,
     subs: Vec<Unit>,
     frames: FxHashMap<(usize, usize), Unit>,
-    /// What is assumed of operands, where it isn't the first guess.
-    guesses: FxHashMap<(usize, usize), Guess>,
+    /// By region, what was seen of the operands of its instructions.
+    seen: Vec<Box<[Seen]>>,
+    /// How often something was seen that wasn't before.
+    learned: u64,
     /// For each region the instruction that calls its native code, once there is one.
     stubs: Box<[u64]>,
     regions: usize,
@@ -96,7 +137,8 @@ impl Native {
             compiler: None,
             subs: Vec::new(),
             frames: FxHashMap::default(),
-            guesses: FxHashMap::default(),
+            seen: Vec::new(),
+            learned: 0,
             stubs: Box::default(),
             regions,
             kept: None,
@@ -213,14 +255,38 @@ impl Native {
         self.forget_frame(region, position);
     }
 
-    /// The guess at a place was wrong.
-    pub(super) fn guess_again(&mut self, region: usize, at: usize) {
-        let guess = self.guesses.entry((region, at)).or_default();
-        *guess = guess.next();
+    /// Notes what was seen of the operands of an instruction of a region with so many words of code.
+    pub(super) fn see(&mut self, region: usize, at: usize, words: usize, seen: Seen) {
+        if self.seen.is_empty() {
+            self.seen.resize_with(self.regions, Box::default);
+        }
+        let places = &mut self.seen[region];
+        if places.is_empty() {
+            *places = vec![Seen::default(); words].into_boxed_slice();
+        }
+        if let Some(known) = places.get_mut(at) {
+            let both = known.and(seen);
+            self.learned += u64::from(both != *known);
+            *known = both;
+        }
+    }
+
+    /// A guard of a sub has failed; whether its code is gone.
+    pub(super) fn fail_sub(&mut self, region: usize) -> bool {
+        let learned = self.learned;
+        self.unit(region).fail(learned)
+    }
+
+    /// The same of a frame.
+    pub(super) fn fail_frame(&mut self, region: usize, position: usize) {
+        let learned = self.learned;
+        if let Some(unit) = self.frames.get_mut(&(region, position)) {
+            unit.fail(learned);
+        }
     }
 
     fn has_kept(&self, region: usize, entry: &Entry) -> bool {
-        let unit = || unit_of(&self.guesses, region, entry, true, self.options.budget);
+        let unit = || unit_of(region, entry, true, self.options.budget);
         self.kept.as_ref().is_some_and(|kept| kept.has(&unit()))
     }
 
@@ -275,13 +341,13 @@ fn join_all(known: &mut Vec<Kind>, kinds: &[Kind]) -> bool {
     changed
 }
 
-/// A program as inference sees it; the guesses of a unit that was wrong too often are all open.
+/// A program as the compiler sees it; where nothing is assumed, everything was seen everywhere.
 struct View<'a> {
     program: &'a Program,
     assumes: bool,
 }
 
-impl group::Program for View<'_> {
+impl ir::Program for View<'_> {
     fn code(&self, region: usize) -> Option<&Code> {
         self.program.code(region)
     }
@@ -290,12 +356,12 @@ impl group::Program for View<'_> {
         self.program.argc(region)
     }
 
-    fn guess(&self, region: usize, at: usize) -> Guess {
+    fn seen(&self, region: usize, at: usize) -> Seen {
         if !self.assumes {
-            return Guess::Open;
+            return Seen::EVERYTHING;
         }
-        let guesses = &self.program.native.guesses;
-        guesses.get(&(region, at)).copied().unwrap_or_default()
+        let seen = self.program.native.seen.get(region);
+        seen.and_then(|seen| seen.get(at)).copied().unwrap_or_default()
     }
 }
 
@@ -303,18 +369,15 @@ impl Program {
     /// Compiles a sub for the arguments that it was met with.
     pub(super) fn compile_sub(&mut self, region: usize) -> Option<Size> {
         let unit = self.native.unit(region);
-        unit.tries += 1;
-        let assumes = unit.tries < SOME_TRIES;
+        let assumes = unit.assumes();
         let entry = Entry::Call(unit.met.clone());
         let compiled = self.compile(region, entry, assumes);
         let size = compiled
             .as_ref()
             .map(|(compiled, kept)| size_of(compiled, *kept));
+        let learned = self.native.learned;
         let unit = self.native.unit(region);
-        if compiled.is_none() {
-            unit.tries = MOST_TRIES;
-        }
-        unit.compiled = compiled.map(|(compiled, _)| Box::new(compiled));
+        unit.keep(compiled.map(|(compiled, _)| compiled), learned);
         size
     }
 
@@ -368,19 +431,16 @@ impl Program {
         observe: &dyn Fn(usize) -> Kind,
     ) -> Option<Size> {
         let unit = self.native.frames.entry((region, position)).or_default();
-        unit.tries += 1;
-        let assumes = unit.tries < SOME_TRIES;
+        let assumes = unit.assumes();
         let kinds = self.frame_kinds(region, position, assumes, observe)?;
         let compiled = self.compile(region, Entry::Frame(position, kinds.clone()), assumes);
         let size = compiled
             .as_ref()
             .map(|(compiled, kept)| size_of(compiled, *kept));
+        let learned = self.native.learned;
         let unit = self.native.frames.entry((region, position)).or_default();
         unit.met = kinds;
-        if compiled.is_none() {
-            unit.tries = MOST_TRIES;
-        }
-        unit.compiled = compiled.map(|(compiled, _)| Box::new(compiled));
+        unit.keep(compiled.map(|(compiled, _)| compiled), learned);
         size
     }
 
@@ -389,13 +449,7 @@ impl Program {
         let Some(kept) = &mut self.native.kept else {
             return Some((self.compile_now(region, entry, assumes)?, false));
         };
-        let unit = unit_of(
-            &self.native.guesses,
-            region,
-            &entry,
-            assumes,
-            self.native.options.budget,
-        );
+        let unit = unit_of(region, &entry, assumes, self.native.options.budget);
         if let Some(compiled) = kept.take(&unit) {
             return Some((compiled, true));
         }
@@ -423,17 +477,10 @@ impl Program {
     }
 }
 
-/// All that decides what a unit of a chunk is compiled to.
-fn unit_of(
-    guesses: &FxHashMap<(usize, usize), Guess>,
-    region: usize,
-    entry: &Entry,
-    assumes: bool,
-    budget: usize,
-) -> Vec<u8> {
-    let mut assumed: Vec<_> = guesses.iter().filter(|_| assumes).collect();
-    assumed.sort_by_key(|(place, _)| **place);
-    format!("{region} {entry:?} {assumes} {assumed:?} {budget}").into_bytes()
+/// What names a unit of a chunk among those that are kept. What was seen of its operands isn't part of
+/// it: its code leaves where it meets others.
+fn unit_of(region: usize, entry: &Entry, assumes: bool, budget: usize) -> Vec<u8> {
+    format!("{region} {entry:?} {assumes} {budget}").into_bytes()
 }
 
 fn size_of(compiled: &Compiled, was_kept: bool) -> Size {

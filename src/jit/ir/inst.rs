@@ -1,21 +1,56 @@
-//! Register instructions seen one at a time: where they go on, what they read and write.
+//! Instructions one at a time: where they go on, what they read and write.
 
+use super::body::Frame;
 use crate::lower::code::{Code, REGISTER_BYTES, Rop, Word};
 
-/// An instruction and its place.
-#[derive(Clone, Copy)]
+/// Where an instruction stands in the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    pub(crate) region: u32,
+    /// Its position in the region's code, in words.
+    pub(crate) at: u32,
+    /// The frame of the function that it belongs to.
+    pub(crate) frame: u16,
+}
+
+/// What an instruction is to the function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// What its opcode says.
+    Plain,
+    /// A call whose sub is inlined and follows. The immediate is the number of arguments.
+    Enter,
+    /// The return of an inlined sub: goes on behind it.
+    Rejoin,
+}
+
+/// An instruction of a function.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Inst {
-    /// Where it begins, in words.
-    pub(crate) at: usize,
     pub(crate) op: Rop,
     pub(crate) word: Word,
     /// The second word; 0 if there is none.
     pub(crate) immediate: u64,
+    pub(crate) site: Site,
+    /// How many registers its frame is above the function's own.
+    shift: u16,
+    pub(crate) role: Role,
+    /// The instruction that it branches to, if it does.
+    pub(crate) target: u32,
 }
 
 impl Inst {
-    /// The instruction that begins at `at`.
-    pub(crate) fn at(code: &Code, at: usize) -> Inst {
+    /// The instruction at a position of a region that `frame` runs.
+    pub(crate) fn at(code: &Code, at: usize, frame: usize, of: &Frame) -> Inst {
+        let mut inst = Inst::alone(code, at);
+        inst.site.region = of.region as u32;
+        inst.site.frame = frame as u16;
+        inst.shift = of.shift as u16;
+        inst
+    }
+
+    /// The instruction at a position, of no function.
+    pub(crate) fn alone(code: &Code, at: usize) -> Inst {
         let word = Word(code.words[at]);
         let op = word.op();
         let immediate = if op.words() == 2 {
@@ -24,31 +59,42 @@ impl Inst {
             0
         };
         Inst {
-            at,
             op,
             word,
             immediate,
+            site: Site {
+                region: 0,
+                at: at as u32,
+                frame: 0,
+            },
+            shift: 0,
+            role: Role::Plain,
+            target: 0,
         }
     }
 
-    /// Where the next instruction begins.
-    pub(crate) fn next(&self) -> usize {
-        self.at + self.op.words()
+    /// The first register of its frame.
+    pub(crate) fn shift(&self) -> usize {
+        usize::from(self.shift)
     }
 
     /// The register of field `a`.
     pub(crate) fn a(&self) -> usize {
-        usize::from(self.word.a()) / REGISTER_BYTES
+        self.register(self.word.a())
     }
 
     /// The register of field `b`.
     pub(crate) fn b(&self) -> usize {
-        usize::from(self.word.b()) / REGISTER_BYTES
+        self.register(self.word.b())
     }
 
     /// The register of field `c`.
     pub(crate) fn c(&self) -> usize {
-        usize::from(self.word.c()) / REGISTER_BYTES
+        self.register(self.word.c())
+    }
+
+    fn register(&self, field: u16) -> usize {
+        usize::from(field) / REGISTER_BYTES + self.shift()
     }
 
     /// The region that a call goes to.
@@ -56,24 +102,39 @@ impl Inst {
         self.word.wide() as usize
     }
 
-    fn wide_target(&self) -> usize {
-        self.at
-            .wrapping_add_signed(self.word.wide() as i32 as isize)
+    /// The position that it branches to, if it does.
+    pub(crate) fn target_position(&self) -> Option<usize> {
+        match self.flow_within() {
+            Flow::Jump(target) | Flow::Branch(target) => Some(target),
+            Flow::Next | Flow::End => None,
+        }
     }
 
-    fn near_target(&self) -> usize {
-        self.at.wrapping_add_signed(self.word.c() as i16 as isize)
-    }
-
-    /// Where control goes from here.
-    pub(crate) fn flow(&self) -> Flow {
+    /// Where control goes in the region's code.
+    pub(super) fn flow_within(&self) -> Flow {
+        let from = self.site.at as usize;
+        let wide = || from.wrapping_add_signed(self.word.wide() as i32 as isize);
         match self.op {
-            Rop::Jump | Rop::Loop => Flow::Jump(self.wide_target()),
-            Rop::IfTrue | Rop::IfFalse => Flow::Branch(self.wide_target()),
+            Rop::Jump | Rop::Loop => Flow::Jump(wide()),
+            Rop::IfTrue | Rop::IfFalse => Flow::Branch(wide()),
             Rop::Leave => Flow::End,
             op if is_return(op) => Flow::End,
-            op if Branch::of(op).is_some() => Flow::Branch(self.near_target()),
+            op if Branch::of(op).is_some() => {
+                Flow::Branch(from.wrapping_add_signed(self.word.c() as i16 as isize))
+            }
             _ => Flow::Next,
+        }
+    }
+
+    /// Where control goes in the function: instructions by index.
+    pub(crate) fn flow(&self) -> Flow {
+        let target = self.target as usize;
+        match (self.role, self.flow_within()) {
+            (Role::Rejoin, _) => Flow::Jump(target),
+            (Role::Enter, _) => Flow::Next,
+            (Role::Plain, Flow::Jump(_)) => Flow::Jump(target),
+            (Role::Plain, Flow::Branch(_)) => Flow::Branch(target),
+            (Role::Plain, flow) => flow,
         }
     }
 }
@@ -150,8 +211,18 @@ pub(crate) struct Branch {
     pub(crate) when: bool,
     /// Whether taking it costs a unit of fuel.
     pub(crate) pays: bool,
-    /// Whether `a` becomes an Int and is incremented first.
-    pub(crate) increments: bool,
+    /// What is added to `a` first.
+    pub(crate) adds: Addend,
+}
+
+/// What a branch adds to the register that it compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Addend {
+    Nothing,
+    /// It becomes an Int, plus 1.
+    One,
+    /// A constant, as `Add` does.
+    Step(i64),
 }
 
 /// A row for each comparison: the opcodes that branch on it, four for each thing to compare with.
@@ -162,15 +233,27 @@ macro_rules! branches {
             Rop::$f => Some((Comparison::$comparison, Against::$against, false, false)),
             Rop::$lt => Some((Comparison::$comparison, Against::$against, true, true)),
             Rop::$lf => Some((Comparison::$comparison, Against::$against, false, true)),)*
-            Rop::IncLoopLt => Some((Comparison::Lt, Against::Register, true, true)),
-            Rop::IncLoopLtI => Some((Comparison::Lt, Against::Int, true, true)),
+            Rop::IncLoopLt | Rop::AddLoopLt => Some((Comparison::Lt, Against::Register, true, true)),
+            Rop::IncLoopLtI | Rop::AddLoopLtI => Some((Comparison::Lt, Against::Int, true, true)),
             _ => None,
         }
     };
 }
 
 impl Branch {
-    /// What the opcode branches on, if it is a comparison.
+    /// What the instruction branches on, if it is a comparison.
+    pub(crate) fn of_inst(inst: &Inst) -> Option<Branch> {
+        let branch = Branch::of(inst.op)?;
+        let adds = match inst.op {
+            Rop::AddLoopLt => Addend::Step(i64::from(inst.word.flags())),
+            Rop::AddLoopLtI => Addend::Step(i64::from(inst.word.b())),
+            _ => branch.adds,
+        };
+        Some(Branch { adds, ..branch })
+    }
+
+    /// What the opcode branches on, if it is a comparison; the step of one that adds is in the
+    /// instruction.
     pub(crate) fn of(op: Rop) -> Option<Branch> {
         let row = branches! { op;
             Lt Register: IfLt IfNotLt LoopLt LoopNotLt;
@@ -193,7 +276,11 @@ impl Branch {
             against,
             when,
             pays,
-            increments: matches!(op, Rop::IncLoopLt | Rop::IncLoopLtI),
+            adds: match op {
+                Rop::IncLoopLt | Rop::IncLoopLtI => Addend::One,
+                Rop::AddLoopLt | Rop::AddLoopLtI => Addend::Step(0),
+                _ => Addend::Nothing,
+            },
         })
     }
 }
@@ -209,7 +296,8 @@ pub(crate) struct Reads {
     pub(crate) extra: Option<usize>,
 }
 
-/// What an instruction reads and writes. A callee's arguments are for the caller to add.
+/// What an instruction reads and writes. The arguments and the result of a call that isn't inlined are
+/// for whoever asks to add.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) reads: Reads,
@@ -237,11 +325,21 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
         let second = (branch.against == Against::Register).then_some(b);
         return Effects {
             reads: reads(Some(a), second),
-            writes: (a, usize::from(branch.increments)),
+            writes: (a, usize::from(branch.adds != Addend::Nothing)),
         };
     }
     if let Some(gives) = returns_value(inst.op) {
-        return only(reads(gives.then_some(b), None));
+        let reads = reads(gives.then_some(b), None);
+        return Effects {
+            reads,
+            writes: (inst.shift(), usize::from(inst.role == Role::Rejoin && gives)),
+        };
+    }
+    if inst.role == Role::Enter {
+        return only(Reads {
+            range: (a, inst.immediate as usize),
+            ..Reads::default()
+        });
     }
     match inst.op {
         Rop::Copy | Rop::Take | Rop::Borrow => to_a(reads(Some(b), None)),
@@ -258,10 +356,15 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
         Rop::LoadInt | Rop::LoadFloat | Rop::LoadWord | Rop::LoadConst => to_a(Reads::default()),
         Rop::GlobalCopy | Rop::GlobalBorrow | Rop::ArrayLen => to_a(Reads::default()),
         Rop::GlobalSet => only(reads(Some(a), None)),
-        Rop::ElementCopy | Rop::ElementBorrow | Rop::HashGetCopy | Rop::HashGetBorrow => {
-            to_a(reads(Some(c), None))
+        Rop::ElementCopy
+        | Rop::ElementBorrow
+        | Rop::ElementLen
+        | Rop::HashGetCopy
+        | Rop::HashGetBorrow
+        | Rop::HashExists => to_a(reads(Some(c), None)),
+        Rop::SlotElementCopy | Rop::SlotElementBorrow | Rop::SlotElementLen => {
+            to_a(reads(Some(b), Some(c)))
         }
-        Rop::SlotElementCopy | Rop::SlotElementBorrow => to_a(reads(Some(b), Some(c))),
         Rop::ElementSet | Rop::HashSet => only(reads(Some(b), Some(c))),
         Rop::SlotElementSet => Effects {
             reads: Reads {
@@ -270,7 +373,7 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
             },
             writes: (a, 1),
         },
-        Rop::ElementSetI => only(reads(Some(b), None)),
+        Rop::ElementSetI | Rop::ElementSetW => only(reads(Some(b), None)),
         Rop::SlotElementSetI => Effects {
             reads: reads(Some(a), Some(b)),
             writes: (a, 1),
@@ -288,7 +391,9 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
             writes: (a.min(b), a.abs_diff(b) + 1),
         },
         Rop::IfTrue | Rop::IfFalse => only(reads(Some(a), None)),
-        Rop::Jump | Rop::Loop | Rop::Fuel | Rop::Leave | Rop::Call => only(Reads::default()),
+        Rop::Jump | Rop::Loop | Rop::Fuel | Rop::Leave | Rop::Call | Rop::Native => {
+            only(Reads::default())
+        }
         op if op.words() == 2 || is_unary(op) => to_a(reads(Some(b), None)),
         // What is left computes from two registers.
         _ => to_a(reads(Some(b), Some(c))),

@@ -1,0 +1,267 @@
+//! The instructions of a function, inlined subs included.
+
+use super::graph::RegisterSet;
+use super::inst::{Flow, Inst, Role, is_return};
+use super::Program;
+use crate::lower::code::{Code, MAX_REGISTERS, Place, Rop};
+
+/// Words of the largest sub that is inlined, and how deep subs are inlined in each other.
+const INLINED_WORDS: usize = 64;
+const INLINED_DEPTH: usize = 2;
+
+/// A frame within a function: its own, or that of an inlined sub.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) region: usize,
+    /// How many registers its window is above the function's own.
+    pub(crate) shift: usize,
+    /// The call that it is the frame of.
+    pub(crate) call: Option<Call>,
+    /// How many calls are around it in the function.
+    pub(crate) depth: usize,
+    /// Registers that whoever looks at the frames may see: the slots of this one and of those
+    /// around it, and what those keep on their stacks.
+    pub(crate) held: RegisterSet,
+}
+
+/// An inlined call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    /// The caller's frame.
+    pub(crate) frame: usize,
+    /// Where the call stands in the caller's region.
+    pub(crate) at: usize,
+    /// How many bytes the window moves up.
+    pub(crate) step: u16,
+}
+
+/// The instructions of a function.
+#[derive(Debug)]
+pub(crate) struct Body {
+    pub(crate) insts: Vec<Inst>,
+    /// The function's own frame first.
+    pub(crate) frames: Vec<Frame>,
+    /// Registers of all frames.
+    pub(crate) registers: usize,
+    /// The instruction that the function begins with.
+    pub(crate) entry: usize,
+    /// Words of register code that it is made of.
+    pub(crate) words: usize,
+    /// Registers that hold what is on the stack, for the instructions where that is on record, and
+    /// for each instruction where they end.
+    kept: Vec<u16>,
+    kept_ends: Vec<u32>,
+}
+
+impl Body {
+    /// The body of `region` from the instruction at `start` on, at most so many words of code; `None`
+    /// if the region isn't lowered, or larger.
+    pub(crate) fn new(
+        program: &dyn Program,
+        region: usize,
+        start: usize,
+        max_words: usize,
+    ) -> Option<Body> {
+        let mut body = Body {
+            insts: Vec::new(),
+            frames: Vec::new(),
+            registers: 0,
+            entry: 0,
+            words: 0,
+            kept: Vec::new(),
+            kept_ends: Vec::new(),
+        };
+        let code = program.code(region)?;
+        if code.words.len() > max_words {
+            return None;
+        }
+        let frame = body.add_frame(code, region, None);
+        let places = body.splice(program, code, start, frame, max_words);
+        body.entry = places[start] as usize;
+        Some(body)
+    }
+
+    /// How many inlined calls are around each other at most.
+    pub(crate) fn depth(&self) -> usize {
+        let depths = self.frames.iter().map(|frame| frame.depth);
+        depths.max().unwrap_or_default()
+    }
+
+    /// The frame that an instruction belongs to.
+    pub(crate) fn frame_of(&self, inst: &Inst) -> &Frame {
+        &self.frames[usize::from(inst.site.frame)]
+    }
+
+    /// The registers that whoever looks at the stack before an instruction finds its values in.
+    pub(crate) fn kept_at(&self, index: usize) -> &[u16] {
+        let start = index.checked_sub(1).map_or(0, |before| self.kept_ends[before]);
+        &self.kept[start as usize..self.kept_ends[index] as usize]
+    }
+
+    /// Adds an instruction of a region whose code is `code`.
+    fn push(&mut self, code: &Code, inst: Inst) {
+        for place in code.map_at(inst.site.at as usize).into_iter().flatten() {
+            if let Place::Register(register) = place {
+                self.kept.push(*register + inst.shift() as u16);
+            }
+        }
+        self.kept_ends.push(self.kept.len() as u32);
+        self.insts.push(inst);
+    }
+
+    fn add_frame(&mut self, code: &Code, region: usize, call: Option<Call>) -> usize {
+        let (shift, depth) = match call {
+            Some(call) => {
+                let caller = &self.frames[call.frame];
+                let step = usize::from(call.step) / crate::lower::code::REGISTER_BYTES;
+                (caller.shift + step, caller.depth + 1)
+            }
+            None => (0, 0),
+        };
+        let registers = shift + code.registers as usize;
+        self.registers = self.registers.max(registers);
+        let mut held = RegisterSet::new(registers);
+        for slot in code.slots.iter().flatten() {
+            held.insert(shift + usize::from(*slot));
+        }
+        self.words += code.words.len();
+        self.frames.push(Frame {
+            region,
+            shift,
+            call,
+            depth,
+            held,
+        });
+        self.frames.len() - 1
+    }
+
+    /// Adds the instructions of a frame from the one at `start` on. Gives by position the index of
+    /// each.
+    fn splice(
+        &mut self,
+        program: &dyn Program,
+        code: &Code,
+        start: usize,
+        frame: usize,
+        max_words: usize,
+    ) -> Vec<u32> {
+        let first = self.insts.len();
+        let mut places = vec![u32::MAX; code.words.len()];
+        for at in reached(code, start) {
+            places[at] = self.insts.len() as u32;
+            let mut inst = Inst::at(code, at, frame, &self.frames[frame]);
+            match self.inlined(program, &inst, max_words) {
+                Some(callee) => {
+                    inst.role = Role::Enter;
+                    inst.immediate = program.argc(inst.callee()) as u64;
+                    self.push(code, inst);
+                    self.inline(program, code, &inst, callee, max_words);
+                }
+                None => {
+                    if frame > 0 && is_return(inst.op) {
+                        inst.role = Role::Rejoin;
+                    }
+                    self.push(code, inst);
+                }
+            }
+        }
+        for inst in &mut self.insts[first..] {
+            let branches = matches!(inst.role, Role::Plain | Role::Enter);
+            if usize::from(inst.site.frame) == frame && branches {
+                let target = inst.target_position();
+                inst.target = target.map_or(0, |target| places[target]);
+            }
+        }
+        places
+    }
+
+    /// The code of the sub that a call is replaced by, if it is.
+    fn inlined<'p>(
+        &self,
+        program: &'p dyn Program,
+        inst: &Inst,
+        max_words: usize,
+    ) -> Option<&'p Code> {
+        if inst.op != Rop::Call {
+            return None;
+        }
+        let region = inst.callee();
+        let code = program.code(region)?;
+        let frame = self.frame_of(inst);
+        let is_small = code.words.len() <= INLINED_WORDS
+            && self.words + code.words.len() <= max_words
+            && inst.a() + (code.registers as usize) < MAX_REGISTERS;
+        if !is_small || frame.depth >= INLINED_DEPTH {
+            return None;
+        }
+        let mut around = Some(frame);
+        while let Some(frame) = around {
+            if frame.region == region {
+                return None;
+            }
+            around = frame.call.map(|call| &self.frames[call.frame]);
+        }
+        Some(code)
+    }
+
+    /// Adds the instructions of the sub that a call reaches.
+    fn inline(
+        &mut self,
+        program: &dyn Program,
+        caller: &Code,
+        inst: &Inst,
+        code: &Code,
+        max_words: usize,
+    ) {
+        let call = Call {
+            frame: usize::from(inst.site.frame),
+            at: inst.site.at as usize,
+            step: inst.word.a(),
+        };
+        let frame = self.add_frame(code, inst.callee(), Some(call));
+        let outer = &self.frames[call.frame];
+        let mut held = outer.held.clone();
+        for place in caller.map_at(call.at).into_iter().flatten() {
+            if let Place::Register(register) = place {
+                held.insert(outer.shift + usize::from(*register));
+            }
+        }
+        for register in held.iter().take_while(|register| *register < inst.a()) {
+            self.frames[frame].held.insert(register);
+        }
+        let first = self.insts.len();
+        self.splice(program, code, 0, frame, max_words);
+        let behind = self.insts.len() as u32;
+        for inst in &mut self.insts[first..] {
+            if usize::from(inst.site.frame) == frame && inst.role == Role::Rejoin {
+                inst.target = behind;
+            }
+        }
+    }
+}
+
+/// The positions of the instructions that are reached from `start`, ascending.
+fn reached(code: &Code, start: usize) -> Vec<usize> {
+    let mut seen = vec![false; code.words.len()];
+    let mut work = vec![start];
+    while let Some(mut at) = work.pop() {
+        while let Some(known) = seen.get_mut(at)
+            && !*known
+        {
+            *known = true;
+            let inst = Inst::alone(code, at);
+            match inst.flow_within() {
+                Flow::Next => {}
+                Flow::Jump(target) => {
+                    work.push(target);
+                    break;
+                }
+                Flow::Branch(target) => work.push(target),
+                Flow::End => break,
+            }
+            at += inst.op.words();
+        }
+    }
+    let places = seen.iter().enumerate();
+    places.filter_map(|(at, seen)| seen.then_some(at)).collect()
+}

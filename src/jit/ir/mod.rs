@@ -1,0 +1,28 @@
+//! What is compiled as one function: the register code of a region, with small subs that it calls in
+//! the place of their calls.
+//!
+//! The registers of a callee lie above its caller's in the window, so an inlined sub is its
+//! instructions with the registers' numbers shifted. Each instruction remembers the frame that it
+//! belongs to and where it stands in that region's code: there native code is left, with the frames
+//! that the engine would have.
+
+pub(crate) mod body;
+pub(crate) mod graph;
+pub(crate) mod inst;
+
+pub(crate) use body::Body;
+pub(crate) use graph::{Graph, RegisterSet};
+
+use crate::lower::code::Code;
+
+/// What the compiler needs to know of the program.
+pub(crate) trait Program {
+    /// The code of a region, if it is lowered.
+    fn code(&self, region: usize) -> Option<&Code>;
+
+    /// How many arguments a region takes.
+    fn argc(&self, region: usize) -> usize;
+
+    /// What was seen of the operands of the instruction at a place.
+    fn seen(&self, region: usize, at: usize) -> super::kinds::Seen;
+}
