@@ -16,6 +16,12 @@ pub(crate) struct Layout {
     pub(crate) max_items: i32,
     /// The table of [`Helper`]s.
     pub(crate) helpers: i32,
+    /// The table of the functions that call helpers and keep all registers as they are.
+    pub(crate) rare_helpers: i32,
+    /// Where those leave what the helper gave.
+    pub(crate) answer: i32,
+    /// Which of its entries a frame is entered at.
+    pub(crate) entry: i32,
     /// Where the record of a call goes, if a depth of 0 made it; 16 bytes lower for each more.
     pub(crate) records: i32,
     pub(crate) exit_place: i32,
@@ -119,6 +125,8 @@ macro_rules! define_helpers {
             /// How many there are.
             pub(crate) const COUNT: usize = [$(Helper::$name),*].len();
 
+            /// All of them, by number.
+            pub(super) const ALL: [Helper; Helper::COUNT] = [$(Helper::$name),*];
 
             /// What it gets and gives: for each whether it is a float.
             pub(super) fn shape(self) -> (&'static [bool], &'static [bool]) {

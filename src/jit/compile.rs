@@ -1,6 +1,6 @@
 //! Compiles a group: from what inference found to code that can run.
 
-use super::abi::{Layout, NOT_ENTERED};
+use super::abi::{Helper, Layout, NOT_ENTERED};
 use super::features;
 use super::ir::{Body, Graph, Program};
 use super::kinds::group::{Budget, Entry, Group};
@@ -12,7 +12,7 @@ use crate::lower::code::REGISTER_BYTES;
 use crate::value::tag;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, MemFlagsData, Signature, types};
-use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Module};
@@ -33,6 +33,9 @@ pub(crate) struct Compiled {
     pub(crate) code: Executable,
     /// Where the function that the engine enters begins: base, fuel and depth to fuel.
     pub(crate) entry: usize,
+    /// Where else than at its first place a frame can be entered: that and the others, as positions
+    /// in its region's code, in the order of their numbers.
+    pub(crate) entries: Vec<u32>,
     /// Bytes of native stack that the largest frame takes.
     pub(crate) frame_bytes: usize,
     /// Bytes of a window's registers that the largest frame takes.
@@ -45,7 +48,9 @@ pub(crate) struct Compiled {
     pub(crate) inline: u64,
 }
 
-/// Code in which the host calls an entry: context, base, fuel, depth and the entry's address.
+/// Code in which the host calls an entry: context, base, fuel, depth and the entry's address. Its
+/// `entries` are where the functions begin that call helpers and keep all registers as they are, in
+/// the order of the helpers' numbers.
 pub(crate) struct Trampoline(pub(crate) Compiled);
 
 /// A compiler's flags: those that the spike's measurements chose.
@@ -87,9 +92,29 @@ impl Compiler {
         }
     }
 
-    /// The code through which entries are called.
+    /// The code through which entries are called, and helpers that are rarely called.
     pub(crate) fn trampoline(&mut self) -> Option<Trampoline> {
         let mut module = Collector::new(self.isa.clone());
+        self.emit_trampoline(&mut module)?;
+        for helper in Helper::ALL {
+            self.emit_rare_helper(&mut module, helper)?;
+        }
+        let code = module.finish()?;
+        let entries = code.offsets[1..].iter().map(|at| u32::try_from(*at).ok());
+        Some(Trampoline(Compiled {
+            code: Executable::new(&code.bytes)?,
+            entry: 0,
+            entries: entries.collect::<Option<_>>()?,
+            frame_bytes: code.frame_bytes,
+            window_bytes: 0,
+            calls: false,
+            inlined: 0,
+            instructions: 0,
+            inline: 0,
+        }))
+    }
+
+    fn emit_trampoline(&mut self, module: &mut Collector) -> Option<()> {
         let mut signature = Signature::new(self.isa.default_call_conv());
         signature.params = vec![AbiParam::new(types::I64); 5];
         signature.returns = vec![AbiParam::new(types::I64)];
@@ -112,18 +137,40 @@ impl Compiler {
         b.ins().return_(&[left]);
         b.seal_all_blocks();
         b.finalize(self.isa.frontend_config());
-        module.define_function(id, &mut self.context).ok()?;
-        let code = module.finish()?;
-        Some(Trampoline(Compiled {
-            code: Executable::new(&code.bytes)?,
-            entry: 0,
-            frame_bytes: code.frame_bytes,
-            window_bytes: 0,
-            calls: false,
-            inlined: 0,
-            instructions: 0,
-            inline: 0,
-        }))
+        module.define_function(id, &mut self.context).ok()
+    }
+
+    /// A function that calls a helper and keeps all registers as they are. What the helper gives goes
+    /// to the activation.
+    fn emit_rare_helper(&mut self, module: &mut Collector, helper: Helper) -> Option<()> {
+        let (gets, gives) = helper.shape();
+        let param = |float: &bool| AbiParam::new(if *float { types::F64 } else { types::I64 });
+        let mut signature = Signature::new(CallConv::PreserveAll);
+        signature.params = gets.iter().map(param).collect();
+        let mut inner = Signature::new(self.isa.default_call_conv());
+        inner.params.clone_from(&signature.params);
+        inner.returns = gives.iter().map(param).collect();
+        let id = module.declare_anonymous_function(&signature).ok()?;
+        self.context.clear();
+        self.context.func.signature = signature;
+        let mut b = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
+        let block = b.create_block();
+        b.append_block_params_for_function_params(block);
+        b.switch_to_block(block);
+        let arguments = b.block_params(block).to_vec();
+        let flags = MemFlagsData::trusted();
+        let context = b.ins().get_pinned_reg(types::I64);
+        let table = b.ins().load(types::I64, flags, context, self.layout.helpers);
+        let function = b.ins().load(types::I64, flags, table, helper as i32 * 8);
+        let inner = b.import_signature(inner);
+        let call = b.ins().call_indirect(inner, function, &arguments);
+        if let Some(result) = b.inst_results(call).first().copied() {
+            b.ins().store(flags, result, context, self.layout.answer);
+        }
+        b.ins().return_(&[]);
+        b.seal_all_blocks();
+        b.finalize(self.isa.frontend_config());
+        module.define_function(id, &mut self.context).ok()
     }
 
     /// Compiles the group of a region; `None` if it is too large or can't be.
@@ -148,6 +195,7 @@ impl Compiler {
         };
         Some(Compiled {
             entry,
+            entries: group.functions[0].entry_positions(),
             frame_bytes: code.frame_bytes,
             window_bytes: registers * REGISTER_BYTES,
             calls: !group.called.is_empty() || inlined > 0,

@@ -12,10 +12,10 @@ use crate::format::{self, ChunkHash};
 use crate::op;
 use rustc_hash::FxHashMap;
 use std::path::PathBuf;
-use zerocopy::little_endian::U64;
+use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// What the engine has to know of a group, as it stands behind its code.
+/// What the engine has to know of a group, as it stands behind its code. Its entries follow.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Tables {
@@ -103,7 +103,10 @@ impl Kept {
             instructions: U64::new(compiled.instructions),
             inline: U64::new(compiled.inline),
         };
-        let entry = Entry::new(compiled.code.bytes(), tables.as_bytes());
+        let entries = compiled.entries.iter().map(|at| U32::new(*at));
+        let entries: Vec<U32> = entries.collect();
+        let tables = [tables.as_bytes(), entries.as_bytes()].concat();
+        let entry = Entry::new(compiled.code.bytes(), &tables);
         self.fresh.push((self.key(unit), entry));
     }
 
@@ -125,10 +128,12 @@ fn place(entries: Vec<(EntryKey, Entry)>) -> FxHashMap<EntryKey, Compiled> {
         return FxHashMap::default();
     };
     let compiled = |((key, entry), code): (&(EntryKey, Entry), Executable)| {
-        let tables = Tables::ref_from_bytes(entry.tables()).ok()?;
+        let (tables, entries) = Tables::ref_from_prefix(entry.tables()).ok()?;
+        let entries = <[U32]>::ref_from_bytes(entries).ok()?;
         let number = |field: &U64| usize::try_from(field.get()).ok();
         let compiled = Compiled {
             entry: number(&tables.entry).filter(|entry| *entry < code.bytes().len())?,
+            entries: entries.iter().map(|at| at.get()).collect(),
             frame_bytes: number(&tables.frame_bytes)?,
             window_bytes: number(&tables.window_bytes)?,
             calls: tables.calls.get() != 0,

@@ -35,6 +35,8 @@ pub(crate) mod memory;
 #[cfg(feature = "jit")]
 mod module;
 #[cfg(feature = "jit")]
+mod stale;
+#[cfg(feature = "jit")]
 mod translate;
 #[cfg(feature = "jit")]
 mod views;

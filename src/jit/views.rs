@@ -8,11 +8,11 @@
 //!
 //! What is no array has a view without elements.
 
+use super::ir::Program;
 use super::ir::inst::{Inst, Role, effects};
-use super::ir::{Graph, Program};
-use super::kinds::group::Function;
-use super::kinds::transfer::{Step, element_kind, transfer};
-use super::kinds::{Kind, Seen};
+use super::kinds::group::{Function, Group};
+use super::kinds::transfer::element_kind;
+use super::kinds::{Kind, Seen, walk};
 use crate::lower::code::Rop;
 
 /// The most arrays that a function has views of.
@@ -61,7 +61,7 @@ pub(crate) fn access(inst: &Inst) -> Option<(Array, Level)> {
 
 impl Views {
     /// The views of a function whose kinds are known.
-    pub(crate) fn of(program: &dyn Program, function: &Function) -> Views {
+    pub(crate) fn of(program: &dyn Program, group: &Group, function: &Function) -> Views {
         let mut arrays = Vec::new();
         for inst in &function.body.insts {
             if let Some((array, _)) = access(inst)
@@ -76,7 +76,7 @@ impl Views {
             at_start: Vec::new(),
         };
         if !views.arrays.is_empty() {
-            views.solve(program, function);
+            views.solve(program, group, function);
         } else {
             views.at_start = vec![Levels::new(); function.graph.blocks.len()];
         }
@@ -198,116 +198,103 @@ impl Views {
     }
 
     /// Finds out what is at hand where blocks begin: what all ways there have, and what a loop's
-    /// head is given before the loop.
-    fn solve(&mut self, program: &dyn Program, function: &Function) {
+    /// head is given before the loop. A register must be live and in its memory for that, as a dead
+    /// one's may point anywhere.
+    fn solve(&mut self, program: &dyn Program, group: &Group, function: &Function) {
         let graph = &function.graph;
-        let given = self.given(program, function);
-        let top = vec![Level::Write; self.count()];
-        self.at_start = vec![top; graph.blocks.len()];
-        self.at_start[graph.entry] = match &given[graph.entry] {
-            Some(given) => given.clone(),
-            None => self.nothing(),
+        let given = self.given(program, group, function);
+        let can_be_opened = |block: usize, array: Array| match array {
+            Array::Register(register) => {
+                graph.blocks[block].live.contains(register)
+                    && function.kinds[block][register].is_boxed()
+            }
+            Array::Global(_) => true,
         };
+        let joined = |block: usize, array: usize, levels: &Levels| {
+            let given = given[block].as_ref().map(|given| given[array]);
+            match can_be_opened(block, self.arrays[array]) {
+                true => levels[array].max(given.unwrap_or(Level::Nothing)),
+                false => Level::Nothing,
+            }
+        };
+        let all = |block: usize, levels: &Levels| -> Levels {
+            (0..levels.len()).map(|array| joined(block, array, levels)).collect()
+        };
+        let top = vec![Level::Write; self.count()];
+        let mut at_start = vec![top; graph.blocks.len()];
+        at_start[graph.entry] = all(graph.entry, &self.nothing());
         let mut changed = true;
         while changed {
             changed = false;
             for block in 0..graph.blocks.len() {
-                let mut levels = self.at_start[block].clone();
-                self.through(program, function, block, &mut levels);
-                let after = [graph.blocks[block].taken, graph.blocks[block].next];
-                for next in after.into_iter().flatten() {
-                    for (array, level) in levels.iter().enumerate() {
-                        let least = given[next].as_ref().map_or(Level::Nothing, |given| given[array]);
-                        let known = &mut self.at_start[next][array];
-                        let joined = (*known).min(*level).max(least);
-                        changed |= joined != *known;
-                        *known = joined;
-                    }
+                if !function.is_reached(block) {
+                    continue;
+                }
+                let mut levels = at_start[block].clone();
+                walk::block(program, group, function, block, |walked| {
+                    self.step(walked.inst, walked.before, walked.seen, &mut levels);
+                });
+                for next in graph.after(block) {
+                    let known = at_start[next].iter().zip(&levels);
+                    let least: Levels = known.map(|(known, level)| *known.min(level)).collect();
+                    let least = all(next, &least);
+                    changed |= least != at_start[next];
+                    at_start[next] = least;
                 }
             }
         }
+        self.at_start = at_start;
     }
 
-    /// Applies the instructions of a block.
-    fn through(
+    /// By block, what a loop's head is given: what is accessed in the loop, or in one around it, and
+    /// nothing in it changes.
+    fn given(
         &self,
         program: &dyn Program,
+        group: &Group,
         function: &Function,
-        block: usize,
-        levels: &mut Levels,
-    ) {
-        self.visit(program, function, block, |inst, kinds, seen| {
-            self.step(inst, kinds, seen, levels);
-        });
-    }
-
-    /// Visits the instructions of a block with the kinds before each.
-    fn visit(
-        &self,
-        program: &dyn Program,
-        function: &Function,
-        block: usize,
-        mut visit: impl FnMut(&Inst, &[Kind], Seen),
-    ) {
-        let mut kinds = function.kinds[block].clone();
-        if kinds.iter().all(|kind| *kind == Kind::Nothing) && !kinds.is_empty() {
-            return;
-        }
-        let block = &function.graph.blocks[block];
-        for inst in &function.body.insts[block.start..block.end] {
-            let seen = program.seen(inst.site.region as usize, inst.site.at as usize);
-            visit(inst, &kinds, seen);
-            // What calls give is no array that anything is known of.
-            let mut step = Step {
-                kinds: &mut kinds,
-                seen,
-            };
-            if !transfer(inst, Kind::Any, &mut step) {
-                return;
-            }
-        }
-    }
-
-    /// By block, what a loop's head is given: what is accessed in the loop and nothing in it changes. A
-    /// register must be live and in its memory there, as a dead one's may point anywhere.
-    fn given(&self, program: &dyn Program, function: &Function) -> Vec<Option<Levels>> {
-        let graph: &Graph = &function.graph;
-        let mut given = vec![None; graph.blocks.len()];
-        for around in &graph.loops {
+    ) -> Vec<Option<Levels>> {
+        let graph = &function.graph;
+        let mut given: Vec<Option<Levels>> = vec![None; graph.blocks.len()];
+        for (place, around) in graph.loops.iter().enumerate() {
             let mut wanted = self.nothing();
             let mut least = vec![Level::Write; self.count()];
             for block in around.head..=around.latch {
-                self.visit(program, function, block, |inst, kinds, seen| {
-                    let mut from_nothing = self.nothing();
-                    self.step(inst, kinds, seen, &mut from_nothing);
-                    if let Some((array, level)) = self.accessed(inst, kinds) {
-                        from_nothing[array] = from_nothing[array].max(level);
-                    }
-                    let mut from_all = vec![Level::Write; self.count()];
-                    self.step(inst, kinds, seen, &mut from_all);
-                    if let Some((_, to)) = self.moved(inst, kinds) {
-                        from_all[to] = Level::Nothing;
-                    }
+                walk::block(program, group, function, block, |walked| {
+                    let (wants, leaves) = self.effect(walked.inst, walked.before, walked.seen);
                     for array in 0..self.count() {
-                        wanted[array] = wanted[array].max(from_nothing[array]);
-                        least[array] = least[array].min(from_all[array]);
+                        wanted[array] = wanted[array].max(wants[array]);
+                        least[array] = least[array].min(leaves[array]);
                     }
                 });
             }
-            let head = around.head;
-            let (live, kinds) = (&graph.blocks[head].live, &function.kinds[head]);
-            let can_be_opened = |array: &Array| match *array {
-                Array::Register(register) => live.contains(register) && kinds[register].is_boxed(),
-                Array::Global(_) => true,
-            };
-            let levels = self.arrays.iter().zip(wanted.iter().zip(&least));
-            let levels = levels.map(|(array, (wanted, least))| match can_be_opened(array) {
-                true => *wanted.min(least),
-                false => Level::Nothing,
-            });
-            given[head] = Some(levels.collect());
+            let levels = wanted.iter().zip(&least).map(|(a, b)| *a.min(b));
+            let mut levels: Levels = levels.collect();
+            // Outer loops come first.
+            for outer in graph.loops[..place].iter().filter(|outer| outer.has(around.latch)) {
+                let outer = given[outer.head].iter().flatten();
+                for (level, outer) in levels.iter_mut().zip(outer) {
+                    *level = (*level).max(*outer);
+                }
+            }
+            given[around.head] = Some(levels);
         }
         given
+    }
+
+    /// What an instruction wants at hand, and what it leaves of what was.
+    fn effect(&self, inst: &Inst, kinds: &[Kind], seen: Seen) -> (Levels, Levels) {
+        let mut wants = self.nothing();
+        self.step(inst, kinds, seen, &mut wants);
+        if let Some((array, level)) = self.accessed(inst, kinds) {
+            wants[array] = wants[array].max(level);
+        }
+        let mut leaves = vec![Level::Write; self.count()];
+        self.step(inst, kinds, seen, &mut leaves);
+        if let Some((_, to)) = self.moved(inst, kinds) {
+            leaves[to] = Level::Nothing;
+        }
+        (wants, leaves)
     }
 }
 

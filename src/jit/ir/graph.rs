@@ -133,6 +133,12 @@ impl Graph {
         graph
     }
 
+    /// The blocks that follow one.
+    pub(crate) fn after(&self, block: usize) -> impl Iterator<Item = usize> + use<> {
+        let block = &self.blocks[block];
+        block.taken.into_iter().chain(block.next)
+    }
+
     /// Follows liveness backwards until nothing changes.
     fn find_live(&mut self, body: &Body, argc_of: Argc<'_>) {
         let mut changed = true;
@@ -141,7 +147,7 @@ impl Graph {
             for place in (0..self.blocks.len()).rev() {
                 let block = &self.blocks[place];
                 let mut live = block.live_out.clone();
-                for after in [block.taken, block.next].into_iter().flatten() {
+                for after in self.after(place) {
                     live.unite(&self.blocks[after].live);
                 }
                 let (start, end) = (block.start, block.end);

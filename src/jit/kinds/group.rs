@@ -49,6 +49,42 @@ pub(crate) struct Group {
     pending: Vec<usize>,
 }
 
+impl Function {
+    /// Whether control gets to a block.
+    pub(crate) fn is_reached(&self, block: usize) -> bool {
+        let kinds = &self.kinds[block];
+        // A frame without registers has no kinds to tell.
+        kinds.is_empty() || kinds.iter().any(|kind| *kind != Kind::Nothing)
+    }
+
+    /// The blocks that a frame can be entered at, the first one first: heads of loops beside.
+    pub(crate) fn entries(&self) -> Vec<usize> {
+        let mut entries = vec![self.graph.entry];
+        if let Entry::Call(_) = self.entry {
+            return entries;
+        }
+        for around in &self.graph.loops {
+            let first = self.graph.blocks[around.head].start;
+            let is_own = self.body.insts[first].site.frame == 0;
+            let is_new = !entries.contains(&around.head);
+            if is_own && is_new && self.is_reached(around.head) && entries.len() < MOST_ENTRIES {
+                entries.push(around.head);
+            }
+        }
+        entries
+    }
+
+    /// Where a frame can be entered, as positions in its region's code.
+    pub(crate) fn entry_positions(&self) -> Vec<u32> {
+        let entries = self.entries().into_iter();
+        let first = |block: usize| self.graph.blocks[block].start;
+        entries.map(|block| self.body.insts[first(block)].site.at).collect()
+    }
+}
+
+/// The most places that a frame can be entered at.
+const MOST_ENTRIES: usize = 8;
+
 impl Group {
     /// Finds the group of a region and the kinds in it; `None` if its first function alone is
     /// beyond the budget.
@@ -71,6 +107,12 @@ impl Group {
             group.flow(program, function);
         }
         Some(group)
+    }
+
+    /// What a call of a region results in; `Nothing` if it isn't compiled with the group.
+    pub(crate) fn result_of(&self, region: usize) -> Kind {
+        let function = self.called.get(&region);
+        function.map_or(Kind::Nothing, |index| self.functions[*index].result)
     }
 
     fn add(&mut self, program: &dyn Program, region: usize, entry: Entry) -> Option<usize> {
@@ -110,12 +152,7 @@ impl Group {
         let blocks = self.functions[index].graph.blocks.len();
         let mut dirty = vec![false; blocks];
         let mut work = std::collections::BTreeSet::new();
-        for (block, kinds) in self.functions[index].kinds.iter().enumerate() {
-            // A frame without registers has no kinds to tell that it was reached.
-            if kinds.is_empty() || kinds.iter().any(|kind| *kind != Kind::Nothing) {
-                work.insert(block);
-            }
-        }
+        work.extend((0..blocks).filter(|block| self.functions[index].is_reached(*block)));
         while let Some(block) = work.pop_first() {
             dirty[block] = true;
             let Some(kinds) = self.pass_block(program, index, block) else {

@@ -14,6 +14,7 @@
 pub(crate) mod group;
 pub(crate) mod seen;
 pub(crate) mod transfer;
+pub(crate) mod walk;
 
 pub(crate) use seen::Seen;
 

@@ -99,7 +99,9 @@ impl Translator<'_, '_> {
         for register in inst.a()..self.kinds.len() {
             live.remove(register);
         }
-        self.write_back(&live);
+        for (register, kind, value) in self.stale_of(&live) {
+            self.store_as(register, kind, value);
+        }
         self.write_records(inst);
         self.write_record_of(inst);
         self.return_code(LEFT);
@@ -226,7 +228,7 @@ impl Translator<'_, '_> {
         self.b.ins().brif(special, slow, &[], fast, &[]);
         self.b.switch_to_block(slow);
         let (base, word) = (self.frame_base(inst), self.int(inst.word.0 as i64));
-        self.call_helper(Helper::ReturnCounted, &[base, word]);
+        self.call_rarely(Helper::ReturnCounted, &[base, word]);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(fast);
         let flags = MemFlagsData::trusted();
@@ -243,7 +245,7 @@ impl Translator<'_, '_> {
         self.b.ins().brif(condition, act, &[], done, &[]);
         self.b.switch_to_block(act);
         let (base, word) = (self.frame_base(inst), self.int(inst.word.0 as i64));
-        self.call_helper(helper, &[base, word]);
+        self.call_rarely(helper, &[base, word]);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
         debug_assert_eq!(self.b.func.dfg.value_type(base), types::I64);

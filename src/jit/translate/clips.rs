@@ -205,8 +205,8 @@ impl Translator<'_, '_> {
         self.write_cold(out, |translator| {
             let block = &translator.function.graph.blocks[head];
             let inst = translator.function.body.insts[block.start];
-            translator.write_back(&block.live);
-            translator.jump_out(Reason::Resume, &inst, fuel);
+            let stores = translator.stale_of(&block.live);
+            translator.jump_out(Reason::Resume, &inst, fuel, &stores);
         });
         self.set_clip(clip, fuel, counter);
     }
@@ -238,8 +238,8 @@ impl Translator<'_, '_> {
         self.need_not(wants_more, spent);
         self.write_cold(spent, |translator| {
             let live = translator.live_behind.clone();
-            translator.write_back(&live);
-            translator.jump_out(Reason::Fuel, inst, left);
+            let stores = translator.stale_of(&live);
+            translator.jump_out(Reason::Fuel, inst, left, &stores);
         });
         self.b.def_var(self.fuel, left);
         let next = self.function.graph.blocks[clip.around.latch].next;

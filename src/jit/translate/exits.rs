@@ -34,11 +34,24 @@ pub(super) struct Checkpoint {
     is_over: bool,
 }
 
+/// A register whose value is to be stored; one without a value is Undef.
+type Store = (usize, Kind, Option<Value>);
+
 /// The unboxed registers and the fuel at a checkpoint.
 struct State {
-    stores: Vec<(usize, Kind, Option<Value>)>,
+    stores: Vec<Store>,
     fuel: Fuel,
 }
+
+/// A way out that stores certain registers. Its block has their values as parameters, behind the
+/// place, the fuel, the base and the depth.
+pub(super) struct Exit {
+    registers: Vec<(usize, Kind)>,
+    block: ir::Block,
+}
+
+/// How many parameters come first.
+const PLACE_PARAMETERS: usize = 4;
 
 impl Checkpoint {
     /// Whether the memory of a register is its value at the checkpoint.
@@ -159,23 +172,20 @@ impl Translator<'_, '_> {
     }
 
     fn write_guard_exit(&mut self, point: &Checkpoint, state: State) {
-        for (register, kind, value) in state.stores {
-            self.store_as(register, kind, value);
-        }
         let fuel = self.fuel_from(state.fuel);
         let inst = self.function.body.insts[point.at];
-        self.jump_out(Reason::Guard, &inst, fuel);
+        self.jump_out(Reason::Guard, &inst, fuel, &state.stores);
     }
 
-    /// Stores all unboxed registers of the set, for the way out.
-    pub(super) fn write_back(&mut self, live: &RegisterSet) {
-        for register in live.iter() {
+    /// The registers of the set whose memory is stale.
+    pub(super) fn stale_of(&mut self, live: &RegisterSet) -> Vec<Store> {
+        let stale: Vec<usize> = live.iter().filter(|r| self.is_stale(*r)).collect();
+        let store = |register: usize| {
             let kind = self.kinds[register];
-            if !kind.is_boxed() && kind != Kind::Nothing && !self.synced[register] {
-                let value = kind.is_unboxed_value().then(|| self.value(register));
-                self.store_as(register, kind, value);
-            }
-        }
+            let value = kind.is_unboxed_value().then(|| self.value(register));
+            (register, kind, value)
+        };
+        stale.into_iter().map(store).collect()
     }
 
     /// Leaves native code before the instruction, all that is live there stored.
@@ -186,9 +196,9 @@ impl Translator<'_, '_> {
 
     /// Leaves native code at the instruction with these registers stored.
     pub(super) fn leave_with(&mut self, reason: Reason, inst: &Inst, live: &RegisterSet) {
-        self.write_back(live);
+        let stores = self.stale_of(live);
         let fuel = self.fuel();
-        self.jump_out(reason, inst, fuel);
+        self.jump_out(reason, inst, fuel, &stores);
     }
 
     /// The engine does the instruction.
@@ -197,40 +207,73 @@ impl Translator<'_, '_> {
         self.leave(Reason::Resume, inst);
     }
 
-    /// Goes to the block that all ways out share, with a record for each inlined call around.
-    pub(super) fn jump_out(&mut self, reason: Reason, inst: &Inst, fuel: Value) {
+    /// Goes to the way out that stores these registers, with a record for each inlined call around.
+    pub(super) fn jump_out(&mut self, reason: Reason, inst: &Inst, fuel: Value, stores: &[Store]) {
         self.write_records(inst);
         let place = Place::new(reason, inst.site.region as usize, inst.site.at as usize);
         let place = self.int(place.0 as i64);
         let (base, depth) = (self.frame_base(inst), self.frame_depth(inst));
-        let exit = match self.exit {
-            Some(exit) => exit,
-            None => {
-                let exit = self.cold_block();
-                for _ in 0..4 {
-                    self.b.append_block_param(exit, types::I64);
-                }
-                self.exit = Some(exit);
-                exit
-            }
-        };
-        let arguments = [place, fuel, base, depth].map(BlockArg::Value);
+        let exit = self.exit_for(stores);
+        let values = stores.iter().filter_map(|(_, _, value)| *value);
+        let arguments = [place, fuel, base, depth].into_iter().chain(values);
+        let arguments: Vec<BlockArg> = arguments.map(BlockArg::Value).collect();
         self.b.ins().jump(exit, &arguments);
     }
 
-    /// Writes the block that all ways out share.
-    pub(super) fn write_exit(&mut self) {
-        let Some(exit) = self.exit else { return };
-        self.b.switch_to_block(exit);
-        let [place, fuel, base, depth] = *self.b.block_params(exit) else {
-            return;
+    /// The block of the way out that stores these registers.
+    fn exit_for(&mut self, stores: &[Store]) -> ir::Block {
+        let is_same = |exit: &&Exit| {
+            let stored = stores.iter().map(|(register, kind, _)| (*register, *kind));
+            exit.registers.iter().copied().eq(stored)
         };
-        let layout = self.cx.layout;
-        self.store_context(place, layout.exit_place);
-        self.store_context(base, layout.exit_base);
-        self.store_context(depth, layout.exit_depth);
-        self.store_context(fuel, layout.fuel);
-        self.return_code(LEFT);
+        if let Some(exit) = self.exits.iter().find(is_same) {
+            return exit.block;
+        }
+        let block = self.cold_block();
+        for _ in 0..PLACE_PARAMETERS {
+            self.b.append_block_param(block, types::I64);
+        }
+        for (_, kind, value) in stores {
+            if value.is_some() {
+                self.b.append_block_param(block, super::type_of(*kind));
+            }
+        }
+        let registers = stores.iter().map(|(register, kind, _)| (*register, *kind));
+        self.exits.push(Exit {
+            registers: registers.collect(),
+            block,
+        });
+        block
+    }
+
+    /// Writes the ways out.
+    pub(super) fn write_exits(&mut self) {
+        for exit in std::mem::take(&mut self.exits) {
+            self.b.switch_to_block(exit.block);
+            let parameters = self.b.block_params(exit.block).to_vec();
+            let (place, mut values) = parameters.split_at(PLACE_PARAMETERS);
+            for (register, kind) in exit.registers {
+                let value = match values.split_first() {
+                    Some((value, rest)) if kind.is_unboxed_value() => {
+                        values = rest;
+                        Some(*value)
+                    }
+                    _ => None,
+                };
+                self.store_as(register, kind, value);
+            }
+            let layout = self.cx.layout;
+            let offsets = [
+                layout.exit_place,
+                layout.fuel,
+                layout.exit_base,
+                layout.exit_depth,
+            ];
+            for (value, offset) in place.iter().zip(offsets) {
+                self.store_context(*value, offset);
+            }
+            self.return_code(LEFT);
+        }
     }
 
     /// The base of the frame that an instruction belongs to.

@@ -27,16 +27,18 @@ use super::ir::{Program, RegisterSet};
 use super::kinds::group::{Entry, Function, Group};
 use super::kinds::transfer::{Step, transfer};
 use super::kinds::{Kind, Kinds, Seen};
+use super::stale;
 use super::views::Views;
 use crate::lower::code::Rop;
 use clips::Clip;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     self, AbiParam, InstBuilder, MemFlagsData, Signature, Type, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use elements::Elements;
-use exits::Checkpoint;
+use exits::{Checkpoint, Exit};
 
 /// What all functions of a group are translated with.
 pub(super) struct Context<'a> {
@@ -95,6 +97,7 @@ struct Translator<'a, 'b> {
     callees: &'a dyn Fn(usize, &mut ir::Function) -> Option<ir::FuncRef>,
     known_callees: Vec<(usize, ir::FuncRef)>,
     helper_signatures: [Option<ir::SigRef>; Helper::COUNT],
+    rare_signatures: [Option<ir::SigRef>; Helper::COUNT],
     blocks: Vec<ir::Block>,
     /// The block of the graph that is being written, if it is one.
     block: Option<usize>,
@@ -121,8 +124,10 @@ struct Translator<'a, 'b> {
     base: Value,
     depth: Value,
     fuel: Variable,
-    /// Leaves native code with a place, the fuel, the base and the depth, as parameters.
-    exit: Option<ir::Block>,
+    /// By block, the registers whose memory is stale where it begins.
+    stale: Vec<RegisterSet>,
+    /// The ways out, by what they store.
+    exits: Vec<Exit>,
     share: Share,
 }
 
@@ -138,7 +143,7 @@ pub(super) fn translate(
 ) -> Share {
     let function = &cx.group.functions[index];
     let registers = function.body.registers;
-    let views = Views::of(cx.program, function);
+    let views = Views::of(cx.program, cx.group, function);
     let mut b = FunctionBuilder::new(func, builder);
     let entry = b.create_block();
     b.append_block_params_for_function_params(entry);
@@ -154,6 +159,7 @@ pub(super) fn translate(
         callees,
         known_callees: Vec::new(),
         helper_signatures: [None; Helper::COUNT],
+        rare_signatures: [None; Helper::COUNT],
         blocks,
         block: None,
         at: 0,
@@ -172,7 +178,8 @@ pub(super) fn translate(
         base: parameters[0],
         depth: parameters[2],
         fuel,
-        exit: None,
+        stale: stale::at_start(cx.program, cx.group, function),
+        exits: Vec::new(),
         share: Share::default(),
         b,
     };
@@ -182,7 +189,7 @@ pub(super) fn translate(
     for block in 0..translator.blocks.len() {
         translator.block(block);
     }
-    translator.write_exit();
+    translator.write_exits();
     translator.b.seal_all_blocks();
     let share = translator.share;
     translator.b.finalize(config);
@@ -207,27 +214,58 @@ impl Translator<'_, '_> {
             }
             Entry::Frame(_, kinds) => {
                 self.need_depth(refuse);
+                self.enter_elsewhere(refuse);
                 for (register, kind) in kinds.iter().enumerate() {
                     self.unbox_or(register, *kind, refuse);
                 }
             }
         }
         let entry = self.function.graph.entry;
-        self.live.clone_from(&self.function.graph.blocks[entry].live);
         self.go_on(Some(entry));
         self.b.switch_to_block(refuse);
         self.refuse();
     }
 
-    /// Writes a block, if any path leads to it.
-    fn block(&mut self, index: usize) {
-        let kinds = &self.function.kinds[index];
-        if kinds.iter().all(|kind| *kind == Kind::Nothing) && !kinds.is_empty() {
+    /// A frame may be entered at other places than the first: at the heads of loops, registers being
+    /// of the kinds that control would bring there.
+    fn enter_elsewhere(&mut self, refuse: ir::Block) {
+        let entries = self.function.entries();
+        if entries.len() < 2 {
             return;
         }
+        let chosen = self.load_context(self.cx.layout.entry);
+        for (number, block) in entries.into_iter().enumerate().skip(1) {
+            let (here, other) = (self.cold_block(), self.b.create_block());
+            let is_here = self.b.ins().icmp_imm_s(IntCC::Equal, chosen, number as i64);
+            self.b.ins().brif(is_here, here, &[], other, &[]);
+            self.b.switch_to_block(here);
+            self.b.seal_block(here);
+            let live = self.function.graph.blocks[block].live.clone();
+            for register in live.iter() {
+                let kind = self.function.kinds[block][register];
+                self.unbox_or(register, kind, refuse);
+                if kind == Kind::Scalar {
+                    self.uncounted_or(register, refuse);
+                }
+            }
+            self.go_on(Some(block));
+            self.b.switch_to_block(other);
+            self.b.seal_block(other);
+            self.kinds.fill(Kind::Scalar);
+        }
+    }
+
+    /// Writes a block, if any path leads to it.
+    fn block(&mut self, index: usize) {
+        if !self.function.is_reached(index) {
+            return;
+        }
+        let kinds = &self.function.kinds[index];
         self.block = Some(index);
         self.kinds.clone_from(kinds);
-        self.synced.fill(false);
+        for (register, synced) in self.synced.iter_mut().enumerate() {
+            *synced = !self.stale[index].contains(register);
+        }
         self.halves.fill(None);
         self.checkpoint = None;
         self.elements.begin(index);
@@ -379,10 +417,32 @@ impl Translator<'_, '_> {
         (signature, function)
     }
 
-    /// Calls a helper that gives nothing.
-    fn call_helper(&mut self, helper: Helper, arguments: &[Value]) {
-        let (signature, function) = self.helper(helper);
+    /// Calls a helper by the way that keeps all registers as they are, for what is rare.
+    fn call_rarely(&mut self, helper: Helper, arguments: &[Value]) {
+        let (gets, _) = helper.shape();
+        let param = |float: &bool| AbiParam::new(if *float { types::F64 } else { types::I64 });
+        let mut signature = Signature::new(CallConv::PreserveAll);
+        signature.params = gets.iter().map(param).collect();
+        let signature = match self.rare_signatures[helper as usize] {
+            Some(signature) => signature,
+            None => self.b.import_signature(signature),
+        };
+        self.rare_signatures[helper as usize] = Some(signature);
+        let table = self.load_context(self.cx.layout.rare_helpers);
+        let flags = MemFlagsData::trusted();
+        let offset = helper as i32 * 8;
+        let function = self.b.ins().load(types::I64, flags, table, offset);
         self.b.ins().call_indirect(signature, function, arguments);
+    }
+
+    /// The same for its result.
+    fn ask_rarely(&mut self, helper: Helper, arguments: &[Value]) -> Value {
+        self.call_rarely(helper, arguments);
+        let (_, gives) = helper.shape();
+        let ty = if gives == [true] { types::F64 } else { types::I64 };
+        let context = self.b.ins().get_pinned_reg(types::I64);
+        let flags = MemFlagsData::trusted();
+        self.b.ins().load(ty, flags, context, self.cx.layout.answer)
     }
 
     /// Calls a helper for its result.

@@ -458,7 +458,7 @@ impl Translator<'_, '_> {
         // As an operand that doesn't die, counted from the function's base: who calls this drops it.
         let word = crate::lower::code::Word::new(Rop::IfTrue, 0, (register * 16) as u16, 0, 0);
         let word = self.int(word.0 as i64);
-        let found = self.ask_helper(Helper::Truth, &[base, word]);
+        let found = self.ask_rarely(Helper::Truth, &[base, word]);
         self.b.ins().jump(done, &[BlockArg::Value(found)]);
         self.b.switch_to_block(done);
         truth

@@ -109,7 +109,7 @@ impl Translator<'_, '_> {
         self.b.ins().brif(counted, release, &[], done, &[]);
         self.b.switch_to_block(release);
         let place = self.address(register);
-        self.call_helper(Helper::Release, &[place]);
+        self.call_rarely(Helper::Release, &[place]);
         self.b.ins().jump(done, &[]);
         self.b.switch_to_block(done);
         self.halves[register] = None;
@@ -133,6 +133,13 @@ impl Translator<'_, '_> {
                     .uload8(types::I64, MemFlagsData::trusted(), base, at)
             }
         }
+    }
+
+    /// The tag in a register's memory.
+    fn load_tag(&mut self, register: usize) -> Value {
+        let flags = MemFlagsData::trusted();
+        let (base, at) = (self.base, offset(register));
+        self.b.ins().uload8(types::I64, flags, base, at)
     }
 
     /// The payload of a boxed register.
@@ -269,7 +276,7 @@ impl Translator<'_, '_> {
         self.b.ins().jump(done, &[BlockArg::Value(payload)]);
         self.b.switch_to_block(slow);
         let place = self.address(register);
-        let converted = self.ask_helper(helper, &[place]);
+        let converted = self.ask_rarely(helper, &[place]);
         self.b.ins().jump(done, &[BlockArg::Value(converted)]);
         self.b.switch_to_block(done);
         result
@@ -333,7 +340,7 @@ impl Translator<'_, '_> {
         };
         let (base, at) = (self.base, offset(register));
         let flags = MemFlagsData::trusted();
-        let tag = self.b.ins().uload8(types::I64, flags, base, at);
+        let tag = self.load_tag(register);
         let fits = self
             .b
             .ins()
@@ -352,15 +359,23 @@ impl Translator<'_, '_> {
         self.synced[register] = true;
     }
 
+    /// Sees that a register holds nothing counted, as it is written over without a look; else goes to
+    /// `refuse`.
+    pub(super) fn uncounted_or(&mut self, register: usize, refuse: ir::Block) {
+        let found = self.load_tag(register);
+        let counted = self.b.ins().band_imm_u(found, i64::from(tag::COUNTED));
+        self.need_not(counted, refuse);
+    }
+
     /// Has the engine's function do the instruction, operands in their memory.
     pub(super) fn step(&mut self, inst: &Inst) {
         self.share.inline -= 1;
-        self.step_rarely(inst);
+        self.step_by(inst, Self::ask_helper);
     }
 
-    /// The same for the rare case of an instruction that is inline else. Registers that it writes
-    /// hold what it has written.
-    pub(super) fn step_rarely(&mut self, inst: &Inst) {
+    /// The same by one of the ways to a helper. Registers that the instruction writes hold what it has
+    /// written.
+    fn step_by(&mut self, inst: &Inst, ask: fn(&mut Self, Helper, &[Value]) -> Value) {
         self.commit();
         let effects = effects(inst);
         let reads = effects.reads;
@@ -387,7 +402,7 @@ impl Translator<'_, '_> {
         let immediate = self.int(immediate);
         let place = self.int(place.0 as i64);
         let base = self.frame_base(inst);
-        let failed = self.ask_helper(Helper::Step, &[context, base, word, immediate, place]);
+        let failed = ask(self, Helper::Step, &[context, base, word, immediate, place]);
         let left = self.load_context(self.cx.layout.fuel);
         self.set_fuel(left);
         let fault = self.cold_block();
@@ -407,7 +422,7 @@ impl Translator<'_, '_> {
 
     fn rarely_then(&mut self, inst: &Inst, done: ir::Block, then: impl FnOnce(&mut Self)) {
         let (synced, halves) = (self.synced.clone(), self.halves.clone());
-        self.step_rarely(inst);
+        self.step_by(inst, Self::ask_rarely);
         then(self);
         self.b.ins().jump(done, &[]);
         self.synced = synced;

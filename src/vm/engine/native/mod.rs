@@ -44,6 +44,9 @@ use std::time::{Duration, Instant};
 #[repr(C)]
 pub(super) struct Links {
     helpers: *const [*const u8; Helper::COUNT],
+    rare_helpers: *const [*const u8; Helper::COUNT],
+    answer: u64,
+    entry: u64,
     records: *mut CallRecord,
     exit_place: u64,
     exit_base: *mut u8,
@@ -62,6 +65,9 @@ impl Links {
     pub(super) fn new() -> Links {
         Links {
             helpers: &raw const helpers::TABLE.0,
+            rare_helpers: std::ptr::null(),
+            answer: 0,
+            entry: 0,
             records: std::ptr::null_mut(),
             exit_place: 0,
             exit_base: std::ptr::null_mut(),
@@ -91,6 +97,9 @@ pub(super) fn layout() -> Layout {
         constants: offset_of!(Activation, constants) as i32,
         max_items: offset_of!(Activation, max_items) as i32,
         helpers: (LINKS + offset_of!(Links, helpers)) as i32,
+        rare_helpers: (LINKS + offset_of!(Links, rare_helpers)) as i32,
+        answer: (LINKS + offset_of!(Links, answer)) as i32,
+        entry: (LINKS + offset_of!(Links, entry)) as i32,
         records: (LINKS + offset_of!(Links, records)) as i32,
         exit_place: (LINKS + offset_of!(Links, exit_place)) as i32,
         exit_base: (LINKS + offset_of!(Links, exit_base)) as i32,
@@ -131,7 +140,7 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
         (*act).resume = (begin, base);
         return Called::GoOn;
     };
-    match run(act, compiled, base) {
+    match run(act, (compiled, 0), base) {
         Ran::Returned(base) => {
             (*act).resume = (begin, base);
             Called::Returned
@@ -449,9 +458,13 @@ unsafe fn forget(act: *mut Activation, root: Root) {
 }
 
 /// Runs compiled code on the frame at `base`.
-unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) -> Ran {
-    let Some(enter) = (*act).program().native.trampoline() else {
-        return Ran::Refused(base);
+unsafe fn run(
+    act: *mut Activation,
+    (compiled, entry): (*const Compiled, usize),
+    base: *mut u8,
+) -> Ran {
+    let Some(way) = (*act).program().native.way() else {
+        return Ran::NoRoom(base);
     };
     let (base, depth) = match room::make(act, &*compiled, base) {
         (base, Some(depth)) if depth >= (*compiled).inlined => (base, depth),
@@ -465,7 +478,9 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
     (*act).links.records = top.wrapping_add(depth);
     (*act).machine_vm().engine.jit_stats.entries += 1;
     let code = (*compiled).code.at((*compiled).entry);
-    let left = enter(act, base, fuel, depth as u64, code);
+    (*act).links.rare_helpers = &raw const way.rare_helpers;
+    (*act).links.entry = entry as u64;
+    let left = (way.enter)(act, base, fuel, depth as u64, code);
     if left >= 0 {
         (*act).fuel = left as u64;
     } else if left == NOT_ENTERED {

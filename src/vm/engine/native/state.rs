@@ -5,7 +5,7 @@
 use super::super::program::Program;
 use super::super::{Activation, native};
 use crate::chunk::Chunk;
-use crate::jit::abi::Layout;
+use crate::jit::abi::{Helper, Layout};
 use crate::jit::compile::{Compiled, Compiler, Trampoline};
 use crate::jit::kept::Kept;
 use crate::jit::ir;
@@ -16,7 +16,7 @@ use crate::lower::code::{Code, Rop, Word};
 use crate::vm::limits::LOOK_EVERY;
 use rustc_hash::FxHashMap;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// How often a unit is compiled anew before nothing is assumed of it any more, and before it is left
 /// to the engine.
@@ -41,8 +41,11 @@ struct Unit {
     failures: u32,
     /// What was known when it was compiled, see [`Native::learned`].
     learned: u64,
-    /// Boxed, as native code that runs keeps a pointer to it.
-    compiled: Option<Box<Compiled>>,
+    /// Counted, as native code that runs keeps a pointer to it, and a frame may be entered at several
+    /// places.
+    compiled: Option<Arc<Compiled>>,
+    /// Which of the entries of its code it is.
+    entry: usize,
     /// The kinds of arguments that were met; of a frame those of its registers.
     met: Vec<Kind>,
 }
@@ -82,22 +85,18 @@ impl Unit {
         self.tries < SOME_TRIES
     }
 
-    /// A guard has failed: drops the code if it would be another one now.
+    /// A guard has failed: whether the code would be another one now.
     fn fail(&mut self, learned: u64) -> bool {
         self.failures += 1;
-        let is_wrong = self.learned != learned || self.failures == MOST_FAILURES;
-        if is_wrong {
-            self.compiled = None;
-        }
-        is_wrong
+        self.learned != learned || self.failures == MOST_FAILURES
     }
 
-    fn keep(&mut self, compiled: Option<Compiled>, learned: u64) {
+    fn keep(&mut self, compiled: Option<Arc<Compiled>>, entry: usize, learned: u64) {
         match compiled {
             None => self.tries = MOST_TRIES,
             Some(_) => (self.failures, self.learned) = (0, learned),
         }
-        self.compiled = compiled.map(Box::new);
+        (self.compiled, self.entry) = (compiled, entry);
     }
 }
 
@@ -159,7 +158,7 @@ impl Native {
         if !std::mem::replace(&mut self.looked, true) {
             self.kept = Kept::open(directory.to_owned(), chunk, globals, &native::layout());
             if let Some(kept) = &mut self.kept {
-                take_trampoline(kept);
+                Way::take(kept);
             }
         }
     }
@@ -168,9 +167,9 @@ impl Native {
     pub(super) fn flush(&mut self) -> Option<CacheStats> {
         let kept = self.kept.as_mut()?;
         if kept.has_fresh()
-            && let Some(Some(Trampoline(trampoline))) = TRAMPOLINE.get()
+            && let Some(Some(way)) = WAY.get()
         {
-            kept.add(TRAMPOLINE_UNIT, trampoline);
+            kept.add(TRAMPOLINE_UNIT, &way.trampoline.0);
         }
         kept.flush();
         Some(kept.stats())
@@ -220,10 +219,10 @@ impl Native {
         Some(compiled)
     }
 
-    /// The code of a frame at a position.
-    pub(super) fn frame(&self, region: usize, position: usize) -> Option<*const Compiled> {
+    /// The code of a frame at a position, and which of its entries that is.
+    pub(super) fn frame(&self, region: usize, position: usize) -> Option<(*const Compiled, usize)> {
         let unit = self.frames.get(&(region, position))?;
-        Some(unit.compiled.as_deref()?)
+        Some((unit.compiled.as_deref()?, unit.entry))
     }
 
     pub(super) fn may_compile_sub(&mut self, region: usize) -> bool {
@@ -274,14 +273,43 @@ impl Native {
     /// A guard of a sub has failed; whether its code is gone.
     pub(super) fn fail_sub(&mut self, region: usize) -> bool {
         let learned = self.learned;
-        self.unit(region).fail(learned)
+        let unit = self.unit(region);
+        let is_wrong = unit.fail(learned);
+        if is_wrong {
+            unit.compiled = None;
+        }
+        is_wrong
     }
 
     /// The same of a frame.
     pub(super) fn fail_frame(&mut self, region: usize, position: usize) {
         let learned = self.learned;
-        if let Some(unit) = self.frames.get_mut(&(region, position)) {
-            unit.fail(learned);
+        let unit = self.frames.get_mut(&(region, position));
+        let Some(wrong) = unit.and_then(|unit| match unit.fail(learned) {
+            true => unit.compiled.take(),
+            false => None,
+        }) else {
+            return;
+        };
+        for unit in self.frames.values_mut() {
+            if unit.compiled.as_ref().is_some_and(|code| Arc::ptr_eq(code, &wrong)) {
+                unit.compiled = None;
+            }
+        }
+    }
+
+    /// Keeps what a frame was compiled to, for all places that it can be entered at.
+    fn keep_frame(&mut self, region: usize, position: usize, compiled: Option<Compiled>) {
+        let learned = self.learned;
+        let compiled = compiled.map(Arc::new);
+        let unit = self.frames.entry((region, position)).or_default();
+        unit.keep(compiled.clone(), 0, learned);
+        let Some(compiled) = compiled else { return };
+        for (entry, at) in compiled.entries.iter().enumerate().skip(1) {
+            let unit = self.frames.entry((region, *at as usize)).or_default();
+            if unit.compiled.is_none() || unit.learned < learned {
+                unit.keep(Some(Arc::clone(&compiled)), entry, learned);
+            }
         }
     }
 
@@ -303,26 +331,59 @@ impl Native {
     }
 
     /// The way into compiled code; `None` if there is none for this machine.
-    pub(super) fn trampoline(&self) -> Option<Enter> {
-        let trampoline = TRAMPOLINE.get_or_init(|| Compiler::new(native::layout())?.trampoline());
-        let Compiled { code, entry, .. } = &trampoline.as_ref()?.0;
-        let code = code.at(*entry);
-        // SAFETY: the code is that of a function of this type.
-        Some(unsafe { std::mem::transmute::<*const u8, Enter>(code) })
+    pub(super) fn way(&self) -> Option<&'static Way> {
+        let way = WAY.get_or_init(|| Way::new(Compiler::new(native::layout())?.trampoline()?));
+        way.as_ref()
     }
 }
 
-/// The way into compiled code, for all of the process.
-static TRAMPOLINE: OnceLock<Option<Trampoline>> = OnceLock::new();
+/// The way into compiled code, and from there to helpers that are rarely called.
+pub(super) struct Way {
+    pub(super) enter: Enter,
+    pub(super) rare_helpers: [*const u8; Helper::COUNT],
+    trampoline: Trampoline,
+}
+
+// SAFETY: the pointers are to code, which stays as long as the trampoline does and is never written.
+unsafe impl Send for Way {}
+// SAFETY: as above.
+unsafe impl Sync for Way {}
+
+/// It is the same for all of the process.
+static WAY: OnceLock<Option<Way>> = OnceLock::new();
 
 /// What the trampoline is kept as.
 const TRAMPOLINE_UNIT: &[u8] = b"trampoline";
 
-/// Takes the trampoline from what is kept, so that no compiler is needed for it.
-fn take_trampoline(kept: &mut Kept) {
-    if let Some(compiled) = kept.take(TRAMPOLINE_UNIT) {
-        // Of two threads one's is used.
-        let _ = TRAMPOLINE.set(Some(Trampoline(compiled)));
+impl Way {
+    /// `None` if that isn't the trampoline of this build.
+    fn new(trampoline: Trampoline) -> Option<Way> {
+        let Compiled {
+            code,
+            entry,
+            entries,
+            ..
+        } = &trampoline.0;
+        let helpers: &[u32; Helper::COUNT] = entries.as_slice().try_into().ok()?;
+        let bytes = code.bytes().len();
+        if helpers.iter().any(|at| *at as usize >= bytes) {
+            return None;
+        }
+        // SAFETY: the code is that of a function of this type.
+        let enter = unsafe { std::mem::transmute::<*const u8, Enter>(code.at(*entry)) };
+        Some(Way {
+            enter,
+            rare_helpers: helpers.map(|at| code.at(at as usize)),
+            trampoline,
+        })
+    }
+
+    /// Takes the trampoline from what is kept, so that no compiler is needed for it.
+    fn take(kept: &mut Kept) {
+        if let Some(way) = kept.take(TRAMPOLINE_UNIT).map(Trampoline).and_then(Way::new) {
+            // Of two threads one's is used.
+            let _ = WAY.set(Some(way));
+        }
     }
 }
 
@@ -377,7 +438,7 @@ impl Program {
             .map(|(compiled, kept)| size_of(compiled, *kept));
         let learned = self.native.learned;
         let unit = self.native.unit(region);
-        unit.keep(compiled.map(|(compiled, _)| compiled), learned);
+        unit.keep(compiled.map(|(compiled, _)| Arc::new(compiled)), 0, learned);
         size
     }
 
@@ -437,10 +498,10 @@ impl Program {
         let size = compiled
             .as_ref()
             .map(|(compiled, kept)| size_of(compiled, *kept));
-        let learned = self.native.learned;
         let unit = self.native.frames.entry((region, position)).or_default();
         unit.met = kinds;
-        unit.keep(compiled.map(|(compiled, _)| compiled), learned);
+        let compiled = compiled.map(|(compiled, _)| compiled);
+        self.native.keep_frame(region, position, compiled);
         size
     }
 
