@@ -9,6 +9,9 @@ use crate::lower::code::{Code, MAX_REGISTERS, Place, Rop};
 const INLINED_WORDS: usize = 64;
 const INLINED_DEPTH: usize = 2;
 
+/// Words of the largest sub that is inlined into itself, once.
+const RECURSIVE_WORDS: usize = 32;
+
 /// A frame within a function: its own, or that of an inlined sub.
 #[derive(Debug)]
 pub(crate) struct Frame {
@@ -194,14 +197,14 @@ impl Body {
         if !is_small || frame.depth >= INLINED_DEPTH {
             return None;
         }
+        let mut same = 0;
         let mut around = Some(frame);
         while let Some(frame) = around {
-            if frame.region == region {
-                return None;
-            }
+            same += usize::from(frame.region == region);
             around = frame.call.map(|call| &self.frames[call.frame]);
         }
-        Some(code)
+        let most = usize::from(code.words.len() <= RECURSIVE_WORDS);
+        (same <= most).then_some(code)
     }
 
     /// Adds the instructions of the sub that a call reaches.

@@ -74,6 +74,18 @@ impl Function {
         entries
     }
 
+    /// The kinds of registers with which a frame is entered at one of its entries, which is this block.
+    pub(crate) fn kinds_at_entry(&self, number: usize, block: usize) -> Kinds {
+        match (&self.entry, number) {
+            (Entry::Frame(_, kinds), 0) => {
+                let mut kinds = kinds.clone();
+                kinds.resize(self.body.registers, Kind::Scalar);
+                kinds
+            }
+            _ => self.kinds[block].clone(),
+        }
+    }
+
     /// Where a frame can be entered, as positions in its region's code.
     pub(crate) fn entry_positions(&self) -> Vec<u32> {
         let entries = self.entries().into_iter();

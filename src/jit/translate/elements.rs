@@ -81,6 +81,16 @@ impl Elements {
         self.levels.iter().zip(wanted).any(|(has, wants)| has < wants)
     }
 
+    /// What is at hand.
+    pub(super) fn at_hand(&self) -> Levels {
+        self.levels.clone()
+    }
+
+    /// Only this is at hand.
+    pub(super) fn set_at_hand(&mut self, levels: &Levels) {
+        self.levels.clone_from(levels);
+    }
+
     fn forget(&mut self, array: usize) {
         self.known.retain(|known| known.array != array);
     }
@@ -108,6 +118,19 @@ impl Translator<'_, '_> {
             self.open(array, wanted);
         }
         self.elements.levels = before;
+    }
+
+    /// Opens the views that all of these blocks want, as far as the most demanding of them wants.
+    pub(super) fn open_for_all(&mut self, blocks: &[usize]) {
+        for array in 0..self.elements.levels.len() {
+            let wanted = blocks.iter().map(|block| self.elements.views.at_start(*block)[array]);
+            let (least, most) = wanted.fold((Level::Write, Level::Nothing), |(least, most), level| {
+                (level.min(least), level.max(most))
+            });
+            if least > Level::Nothing {
+                self.open(array, most);
+            }
+        }
     }
 
     /// Sees that a view is at hand.

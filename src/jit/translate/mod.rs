@@ -212,12 +212,9 @@ impl Translator<'_, '_> {
                     self.kinds[register] = *kind;
                 }
             }
-            Entry::Frame(_, kinds) => {
+            Entry::Frame(..) => {
                 self.need_depth(refuse);
-                self.enter_elsewhere(refuse);
-                for (register, kind) in kinds.iter().enumerate() {
-                    self.unbox_or(register, *kind, refuse);
-                }
+                self.enter_frame(refuse);
             }
         }
         let entry = self.function.graph.entry;
@@ -226,32 +223,55 @@ impl Translator<'_, '_> {
         self.refuse();
     }
 
-    /// A frame may be entered at other places than the first: at the heads of loops, registers being
-    /// of the kinds that control would bring there.
-    fn enter_elsewhere(&mut self, refuse: ir::Block) {
+    /// A frame is entered at its first place or at the heads of loops. What all of these want is done
+    /// once, before it is looked which is meant.
+    fn enter_frame(&mut self, refuse: ir::Block) {
         let entries = self.function.entries();
-        if entries.len() < 2 {
-            return;
-        }
-        let chosen = self.load_context(self.cx.layout.entry);
-        for (number, block) in entries.into_iter().enumerate().skip(1) {
-            let (here, other) = (self.cold_block(), self.b.create_block());
-            let is_here = self.b.ins().icmp_imm_s(IntCC::Equal, chosen, number as i64);
-            self.b.ins().brif(is_here, here, &[], other, &[]);
-            self.b.switch_to_block(here);
-            self.b.seal_block(here);
-            let live = self.function.graph.blocks[block].live.clone();
-            for register in live.iter() {
-                let kind = self.function.kinds[block][register];
+        let mut done = RegisterSet::new(self.kinds.len());
+        for register in 0..self.kinds.len() {
+            let kind = self.function.kinds_at_entry(0, entries[0])[register];
+            let is_wanted = |(number, block): (usize, &usize)| {
+                let kinds = self.function.kinds_at_entry(number, *block);
+                kinds[register] == kind && self.function.graph.blocks[*block].live.contains(register)
+            };
+            if entries.iter().enumerate().all(is_wanted) {
                 self.unbox_or(register, kind, refuse);
-                if kind == Kind::Scalar {
-                    self.uncounted_or(register, refuse);
-                }
+                done.insert(register);
             }
-            self.go_on(Some(block));
-            self.b.switch_to_block(other);
-            self.b.seal_block(other);
-            self.kinds.fill(Kind::Scalar);
+        }
+        self.open_for_all(&entries);
+        let (levels, kinds) = (self.elements.at_hand(), self.kinds.clone());
+        if entries.len() > 1 {
+            let chosen = self.load_context(self.cx.layout.entry);
+            for (number, block) in entries.iter().enumerate().skip(1) {
+                let (here, other) = (self.cold_block(), self.b.create_block());
+                let is_here = self.b.ins().icmp_imm_s(IntCC::Equal, chosen, number as i64);
+                self.b.ins().brif(is_here, here, &[], other, &[]);
+                self.b.switch_to_block(here);
+                self.b.seal_block(here);
+                self.unbox_rest(number, *block, &done, refuse);
+                self.go_on(Some(*block));
+                self.b.switch_to_block(other);
+                self.b.seal_block(other);
+                self.kinds.clone_from(&kinds);
+                self.elements.set_at_hand(&levels);
+            }
+        }
+        self.unbox_rest(0, entries[0], &done, refuse);
+    }
+
+    /// Unboxes the registers that an entry wants, as far as that isn't done.
+    fn unbox_rest(&mut self, number: usize, block: usize, done: &RegisterSet, refuse: ir::Block) {
+        let kinds = self.function.kinds_at_entry(number, block);
+        for register in 0..kinds.len() {
+            if done.contains(register) {
+                continue;
+            }
+            self.unbox_or(register, kinds[register], refuse);
+            let is_live = self.function.graph.blocks[block].live.contains(register);
+            if is_live && kinds[register] == Kind::Scalar {
+                self.uncounted_or(register, refuse);
+            }
         }
     }
 

@@ -493,15 +493,21 @@ unsafe fn run(
     match left {
         0.. => Ran::Returned(base),
         NOT_ENTERED => Ran::Refused(base),
-        _ => leave(act, top, depth),
+        _ => leave(act, top, depth, (*compiled).inlined),
     }
 }
 
 /// Native code was left: makes records of its calls, and says where the innermost one stands.
-unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran {
+unsafe fn leave(
+    act: *mut Activation,
+    top: *mut CallRecord,
+    depth: usize,
+    inlined: usize,
+) -> Ran {
     (*act).machine_vm().engine.jit_stats.exits += 1;
-    let frames = depth - (*act).links.exit_depth as usize;
-    if frames >= depth && depth > 0 {
+    let left = (*act).links.exit_depth as usize;
+    let frames = depth - left;
+    if left <= inlined && depth > 0 {
         // It went as deep as it could.
         (*act).links.frames = ((*act).links.frames * 4).min(room::MOST_FRAMES);
     }
