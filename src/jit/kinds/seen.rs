@@ -100,6 +100,8 @@ pub(crate) enum Watch {
     Operands(u16, Option<u16>),
     /// The same, of which the last may be zero.
     Division(Option<u16>, u16),
+    /// A base and an exponent.
+    Power(u16, u16),
     /// A global that is loaded.
     Global(u16),
     /// An element that is loaded: the array and the index.
@@ -128,6 +130,7 @@ impl Watch {
         }
         match op {
             Rop::Div => Watch::Division(Some(b), c),
+            Rop::Pow => Watch::Power(b, c),
             Rop::FDiv => Watch::Division(None, b),
             Rop::GlobalCopy | Rop::GlobalBorrow => Watch::Global(b),
             Rop::ElementCopy | Rop::ElementBorrow => Watch::Element(Array::Global(b), c),
@@ -143,7 +146,6 @@ impl Watch {
             | Rop::SubFloats
             | Rop::MulFloats
             | Rop::Mod
-            | Rop::Pow
             | Rop::Binary
             | Rop::AddInt
             | Rop::BitAnd

@@ -109,6 +109,9 @@ impl Translator<'_, '_> {
 
     /// Begins an inlined call: it costs what a call costs. Without fuel the engine does it.
     pub(super) fn enter_inlined(&mut self, inst: &Inst) {
+        if self.is_paid_in_advance() {
+            return;
+        }
         self.commit();
         let left = self.spend();
         let spent = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);

@@ -1,12 +1,13 @@
 //! Fuel, and loops that pay for many rounds at once.
 //!
-//! A counted loop in which nothing else costs fuel is *clipped*: before it, the bound of its counter is
+//! A counted loop whose rounds all cost the same is *clipped*: before it, the bound of its counter is
 //! lowered to what there is fuel for, so that no round has to look. In such a loop the fuel at hand is
-//! a sum that stays the same less the counter; where control leaves it, that difference is formed.
+//! a sum that stays the same, less what the rounds have cost; where control leaves it, that difference
+//! is formed.
 
 use super::super::abi::Reason;
-use super::super::ir::inst::{Addend, Against, Branch, Comparison, Inst, Role, effects};
 use super::super::ir::graph::Loop;
+use super::super::ir::inst::{Addend, Against, Branch, Comparison, Inst, Role, effects};
 use super::super::kinds::Kind;
 use super::super::kinds::group::Function;
 use super::Translator;
@@ -14,15 +15,20 @@ use crate::lower::code::Rop;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
+use std::rc::Rc;
 
 /// A loop that is clipped.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Clip {
     around: Loop,
     /// The register that counts, and what it is compared with.
     counter: usize,
     bound: Bound,
-    /// The fuel and the counter, added.
+    /// What a round costs, the jump back included.
+    cost: i64,
+    /// What a round has cost where each of the loop's blocks begins.
+    paid: Rc<[i64]>,
+    /// The fuel, and what all rounds up to the counter would have cost, added.
     sum: Variable,
     /// The counter goes on below this.
     limit: Variable,
@@ -34,8 +40,8 @@ enum Bound {
     Int(i64),
 }
 
-/// Counters above this aren't clipped, so that sums with fuel can't overflow.
-const MOST: i64 = 1 << 62;
+/// Counters further from 0 aren't clipped, so that nothing overflows.
+const FURTHEST: i64 = 1 << 48;
 
 /// The loops of a function that can be clipped.
 pub(super) fn find(function: &Function, b: &mut FunctionBuilder<'_>) -> Vec<Clip> {
@@ -74,18 +80,16 @@ fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Optio
         written.contains(&counter)
             || matches!(bound, Bound::Register(bound) if written.contains(&bound))
     };
-    if body.iter().any(|inst| costs(inst) || is_changed(inst)) {
+    if body.iter().any(is_changed) {
         return None;
     }
-    let other_latch = (around.head..around.latch).any(|block| {
-        let block = &graph.blocks[block];
-        block.taken == Some(around.head) || block.next == Some(around.head)
-    });
+    let (paid, cost) = costs(function, around)?;
+    let other_latch = (around.head..around.latch)
+        .any(|block| graph.after(block).any(|next| next == around.head));
     // Where control comes into the middle, nothing would have been clipped.
-    let comes_from_elsewhere = graph.blocks.iter().enumerate().any(|(place, block)| {
-        let after = [block.taken, block.next];
+    let comes_from_elsewhere = (0..graph.blocks.len()).any(|block| {
         let into = |next: usize| next != around.head && around.has(next);
-        !around.has(place) && after.into_iter().flatten().any(into)
+        !around.has(block) && graph.after(block).any(into)
     });
     let enters_in_the_middle = graph.entry != around.head && around.has(graph.entry);
     if other_latch || comes_from_elsewhere || enters_in_the_middle {
@@ -95,30 +99,86 @@ fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Optio
         around,
         counter,
         bound,
+        cost,
+        paid: paid.into(),
         sum: b.declare_var(types::I64),
         limit: b.declare_var(types::I64),
     })
 }
 
-/// Whether the instruction costs fuel in any case, or may change any register.
-fn costs(inst: &Inst) -> bool {
-    let pays = Branch::of(inst.op).is_some_and(|branch| branch.pays);
-    pays || inst.role == Role::Enter || matches!(inst.op, Rop::Loop | Rop::Fuel | Rop::Call)
+/// What a round of a loop has cost where its blocks begin, and what all of it costs; `None` if that
+/// depends on the way through it.
+fn costs(function: &Function, around: Loop) -> Option<(Vec<i64>, i64)> {
+    let graph = &function.graph;
+    let mut paid: Vec<Option<i64>> = vec![None; around.latch - around.head + 1];
+    paid[0] = Some(0);
+    let mut behind = 0;
+    let mut takes_any = false;
+    for block in around.head..=around.latch {
+        behind = paid[block - around.head]?;
+        let place = &graph.blocks[block];
+        for inst in &function.body.insts[place.start..place.end] {
+            let is_latch = Branch::of(inst.op).is_some_and(|branch| branch.pays);
+            match inst.op {
+                _ if inst.role == Role::Enter => behind += 1,
+                Rop::Loop | Rop::Fuel | Rop::Call => return None,
+                _ if is_latch && block != around.latch => return None,
+                _ => takes_any |= may_take_fuel(inst),
+            }
+        }
+        for next in graph.after(block).filter(|next| around.has(*next) && *next > block) {
+            let known = &mut paid[next - around.head];
+            if *known.get_or_insert(behind) != behind {
+                return None;
+            }
+        }
+    }
+    // Inlined calls of a round are paid for in advance, so nothing may come between.
+    if behind > 0 && takes_any {
+        return None;
+    }
+    Some((paid.into_iter().collect::<Option<_>>()?, behind + 1))
+}
+
+/// Whether the work of an instruction may cost fuel, how much being seen when it is done.
+fn may_take_fuel(inst: &Inst) -> bool {
+    matches!(
+        inst.op,
+        Rop::Worked
+            | Rop::Concat
+            | Rop::HashGetCopy
+            | Rop::HashGetBorrow
+            | Rop::HashExists
+            | Rop::HashSet
+            | Rop::ArrayPush
+            | Rop::ElementSet
+            | Rop::ElementSetI
+            | Rop::ElementSetW
+            | Rop::SlotElementSet
+            | Rop::SlotElementSetI
+            | Rop::Outline
+            | Rop::SlotLoop
+    )
 }
 
 /// What the fuel at hand is made of.
 #[derive(Clone, Copy)]
 pub(super) enum Fuel {
     Itself(Value),
-    /// A sum, less the counter.
-    Difference(Value, Value),
+    /// A sum, less what the rounds up to the counter cost and what this one has.
+    Rest {
+        sum: Value,
+        counter: Value,
+        cost: i64,
+        paid: i64,
+    },
 }
 
 impl Translator<'_, '_> {
     /// The clipped loop that a block is in.
     fn clip_of(&self, block: usize) -> Option<Clip> {
         let mut clips = self.clips.iter();
-        clips.find(|clip| clip.around.has(block)).copied()
+        clips.find(|clip| clip.around.has(block)).cloned()
     }
 
     /// The clipped loop that the present block is in.
@@ -126,14 +186,29 @@ impl Translator<'_, '_> {
         self.clip_of(self.block?)
     }
 
-    /// What the fuel at hand is made of.
-    pub(super) fn fuel_parts(&mut self) -> Fuel {
+    /// What a round of the clipped loop around a block has cost where it begins.
+    pub(super) fn paid_at(&self, block: usize) -> i64 {
+        let clip = self.clip_of(block);
+        clip.map_or(0, |clip| clip.paid[block - clip.around.head])
+    }
+
+    /// Pays for an inlined call in advance, if the present block is in a clipped loop.
+    pub(super) fn is_paid_in_advance(&mut self) -> bool {
+        let is_clipped = self.clip_here().is_some();
+        self.paid += i64::from(is_clipped);
+        is_clipped
+    }
+
+    /// What the fuel at hand is made of, when a round of a clipped loop has cost so much.
+    pub(super) fn fuel_parts(&mut self, paid: i64) -> Fuel {
         match self.clip_here() {
             None => Fuel::Itself(self.b.use_var(self.fuel)),
-            Some(clip) => {
-                let sum = self.b.use_var(clip.sum);
-                Fuel::Difference(sum, self.value_of(clip.counter, Kind::Int))
-            }
+            Some(clip) => Fuel::Rest {
+                sum: self.b.use_var(clip.sum),
+                counter: self.value_of(clip.counter, Kind::Int),
+                cost: clip.cost,
+                paid,
+            },
         }
     }
 
@@ -141,13 +216,33 @@ impl Translator<'_, '_> {
     pub(super) fn fuel_from(&mut self, parts: Fuel) -> Value {
         match parts {
             Fuel::Itself(fuel) => fuel,
-            Fuel::Difference(sum, counter) => self.b.ins().isub(sum, counter),
+            Fuel::Rest {
+                sum,
+                counter,
+                cost,
+                paid,
+            } => {
+                let spent = self.rounds(counter, cost);
+                let left = self.b.ins().isub(sum, spent);
+                match paid {
+                    0 => left,
+                    paid => self.b.ins().iadd_imm_s(left, -paid),
+                }
+            }
+        }
+    }
+
+    /// What so many rounds cost.
+    fn rounds(&mut self, counter: Value, cost: i64) -> Value {
+        match cost {
+            1 => counter,
+            cost => self.b.ins().imul_imm_s(counter, cost),
         }
     }
 
     /// The fuel at hand.
     pub(super) fn fuel(&mut self) -> Value {
-        let parts = self.fuel_parts();
+        let parts = self.fuel_parts(self.paid);
         self.fuel_from(parts)
     }
 
@@ -157,21 +252,43 @@ impl Translator<'_, '_> {
             None => self.b.def_var(self.fuel, fuel),
             Some(clip) => {
                 let counter = self.value_of(clip.counter, Kind::Int);
-                self.set_clip(clip, fuel, counter);
+                let rounds = self.payable(&clip, fuel);
+                self.set_clip(&clip, fuel, counter, rounds);
             }
         }
     }
 
-    fn set_clip(&mut self, clip: Clip, fuel: Value, counter: Value) {
-        let sum = self.b.ins().iadd(fuel, counter);
+    /// How many rounds can be begun with so much fuel: the last one needs none to jump back.
+    fn payable(&mut self, clip: &Clip, fuel: Value) -> Value {
+        let fuel = self.b.ins().iadd_imm_s(fuel, self.paid + 1);
+        match clip.cost {
+            1 => fuel,
+            cost if cost & (cost - 1) == 0 => {
+                let shift = i64::from(cost.trailing_zeros());
+                self.b.ins().ushr_imm_u(fuel, shift)
+            }
+            cost => {
+                let cost = self.int(cost);
+                self.b.ins().udiv(fuel, cost)
+            }
+        }
+    }
+
+    fn set_clip(&mut self, clip: &Clip, fuel: Value, counter: Value, rounds: Value) {
+        let spent = self.rounds(counter, clip.cost);
+        let sum = self.b.ins().iadd(fuel, spent);
+        let sum = match self.paid {
+            0 => sum,
+            paid => self.b.ins().iadd_imm_s(sum, paid),
+        };
         self.b.def_var(clip.sum, sum);
-        let paid = self.b.ins().iadd_imm_s(sum, 1);
+        let payable = self.b.ins().iadd(counter, rounds);
         let bound = self.bound(clip);
-        let limit = self.b.ins().smin(paid, bound);
+        let limit = self.b.ins().smin(payable, bound);
         self.b.def_var(clip.limit, limit);
     }
 
-    fn bound(&mut self, clip: Clip) -> Value {
+    fn bound(&mut self, clip: &Clip) -> Value {
         match clip.bound {
             Bound::Register(register) => self.value_of(register, Kind::Int),
             Bound::Int(n) => self.int(n),
@@ -189,26 +306,34 @@ impl Translator<'_, '_> {
         self.clip_here().is_some_and(|clip| !clip.around.has(to))
     }
 
-    /// Clips the loop that `head` is the head of. With a counter that is too high the engine goes on.
+    /// Clips the loop that `head` is the head of. Where the counter is too far off, or there isn't fuel
+    /// for a round, the engine goes on.
     pub(super) fn enter_clip(&mut self, head: usize) {
         let Some(clip) = self.clip_of(head) else {
             return;
         };
         let counter = self.value_of(clip.counter, Kind::Int);
-        let too_high = self
-            .b
-            .ins()
-            .icmp_imm_s(IntCC::SignedGreaterThan, counter, MOST);
         let fuel = self.b.use_var(self.fuel);
+        self.paid = 0;
+        let rounds = self.payable(&clip, fuel);
+        let from_least = self.b.ins().iadd_imm_s(counter, FURTHEST);
+        let mut lacks =
+            self.b
+                .ins()
+                .icmp_imm_u(IntCC::UnsignedGreaterThan, from_least, 2 * FURTHEST);
+        if clip.cost > 1 {
+            let none = self.b.ins().icmp_imm_s(IntCC::Equal, rounds, 0);
+            lacks = self.b.ins().bor(lacks, none);
+        }
         let out = self.cold_block();
-        self.need_not(too_high, out);
+        self.need_not(lacks, out);
         self.write_cold(out, |translator| {
             let block = &translator.function.graph.blocks[head];
             let inst = translator.function.body.insts[block.start];
             let stores = translator.stale_of(&block.live);
             translator.jump_out(Reason::Resume, &inst, fuel, &stores);
         });
-        self.set_clip(clip, fuel, counter);
+        self.set_clip(&clip, fuel, counter, rounds);
     }
 
     /// Writes the end of a round of the clipped loop that the present block closes, if it does.
@@ -217,6 +342,7 @@ impl Translator<'_, '_> {
         let Some(clip) = self.clip_here().filter(closed) else {
             return false;
         };
+        let before = self.fuel_parts(self.paid);
         let old = self.value(clip.counter);
         let next = self.b.ins().iadd_imm_s(old, 1);
         self.define(clip.counter, Kind::Int, next);
@@ -229,10 +355,8 @@ impl Translator<'_, '_> {
         self.write_way(back, clip.around.head);
         self.b.switch_to_block(after);
         self.b.seal_block(after);
-        // The round that is over was paid for when it began.
-        let sum = self.b.use_var(clip.sum);
-        let left = self.b.ins().isub(sum, old);
-        let bound = self.bound(clip);
+        let left = self.fuel_from(before);
+        let bound = self.bound(&clip);
         let wants_more = self.b.ins().icmp(IntCC::SignedLessThan, next, bound);
         let spent = self.cold_block();
         self.need_not(wants_more, spent);

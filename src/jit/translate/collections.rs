@@ -104,8 +104,13 @@ impl Translator<'_, '_> {
         };
         let typed = element_kind(self.seen, kind, self.kinds[index]);
         if let (Some(array), Some(kind)) = (array, typed) {
-            let index = self.guarded_int(index);
-            let value = self.load_element(array, index, kind);
+            let value = match self.element_at_hand(array, index, kind) {
+                Some(value) => value,
+                None => {
+                    let index = self.guarded_int(index);
+                    self.load_element(array, index, kind)
+                }
+            };
             self.put(to, kind, value);
             return;
         }

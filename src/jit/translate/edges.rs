@@ -10,6 +10,7 @@ impl Translator<'_, '_> {
         let has_work = self.elements.lacks_for(to)
             || self.enters_clip(to)
             || self.leaves_clip(to)
+            || self.enters_with_invariants(to)
             || self.stale_for(to).next().is_some();
         if has_work {
             self.b.create_block()
@@ -44,6 +45,7 @@ impl Translator<'_, '_> {
             self.store_boxed(register);
         }
         self.open_for(to);
+        self.make_invariants(to);
         if self.enters_clip(to) {
             self.enter_clip(to);
         }

@@ -25,7 +25,6 @@ struct View {
 struct Known {
     array: usize,
     index: Value,
-    level: Level,
     /// The tag that it is known to have.
     tag: Option<u8>,
 }
@@ -38,6 +37,8 @@ pub(super) struct Elements {
     /// Indices and their distances in bytes.
     distances: Vec<(Value, Value)>,
     known: Vec<Known>,
+    /// Arrays of which it was seen that they can be written.
+    writable: Vec<usize>,
 }
 
 impl Elements {
@@ -53,6 +54,7 @@ impl Elements {
             views,
             distances: Vec::new(),
             known: Vec::new(),
+            writable: Vec::new(),
         }
     }
 
@@ -61,17 +63,20 @@ impl Elements {
         self.levels.clone_from(self.views.at_start(block));
         self.distances.clear();
         self.known.clear();
+        self.writable.clear();
     }
 
     /// Applies an instruction that has been written, before which registers were of these kinds.
     pub(super) fn step(&mut self, inst: &Inst, kinds: &[Kind], seen: Seen) {
         let before = self.levels.clone();
         self.views.step(inst, kinds, seen, &mut self.levels);
-        let levels = &self.levels;
-        self.known
-            .retain(|known| levels[known.array] >= before[known.array]);
+        for (array, level) in before.into_iter().enumerate() {
+            if self.levels[array] < level {
+                self.forget(array);
+            }
+        }
         if let Some((_, to)) = self.views.moved(inst, kinds) {
-            self.known.retain(|known| known.array != to);
+            self.forget(to);
         }
     }
 
@@ -93,11 +98,12 @@ impl Elements {
 
     fn forget(&mut self, array: usize) {
         self.known.retain(|known| known.array != array);
+        self.writable.retain(|known| *known != array);
     }
 
-    fn find(&mut self, array: usize, index: Value, level: Level) -> Option<&mut Known> {
+    fn find(&mut self, array: usize, index: Value) -> Option<&mut Known> {
         let mut known = self.known.iter_mut();
-        known.find(|known| known.array == array && known.index == index && known.level >= level)
+        known.find(|known| known.array == array && known.index == index)
     }
 }
 
@@ -297,27 +303,32 @@ impl Translator<'_, '_> {
     /// The address of an element; what is out of range goes back to the checkpoint.
     fn guarded_element(&mut self, array: Array, index: Value, level: Level) -> Value {
         let view = self.view(array, level);
-        let place = self.elements.views.index(array);
-        let is_known = place.is_some_and(|place| {
-            let found = self.elements.find(place, index, level);
-            found.is_some()
-        });
-        if !is_known {
-            let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, view.len);
-            self.guard(fits);
-            if let Some(array) = place {
-                // What was known of it for reading isn't enough any more.
-                self.elements
-                    .known
-                    .retain(|known| known.array != array || known.index != index);
-                self.elements.known.push(Known {
-                    array,
-                    index,
-                    level,
-                    tag: None,
-                });
+        match self.elements.views.index(array) {
+            Some(place) if self.elements.find(place, index).is_some() => {
+                // All that can be read can be written, or nothing can.
+                if level == Level::Write && !self.elements.writable.contains(&place) {
+                    let is_writable = self.b.ins().icmp_imm_s(IntCC::NotEqual, view.len, 0);
+                    self.guard(is_writable);
+                    self.elements.writable.push(place);
+                }
+            }
+            place => {
+                let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, view.len);
+                self.guard(fits);
+                if let Some(array) = place {
+                    let tag = None;
+                    self.elements.known.push(Known { array, index, tag });
+                    if level == Level::Write {
+                        self.elements.writable.push(array);
+                    }
+                }
             }
         }
+        self.element_at(view, index)
+    }
+
+    /// The address of an element.
+    fn element_at(&mut self, view: Opened, index: Value) -> Value {
         let distances = self.elements.distances.iter();
         let mut found = distances.filter(|(of, _)| *of == index);
         let distance = match found.next() {
@@ -331,6 +342,25 @@ impl Translator<'_, '_> {
         self.b.ins().iadd(view.items, distance)
     }
 
+    /// The element as an unboxed value of a kind, on the way into a loop; anything else goes to `out`.
+    pub(super) fn element_before(
+        &mut self,
+        array: Array,
+        index: Value,
+        kind: Kind,
+        out: ir::Block,
+    ) -> Value {
+        let flags = MemFlagsData::trusted();
+        let view = self.view(array, Level::Read);
+        let address = self.element_or(view, index, out);
+        let found = self.b.ins().uload8(types::I64, flags, address, 0);
+        let expected = i64::from(tag_of(kind));
+        let fits = self.b.ins().icmp_imm_s(IntCC::Equal, found, expected);
+        self.need(fits, out);
+        let ty = super::type_of(kind);
+        self.b.ins().load(ty, flags, address, PAYLOAD)
+    }
+
     /// The element as an unboxed value of a kind; anything else goes back to the checkpoint.
     pub(super) fn load_element(&mut self, array: Array, index: Value, kind: Kind) -> Value {
         let flags = MemFlagsData::trusted();
@@ -338,7 +368,7 @@ impl Translator<'_, '_> {
         let expected = tag_of(kind);
         let place = self.elements.views.index(array);
         let known = place.and_then(|place| {
-            let known = self.elements.find(place, index, Level::Read)?;
+            let known = self.elements.find(place, index)?;
             let had = known.tag;
             known.tag = Some(expected);
             had
@@ -367,7 +397,7 @@ impl Translator<'_, '_> {
         let flags = MemFlagsData::trusted();
         let address = self.guarded_element(array, index, Level::Write);
         let place = self.elements.views.index(array);
-        let known = place.and_then(|place| self.elements.find(place, index, Level::Write)?.tag);
+        let known = place.and_then(|place| self.elements.find(place, index)?.tag);
         if known.is_none() {
             let old = self.b.ins().uload8(types::I64, flags, address, 0);
             let counted = self.b.ins().band_imm_u(old, i64::from(tag::COUNTED));
@@ -387,7 +417,7 @@ impl Translator<'_, '_> {
                 known.tag = None;
             }
         }
-        if let Some(known) = self.elements.find(place, index, Level::Write) {
+        if let Some(known) = self.elements.find(place, index) {
             known.tag = stored;
         }
     }

@@ -28,6 +28,8 @@ pub(super) struct Checkpoint {
     synced: Vec<bool>,
     /// The values of unboxed registers that have changed since.
     changed: Vec<(usize, Value)>,
+    /// What the round of a clipped loop had cost.
+    paid: i64,
     /// Where failed guards lead, once there is one.
     exit: Option<ir::Block>,
     /// Whether something was done that must not be done again.
@@ -70,6 +72,7 @@ impl Translator<'_, '_> {
                 kinds: self.kinds.clone(),
                 synced: self.synced.clone(),
                 changed: Vec::new(),
+                paid: self.paid,
                 exit: None,
                 is_over: false,
             });
@@ -165,10 +168,8 @@ impl Translator<'_, '_> {
             };
             stores.push((register, kind, value));
         }
-        State {
-            stores,
-            fuel: self.fuel_parts(),
-        }
+        let fuel = self.fuel_parts(point.paid);
+        State { stores, fuel }
     }
 
     fn write_guard_exit(&mut self, point: &Checkpoint, state: State) {

@@ -6,7 +6,8 @@
 //! views opened) is written on the edge that leads there.
 //!
 //! * [`registers`] reads, writes, guards and stores registers; [`exits`] leaves native code.
-//! * [`edges`] leads from block to block; [`clips`] has counted loops pay for many rounds at once.
+//! * [`edges`] leads from block to block; [`clips`] has counted loops pay for many rounds at once;
+//!   [`invariants`] makes what stays the same in a loop before it.
 //! * [`elements`] has the views of arrays.
 //! * [`numbers`], [`branches`], [`calls`], [`collections`], [`moves`] are families of instructions.
 
@@ -17,12 +18,13 @@ mod collections;
 mod edges;
 mod elements;
 mod exits;
+mod invariants;
 mod moves;
 mod numbers;
 mod registers;
 
 use super::abi::{Helper, Layout};
-use super::ir::inst::{Flow, Inst, Role, is_return};
+use super::ir::inst::{Flow, Inst, Role, effects, is_return};
 use super::ir::{Program, RegisterSet};
 use super::kinds::group::{Entry, Function, Group};
 use super::kinds::transfer::{Step, transfer};
@@ -39,6 +41,7 @@ use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 use elements::Elements;
 use exits::{Checkpoint, Exit};
+use invariants::Invariant;
 
 /// What all functions of a group are translated with.
 pub(super) struct Context<'a> {
@@ -112,6 +115,8 @@ struct Translator<'a, 'b> {
     synced: Vec<bool>,
     /// Halves of boxed registers that are known from having just been written.
     halves: Vec<Option<(Value, Value)>>,
+    /// Registers that were set to a constant Float in the present block.
+    constants: Vec<Option<f64>>,
     /// What is live before and behind the present instruction.
     live: RegisterSet,
     live_behind: RegisterSet,
@@ -121,6 +126,9 @@ struct Translator<'a, 'b> {
     elements: Elements,
     /// The loops that are clipped.
     clips: Vec<Clip>,
+    /// What the round of the clipped loop at hand has cost so far.
+    paid: i64,
+    invariants: Vec<Invariant>,
     base: Value,
     depth: Value,
     fuel: Variable,
@@ -169,12 +177,15 @@ pub(super) fn translate(
         kinds_before: Kinds::new(),
         synced: vec![false; registers],
         halves: vec![None; registers],
+        constants: vec![None; registers],
         live: RegisterSet::new(registers),
         live_behind: RegisterSet::new(registers),
         seen: Seen::default(),
         checkpoint: None,
         elements: Elements::new(views, &mut b),
         clips: Vec::new(),
+        paid: 0,
+        invariants: Vec::new(),
         base: parameters[0],
         depth: parameters[2],
         fuel,
@@ -184,6 +195,8 @@ pub(super) fn translate(
         b,
     };
     translator.clips = clips::find(function, &mut translator.b);
+    let views = &translator.elements.views;
+    translator.invariants = invariants::find(cx, function, views, &mut translator.b);
     translator.b.def_var(fuel, parameters[1]);
     translator.enter(&parameters);
     for block in 0..translator.blocks.len() {
@@ -282,11 +295,13 @@ impl Translator<'_, '_> {
         }
         let kinds = &self.function.kinds[index];
         self.block = Some(index);
+        self.paid = self.paid_at(index);
         self.kinds.clone_from(kinds);
         for (register, synced) in self.synced.iter_mut().enumerate() {
             *synced = !self.stale[index].contains(register);
         }
         self.halves.fill(None);
+        self.constants.fill(None);
         self.checkpoint = None;
         self.elements.begin(index);
         self.b.switch_to_block(self.blocks[index]);
@@ -319,7 +334,25 @@ impl Translator<'_, '_> {
         self.share.inline += 1;
         let goes_on = self.any(inst, ends);
         self.end_checkpoint();
+        self.note_constant(inst);
         goes_on
+    }
+
+    /// Remembers the constant that a register was set to, or forgets those that have changed.
+    fn note_constant(&mut self, inst: &Inst) {
+        if inst.op == Rop::LoadFloat {
+            self.constants[inst.a()] = Some(f64::from_bits(inst.immediate));
+            return;
+        }
+        let changed = match (inst.op, inst.role) {
+            (Rop::Call, _) => inst.a()..self.constants.len(),
+            (_, Role::Rejoin) => inst.shift()..self.constants.len(),
+            _ => {
+                let (first, count) = effects(inst).writes;
+                first..first + count
+            }
+        };
+        self.constants[changed].fill(None);
     }
 
     fn any(&mut self, inst: &Inst, ends: bool) -> bool {

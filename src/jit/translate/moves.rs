@@ -43,7 +43,7 @@ impl Translator<'_, '_> {
                 self.put(a, Kind::Int, value);
             }
             Rop::LoadFloat => {
-                let value = self.b.ins().f64const(f64::from_bits(inst.immediate));
+                let value = self.float(f64::from_bits(inst.immediate));
                 self.put(a, Kind::Float, value);
             }
             Rop::LoadWord if kind_of_word(inst.word.wide()) == Kind::Bool => {

@@ -271,14 +271,23 @@ impl Translator<'_, '_> {
     fn with_float(&mut self, inst: &Inst) {
         self.settle(inst.b(), None);
         let a = self.as_float(inst.b());
-        let k = self.b.ins().f64const(f64::from_bits(inst.immediate));
+        let k = f64::from_bits(inst.immediate);
         self.drop_dying(inst, inst.b(), None);
-        let value = match inst.op {
-            Rop::AddF => self.b.ins().fadd(a, k),
-            Rop::SubF => self.b.ins().fsub(a, k),
-            Rop::MulF => self.b.ins().fmul(a, k),
-            Rop::DivF => self.b.ins().fdiv(a, k),
-            _ => self.b.ins().fsub(k, a),
+        let value = match (inst.op, exact_inverse(k)) {
+            (Rop::DivF, Some(inverse)) => {
+                let inverse = self.float(inverse);
+                self.b.ins().fmul(a, inverse)
+            }
+            (op, _) => {
+                let k = self.float(k);
+                match op {
+                    Rop::AddF => self.b.ins().fadd(a, k),
+                    Rop::SubF => self.b.ins().fsub(a, k),
+                    Rop::MulF => self.b.ins().fmul(a, k),
+                    Rop::DivF => self.b.ins().fdiv(a, k),
+                    _ => self.b.ins().fsub(k, a),
+                }
+            }
         };
         self.put(inst.a(), Kind::Float, value);
     }
@@ -305,7 +314,7 @@ impl Translator<'_, '_> {
         self.guard(is_fine);
         let a = match inst.op {
             Rop::Div => self.as_float(inst.b()),
-            _ => self.b.ins().f64const(f64::from_bits(inst.immediate)),
+            _ => self.float(f64::from_bits(inst.immediate)),
         };
         self.drop_dying(inst, inst.b(), second);
         let value = self.b.ins().fdiv(a, b);
@@ -318,31 +327,20 @@ impl Translator<'_, '_> {
         self.settle(inst.b(), Some(inst.c()));
         let a = self.as_float(inst.b());
         let b = self.as_float(inst.c());
-        self.drop_dying(inst, inst.b(), Some(inst.c()));
-        let value = if self.is_half(b) {
-            let root = self.b.ins().sqrt(a);
-            let root = self.b.ins().fabs(root);
-            let infinite = self.b.ins().f64const(f64::INFINITY);
+        let is_root = self.constants[inst.c()] == Some(0.5) && !self.seen.is_irregular();
+        let value = if is_root {
             let lowest = self.b.ins().f64const(f64::NEG_INFINITY);
-            let is_lowest = self.b.ins().fcmp(FloatCC::Equal, a, lowest);
-            self.b.ins().select(is_lowest, infinite, root)
+            let is_other = self.b.ins().fcmp(FloatCC::NotEqual, a, lowest);
+            self.guard(is_other);
+            // So that -0.0 is 0.0.
+            let zero = self.b.ins().f64const(0.0);
+            let a = self.b.ins().fadd(a, zero);
+            self.b.ins().sqrt(a)
         } else {
             self.ask_helper(Helper::Pow, &[a, b])
         };
+        self.drop_dying(inst, inst.b(), Some(inst.c()));
         self.put(inst.a(), Kind::Float, value);
-    }
-
-    /// Whether a Float is known to be 0.5.
-    fn is_half(&self, value: Value) -> bool {
-        use cranelift_codegen::ir::{InstructionData, ValueDef};
-        let dfg = &self.b.func.dfg;
-        let ValueDef::Result(inst, _) = dfg.value_def(value) else {
-            return false;
-        };
-        match dfg.insts[inst] {
-            InstructionData::UnaryIeee64 { imm, .. } => imm.bits() == 0.5_f64.to_bits(),
-            _ => false,
-        }
     }
 
     /// What counts its operands as Ints.
@@ -480,6 +478,14 @@ impl Translator<'_, '_> {
         }
         holds
     }
+}
+
+/// The inverse of a power of two: multiplying with it gives what dividing does, to the last bit.
+fn exact_inverse(k: f64) -> Option<f64> {
+    const MANTISSA: u64 = (1 << 52) - 1;
+    let is_power = k.is_normal() && k.to_bits() & MANTISSA == 0;
+    let inverse = 1.0 / k;
+    (is_power && inverse.is_normal()).then_some(inverse)
 }
 
 /// For a division by `divisor`, no power of two: what to multiply with, of which the upper 64 bits

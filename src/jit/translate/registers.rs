@@ -233,7 +233,8 @@ impl Translator<'_, '_> {
     pub(super) fn as_float(&mut self, register: usize) -> Value {
         match self.kinds[register] {
             Kind::Float => self.value(register),
-            Kind::Int | Kind::Bool => {
+            Kind::Int => self.int_as_float(register),
+            Kind::Bool => {
                 let value = self.value(register);
                 self.b.ins().fcvt_from_sint(types::F64, value)
             }

@@ -82,6 +82,13 @@ unsafe fn seen_at(act: *mut Activation, base: *mut u8, word: Word) -> Option<See
                 false => kinds,
             }
         }
+        Watch::Power(a, b) => {
+            let kinds = first(a).and(second(b));
+            match reg(base, a).peek().to_float() == f64::NEG_INFINITY {
+                true => kinds.and(Seen::IRREGULAR),
+                false => kinds,
+            }
+        }
         Watch::Global(index) => Seen::of_first(kind_of(global(act, index))),
         Watch::Element(array, index) => {
             let array = place(act, base, array);

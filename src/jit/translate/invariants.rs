@@ -1,0 +1,237 @@
+//! Numbers that an innermost loop computes with and doesn't change: constant Floats, Ints as Floats,
+//! elements of arrays that it doesn't write to. They are made on the way into the loop.
+
+use super::super::abi::Reason;
+use super::super::ir::graph::{Graph, Loop};
+use super::super::ir::inst::{Inst, Role, effects};
+use super::super::kinds::group::Function;
+use super::super::kinds::transfer::element_kind;
+use super::super::kinds::walk::{self, Walked};
+use super::super::kinds::Kind;
+use super::super::views::{self, Array, Level, Views};
+use super::{Context, Translator};
+use crate::lower::code::Rop;
+use cranelift_codegen::ir::{self, InstBuilder, Type, Value, types};
+use cranelift_frontend::{FunctionBuilder, Variable};
+
+/// The most of them that a loop has.
+const MOST: usize = 8;
+
+/// A number that stays the same in a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// The Float of these bits.
+    Constant(u64),
+    /// The Int in this register as a Float.
+    Register(usize),
+    /// An element of an array, by the index in this register, that is of this kind.
+    Element(Array, usize, Kind),
+}
+
+impl What {
+    fn ty(self) -> Type {
+        match self {
+            What::Element(_, _, Kind::Int) => types::I64,
+            _ => types::F64,
+        }
+    }
+}
+
+/// One of a loop.
+#[derive(Clone, Copy)]
+pub(super) struct Invariant {
+    around: Loop,
+    what: What,
+    variable: Variable,
+}
+
+/// Those of all innermost loops of a function.
+pub(super) fn find(
+    cx: &Context<'_>,
+    function: &Function,
+    views: &Views,
+    b: &mut FunctionBuilder<'_>,
+) -> Vec<Invariant> {
+    let graph = &function.graph;
+    let mut found = Vec::new();
+    for around in graph.loops.iter().filter(|around| is_innermost(graph, **around)) {
+        let wanted = wanted(cx, function, views, *around);
+        found.extend(wanted.into_iter().map(|what| Invariant {
+            around: *around,
+            what,
+            variable: b.declare_var(what.ty()),
+        }));
+    }
+    found
+}
+
+/// What a loop computes with and doesn't change.
+fn wanted(cx: &Context<'_>, function: &Function, views: &Views, around: Loop) -> Vec<What> {
+    let graph = &function.graph;
+    let start = graph.blocks[around.head].start;
+    let insts = &function.body.insts[start..graph.blocks[around.latch].end];
+    let mut wanted: Vec<What> = Vec::new();
+    if insts.iter().any(|inst| inst.op == Rop::Call && inst.role == Role::Plain) {
+        return wanted;
+    }
+    let is_same_int = |register: usize| {
+        let is_changed = |inst: &Inst| {
+            let (first, count) = effects(inst).writes;
+            (first..first + count).contains(&register)
+        };
+        function.kinds[around.head][register] == Kind::Int && !insts.iter().any(is_changed)
+    };
+    let is_same_array = |array: Array| {
+        let is_written = |inst: &Inst| {
+            let writes = |(other, level): (Array, Level)| other == array && level == Level::Write;
+            views::access(inst).is_some_and(writes)
+                || matches!(inst.op, Rop::ArrayPush if array == Array::Global(inst.word.a()))
+        };
+        let level = views.index(array).map(|index| views.at_start(around.head)[index]);
+        level > Some(Level::Nothing) && !insts.iter().any(is_written)
+    };
+    for block in around.head..=around.latch {
+        walk::block(cx.program, cx.group, function, block, |walked| {
+            let floats = floats_of(walked.inst, walked.before);
+            // What only some rounds read isn't to stand in the way of all.
+            let element = element_of(&walked).filter(|_| block == around.head);
+            for what in floats.into_iter().chain([element]).flatten() {
+                let stays = match what {
+                    What::Constant(_) => true,
+                    What::Register(register) => is_same_int(register),
+                    What::Element(array, index, _) => is_same_int(index) && is_same_array(array),
+                };
+                if stays && wanted.len() < MOST && !wanted.contains(&what) {
+                    wanted.push(what);
+                }
+            }
+        });
+    }
+    wanted
+}
+
+/// The element that an instruction loads and unboxes.
+fn element_of(walked: &Walked<'_>) -> Option<What> {
+    let inst = walked.inst;
+    let (array, _) = views::access(inst)?;
+    let holder = match (inst.op, array) {
+        (Rop::ElementCopy | Rop::ElementBorrow, _) => Kind::Any,
+        (Rop::SlotElementCopy | Rop::SlotElementBorrow, Array::Register(register)) => {
+            walked.before[register]
+        }
+        _ => return None,
+    };
+    let index = inst.c();
+    let kind = element_kind(walked.seen, holder, walked.before[index])?;
+    Some(What::Element(array, index, kind))
+}
+
+fn is_innermost(graph: &Graph, around: Loop) -> bool {
+    let mut others = graph.loops.iter();
+    !others.any(|other| *other != around && around.has(other.head))
+}
+
+/// The Floats that an instruction has to make of constants and Ints.
+fn floats_of(inst: &Inst, kinds: &[Kind]) -> [Option<What>; 2] {
+    let int = |register: usize| match kinds[register] {
+        Kind::Int => Some(What::Register(register)),
+        _ => None,
+    };
+    let constant = || Some(What::Constant(inst.immediate)).filter(|_| inst.immediate != 0);
+    let (b, c) = (inst.b(), inst.c());
+    match inst.op {
+        Rop::LoadFloat => [constant(), None],
+        Rop::FSub | Rop::FDiv => [constant(), int(b)],
+        Rop::AddF | Rop::SubF | Rop::MulF | Rop::DivF => [int(b), None],
+        Rop::Div | Rop::Pow => [int(b), int(c)],
+        Rop::Add | Rop::Sub | Rop::Mul | Rop::AddFloats | Rop::SubFloats | Rop::MulFloats => {
+            match (kinds[b], kinds[c]) {
+                (Kind::Int, Kind::Float) => [int(b), None],
+                (Kind::Float, Kind::Int) => [int(c), None],
+                _ => [None, None],
+            }
+        }
+        _ => [None, None],
+    }
+}
+
+impl Translator<'_, '_> {
+    /// Whether the edge from the present block leads into a loop that has some.
+    pub(super) fn enters_with_invariants(&self, to: usize) -> bool {
+        let mut invariants = self.invariants.iter();
+        invariants.any(|invariant| self.is_entered(invariant, to))
+    }
+
+    fn is_entered(&self, invariant: &Invariant, to: usize) -> bool {
+        let around = invariant.around;
+        around.has(to) && !self.block.is_some_and(|from| around.has(from))
+    }
+
+    /// Makes those of a loop on the way into it. Where an element isn't what was seen, the engine goes
+    /// on at the loop's head.
+    pub(super) fn make_invariants(&mut self, to: usize) {
+        for invariant in self.invariants.clone() {
+            if !self.is_entered(&invariant, to) {
+                continue;
+            }
+            let value = match invariant.what {
+                What::Constant(bits) => self.b.ins().f64const(f64::from_bits(bits)),
+                What::Register(register) => {
+                    let value = self.value_of(register, Kind::Int);
+                    self.b.ins().fcvt_from_sint(types::F64, value)
+                }
+                What::Element(array, index, kind) => {
+                    let out = self.exit_before(to);
+                    let index = self.value_of(index, Kind::Int);
+                    self.element_before(array, index, kind, out)
+                }
+            };
+            self.b.def_var(invariant.variable, value);
+        }
+    }
+
+    /// A block that leaves native code before the first instruction of a block.
+    fn exit_before(&mut self, to: usize) -> ir::Block {
+        let block = &self.function.graph.blocks[to];
+        let inst = self.function.body.insts[block.start];
+        let (stores, fuel) = (self.stale_of(&block.live), self.fuel());
+        let (out, go_on) = (self.cold_block(), self.b.create_block());
+        self.b.ins().jump(go_on, &[]);
+        self.b.switch_to_block(out);
+        self.jump_out(Reason::Guard, &inst, fuel, &stores);
+        self.b.switch_to_block(go_on);
+        self.b.seal_block(go_on);
+        out
+    }
+
+    /// The element that an instruction loads, if it was made before the loop.
+    pub(super) fn element_at_hand(&mut self, array: Array, index: usize, kind: Kind) -> Option<Value> {
+        self.invariant(What::Element(array, index, kind))
+    }
+
+    fn invariant(&mut self, what: What) -> Option<Value> {
+        let block = self.block?;
+        let mut invariants = self.invariants.iter();
+        let found = invariants.find(|known| known.what == what && known.around.has(block))?;
+        Some(self.b.use_var(found.variable))
+    }
+
+    /// A constant Float.
+    pub(super) fn float(&mut self, f: f64) -> Value {
+        match self.invariant(What::Constant(f.to_bits())) {
+            Some(value) => value,
+            None => self.b.ins().f64const(f),
+        }
+    }
+
+    /// An Int register as a Float.
+    pub(super) fn int_as_float(&mut self, register: usize) -> Value {
+        match self.invariant(What::Register(register)) {
+            Some(value) => value,
+            None => {
+                let value = self.value(register);
+                self.b.ins().fcvt_from_sint(types::F64, value)
+            }
+        }
+    }
+}
