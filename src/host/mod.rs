@@ -16,6 +16,8 @@ use crate::code::Code;
 use crate::op::file_test;
 
 #[cfg(feature = "host")]
+mod directory;
+#[cfg(feature = "host")]
 mod glob;
 mod null;
 pub mod params;

@@ -58,6 +58,11 @@ impl<F: AsFd> Output<F> {
         self.is_terminal = None;
     }
 
+    /// The descriptor is another one now, and no terminal. The buffer is empty.
+    pub(super) fn note_no_terminal(&mut self) {
+        self.is_terminal = Some(false);
+    }
+
     /// Writes out the buffer, which is empty afterwards even if that failed: a closed pipe is
     /// reported once, not again at each flush.
     pub(super) fn flush(&mut self) -> io::Result<()> {

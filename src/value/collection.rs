@@ -372,6 +372,26 @@ fn sorted_order(array: &[Value], work: &mut Work) -> Result<Vec<usize>, Excess> 
     Ok(keys.into_iter().map(|(_, place)| place).collect())
 }
 
+/// Whether the values are strings, so that [`flatten`] would give them as they are. If so, it costs what
+/// that would; if not, nothing.
+///
+/// # Errors
+/// As `flatten`.
+#[inline]
+pub fn are_words(values: &[Value], work: &mut Work) -> Result<bool, Excess> {
+    let mut bytes: u64 = 0;
+    for value in values {
+        let Value::Str(word) = value else {
+            return Ok(false);
+        };
+        bytes = bytes.saturating_add(word.as_bytes().len() as u64);
+    }
+    let count = values.len() as u64;
+    work.fits(bytes.saturating_add(count * ELEMENT_BYTES))?;
+    work.charge(bytes.saturating_add(count))?;
+    Ok(true)
+}
+
 /// The words of a command: arrays give theirs, nested ones too, all else its string form. Costs a
 /// unit for each value visited and each byte of a word; the words, at 16 bytes beside their
 /// own, are held to the size of one value.
@@ -379,7 +399,7 @@ fn sorted_order(array: &[Value], work: &mut Work) -> Result<Vec<usize>, Excess> 
 /// # Errors
 /// [`Excess`] when the words would be too large or the work runs out.
 pub fn flatten(values: &[Value], work: &mut Work) -> Result<Vec<Str>, Excess> {
-    let mut words = Vec::new();
+    let mut words = Vec::with_capacity(values.len());
     let mut size: u64 = 0;
     for (_, value) in Descent::into(values) {
         work.charge(1)?;

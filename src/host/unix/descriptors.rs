@@ -1,9 +1,10 @@
 //! The descriptors of this process: those that a program redirects, and those that are our own.
 //!
 //! A redirection changes the descriptor itself and puts a copy of what it was aside, so that commands
-//! inherit it and [`undo`](Descriptors::undo) gives it back. What is ours lies at [`OWN`] or above, where
-//! programs seldom look; if one redirects such a number all the same, ours moves out of its way. No program
-//! that is started inherits what is ours, and a copy of this process closes it.
+//! inherit it and [`undo`](Descriptors::undo) gives it back. What is ours, and stays while programs run, lies
+//! at [`OWN`] or above, where they seldom look; ends of pipes, which don't stay, lie where the system puts
+//! them. If a program redirects such a number all the same, ours moves out of its way. No program that is
+//! started inherits what is ours, and a copy of this process closes it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -18,6 +19,9 @@ use crate::op::redirect_op;
 
 /// The least number of a descriptor of ours.
 pub(super) const OWN: Fd = 10;
+
+/// The least number of a descriptor that is no standard stream.
+const FIRST_PLAIN: Fd = 3;
 
 /// As much as any pipe takes without a reader.
 const PIPE_ROOM: usize = 4096;
@@ -59,9 +63,9 @@ impl Descriptors {
     /// A pipe: the end to read from, the end to write to.
     pub(super) fn pipe(&mut self) -> io::Result<(Fd, Fd)> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        let read = ours(read)?;
+        let read = above_streams(read)?;
         self.ends.push(read);
-        let write = ours(write)?;
+        let write = above_streams(write)?;
         self.ends.push(write);
         Ok((read, write))
     }
@@ -79,12 +83,13 @@ impl Descriptors {
         }
     }
 
-    /// Lets programs inherit an end of a pipe until [`undo`](Self::undo) closes it.
-    pub(super) fn publish(&mut self, end: Fd) -> io::Result<()> {
-        sys::set_inherited(end, true)?;
-        self.ends.retain(|own| *own != end);
-        self.undo.push(Undo::Close(end));
-        Ok(())
+    /// Lets programs inherit an end of a pipe until [`undo`](Self::undo) closes it. Gives its number.
+    pub(super) fn publish(&mut self, end: Fd) -> io::Result<Fd> {
+        let published = sys::dup_above(end, OWN)?;
+        sys::set_inherited(published, true)?;
+        self.close_end(end);
+        self.undo.push(Undo::Close(published));
+        Ok(published)
     }
 
     /// Forgets, in a copy of this process, what is ours: it is closed, and what was redirected stays so.
@@ -186,9 +191,6 @@ impl Descriptors {
 
     /// Moves what is ours out of the way of a number that the program wants.
     fn make_room(&mut self, fd: Fd) -> io::Result<()> {
-        if fd < OWN {
-            return Ok(());
-        }
         let copies = self.saved().find(|saved| **saved == fd);
         if let Some(saved) = copies {
             *saved = sys::dup_above(fd, OWN)?;
@@ -218,6 +220,14 @@ impl Descriptors {
             }
         }
     }
+}
+
+/// Moves a descriptor out of the place of a standard stream that is closed.
+fn above_streams(fd: OwnedFd) -> io::Result<Fd> {
+    if fd.as_raw_fd() >= FIRST_PLAIN {
+        return Ok(fd.into_raw_fd());
+    }
+    sys::dup_above(fd.as_raw_fd(), OWN)
 }
 
 /// Moves a descriptor to where ours are.

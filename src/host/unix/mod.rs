@@ -30,9 +30,6 @@ use jobs::Jobs;
 /// How much of the user database is read.
 const MAX_PASSWD: u64 = 1 << 24;
 
-/// How much is read from a pipe at a time.
-const PIPE_READ: usize = 1 << 16;
-
 /// The host of the process that we are.
 ///
 /// Making one allocates nothing and asks nothing of the system. Dropping it writes out what is
@@ -288,7 +285,7 @@ impl Host for UnixHost {
 
     fn read_all(&mut self, end: PipeEnd, limit: u64) -> Result<Vec<u8>, HostError> {
         let read = match self.descriptors.has_end(end.0) {
-            true => sys::read_all(end.0, limit, PIPE_READ),
+            true => sys::read_all(end.0, limit),
             false => Err(io::Error::from_raw_os_error(libc::EBADF)),
         };
         self.close(end);
@@ -304,8 +301,8 @@ impl Host for UnixHost {
     }
 
     fn path_of(&mut self, end: PipeEnd) -> Result<Vec<u8>, HostError> {
-        self.descriptors.publish(end.0)?;
-        Ok(format!("/dev/fd/{}", end.0).into_bytes())
+        let end = self.descriptors.publish(end.0)?;
+        Ok(format!("/dev/fd/{end}").into_bytes())
     }
 
     fn redirect(&mut self, fd: u8, code: u8, target: &[u8]) -> Result<bool, HostError> {
@@ -489,7 +486,11 @@ impl UnixHost {
         }
         self.descriptors.leave_behind();
         self.jobs.leave_behind();
-        self.output.forget_kind();
+        match wiring.output {
+            // A pipe is no terminal.
+            Some(_) => self.output.note_no_terminal(),
+            None => self.output.forget_kind(),
+        }
         self.input.forget_kind();
     }
 

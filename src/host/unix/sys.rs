@@ -102,11 +102,18 @@ fn checked(result: c_int) -> io::Result<c_int> {
     Ok(result)
 }
 
-/// Reads to the end of what the descriptor gives, `step` bytes at a time; stops behind `limit` bytes.
-pub(super) fn read_all(fd: Fd, limit: u64, step: usize) -> io::Result<Vec<u8>> {
+/// The least that is read at a time, the room for that at first, and the most by which it grows.
+const LEAST_READ: usize = 1 << 8;
+const FIRST_READ: usize = 1 << 10;
+const MOST_READ: usize = 1 << 16;
+
+/// Reads to the end of what the descriptor gives, in ever larger pieces; stops behind `limit` bytes.
+pub(super) fn read_all(fd: Fd, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while bytes.len() as u64 <= limit {
-        bytes.reserve(step);
+        if bytes.capacity() - bytes.len() < LEAST_READ {
+            bytes.reserve(bytes.len().clamp(FIRST_READ, MOST_READ));
+        }
         let room = bytes.spare_capacity_mut();
         // SAFETY: the room is as long as is said, and the number of bytes read is at most that.
         let count = unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };

@@ -7,7 +7,7 @@
 //! as commands are started without a copy.
 
 use super::super::trap::{Fault, Step, Trap};
-use super::{Fence, FenceKind, Machine, Region, running};
+use super::{Fence, FenceKind, Innermost, Machine, Region, running};
 use crate::code::Code;
 use crate::host::{Forked, Host, HostError, PipeEnd, Wiring};
 use crate::op::{Op, Paired};
@@ -224,7 +224,7 @@ impl Machine<'_> {
             ..Wiring::default()
         };
         let process = match self.fork("CmdSubst", wiring)? {
-            Forked::Child => self.run_copy(region),
+            Forked::Child => self.run_block_copy(region),
             Forked::Parent(process) => process,
         };
         let limit = self.vm.meter.limits().max_value.min(self.vm.memory_left());
@@ -264,7 +264,7 @@ impl Machine<'_> {
             is_background: true,
         };
         if self.fork(op, wiring)? == Forked::Child {
-            self.run_copy(region);
+            self.run_block_copy(region);
         }
         self.vm.shell.is_active = true;
         let path = own.map_or(Err(HostError::Missing), |own| self.vm.door().path_of(own));
@@ -334,10 +334,20 @@ impl Machine<'_> {
         Ok(status)
     }
 
-    /// Runs a stretch of code in this process, which is a copy, and ends it.
+    /// Runs a part of the code at hand in this process, which is a copy, and ends it.
     fn run_copy(&mut self, region: Region) -> ! {
+        let within = self.innermost();
         self.end_copy(|machine| {
-            let ended = machine.run_region(region);
+            let ended = machine.run_region(region, within);
+            machine.finish(ended, true)
+        })
+    }
+
+    /// Runs a block in this process, which is a copy, and ends it.
+    fn run_block_copy(&mut self, block: Region) -> ! {
+        let within = self.within_block(block);
+        self.end_copy(|machine| {
+            let ended = machine.run_region(block, within);
             machine.finish(ended, true)
         })
     }
@@ -349,7 +359,8 @@ impl Machine<'_> {
                 start: at,
                 end: at + 1,
             };
-            machine.begin_alone(region);
+            machine.begin_alone(region, None);
+            machine.heat = u32::MAX;
             let ended = machine.exec(argc, region.end).and_then(|next| {
                 machine.vm.ip = next;
                 machine.interpret::<false, false>()?;
@@ -362,14 +373,11 @@ impl Machine<'_> {
 
     /// Ends this process, which is a copy, with the status that `act` leaves, whatever happens within.
     fn end_copy(&mut self, act: impl FnOnce(&mut Self) -> Step) -> ! {
-        let is_ignored = {
-            let chunk = running(&self.vm.chunk, &self.vm.link);
-            let empty: Vec<bool> = chunk.block_ranges.iter().map(|(a, b)| a == b).collect();
-            move |block: u16| empty.get(usize::from(block)).copied().unwrap_or(false)
-        };
-        self.vm
-            .shell
-            .enter_copy(|handler| is_ignored(handler.block));
+        let blocks = &running(&self.vm.chunk, &self.vm.link).block_ranges;
+        self.vm.shell.enter_copy(|handler| {
+            let block = blocks.get(usize::from(handler.block));
+            block.is_some_and(|(start, end)| start == end)
+        });
         self.is_copy = true;
         self.heights = None;
         self.spawning = None;
@@ -387,24 +395,33 @@ impl Machine<'_> {
         self.vm.door().exit(status)
     }
 
-    /// Begins to run a stretch of code by itself: its end, and a return from it, end the run.
-    fn begin_alone(&mut self, region: Region) {
+    /// Begins to run a stretch of code by itself, within a call: its end, and a return from it, end the run.
+    fn begin_alone(&mut self, region: Region, within: Option<Innermost>) {
         self.floor = self.vm.frames.len();
         self.link_floor = self.vm.link.returns.len();
         self.fences.clear();
         self.fences.push(Fence {
             frames: self.floor,
-            kind: FenceKind::Alone(region),
+            kind: FenceKind::Alone { region, within },
         });
         self.region = region;
-        self.heat = u32::MAX;
     }
 
-    /// Runs a stretch of code by itself.
-    fn run_region(&mut self, region: Region) -> Step {
-        self.begin_alone(region);
+    /// Runs a stretch of code by itself, within a call, in whatever interpreter its heat asks for.
+    fn run_region(&mut self, region: Region, within: Option<Innermost>) -> Step {
+        self.begin_alone(region, within);
         self.vm.ip = region.start;
+        self.begin_cold();
         self.interpret::<false, false>().map(|_| ())
+    }
+
+    /// What a block that is run by itself is within.
+    fn within_block(&self, block: Region) -> Option<Innermost> {
+        Some(Innermost {
+            frame: self.vm.frames.len().checked_sub(1)?,
+            stack_base: Some(self.vm.stack.len()),
+            block: Some(block.start),
+        })
     }
 
     /// Does what is left to do when a run, or a copy of the process, is over: the trap for that, and
@@ -459,7 +476,8 @@ impl Machine<'_> {
         let (height, status) = (self.vm.stack.len(), self.vm.last_status);
         self.vm.shell.exit = None;
         self.heights = None;
-        let ran = self.run_region(region);
+        let within = self.within_block(region);
+        let ran = self.run_region(region, within);
         self.vm.stack.truncate(height);
         self.vm.last_status = self.vm.shell.exit.unwrap_or(status);
         match self.vm.shell.exit {
@@ -473,7 +491,7 @@ impl Machine<'_> {
     pub(super) fn is_last_command(&self, next: usize) -> bool {
         let Some(Fence {
             frames,
-            kind: FenceKind::Alone(region),
+            kind: FenceKind::Alone { region, .. },
         }) = self.fences.last()
         else {
             return false;
