@@ -3,18 +3,26 @@
 use super::parse::{Command, Redirection, Simple, Word, script};
 use super::words::literal;
 use fusevm::{Chunk, ChunkBuilder, Op, Value};
+use std::collections::BTreeSet;
 
 /// What is made so far.
 pub(super) struct Compiler {
     pub(super) builder: ChunkBuilder,
     /// How many lists of `for` there are.
     lists: usize,
+    /// Variables that have a value wherever control is now: no other can be meant, such as one of the
+    /// environment.
+    pub(super) certain: BTreeSet<String>,
+    /// How many commands lie around this one that may not run it, or not in this process.
+    nest: usize,
 }
 
 pub(super) fn compile(script: &Command) -> Chunk {
     let mut compiler = Compiler {
         builder: ChunkBuilder::new(),
         lists: 0,
+        certain: BTreeSet::new(),
+        nest: 0,
     };
     compiler.builder.add_name("ARGV");
     compiler.command(script);
@@ -45,11 +53,27 @@ impl Compiler {
         self.op(Op::SetStatus);
     }
 
+    /// What may not be run, or not in this process: what is assigned there is so there alone.
+    fn aside(&mut self, command: &Command) {
+        self.nest += 1;
+        self.command(command);
+        self.nest -= 1;
+    }
+
+    fn assign(&mut self, name: &str, value: &Word) {
+        self.joined_text(value);
+        let index = self.builder.add_name(name);
+        self.op(Op::SetVar(index));
+        if self.nest == 0 {
+            self.certain.insert(name.to_owned());
+        }
+    }
+
     /// The ops of a block, which control passes by; the block.
     pub(super) fn block(&mut self, body: &Command) -> u16 {
         let over = self.op(Op::Jump(0));
         let start = self.here();
-        self.command(body);
+        self.aside(body);
         let end = self.here();
         self.land(over);
         self.builder.add_block_range(start, end)
@@ -102,9 +126,7 @@ impl Compiler {
             _ => {}
         }
         for (name, value) in &simple.assignments {
-            self.joined_text(value);
-            let name = self.builder.add_name(name);
-            self.op(Op::SetVar(name));
+            self.assign(name, value);
         }
         simple.words.iter().for_each(|word| self.fields(word));
         simple.redirections.iter().for_each(|r| self.redirection(r));
@@ -122,9 +144,7 @@ impl Compiler {
             self.set_status(0);
         }
         for (name, value) in &simple.assignments {
-            self.joined_text(value);
-            let name = self.builder.add_name(name);
-            self.op(Op::SetVar(name));
+            self.assign(name, value);
         }
         if !simple.redirections.is_empty() {
             simple.redirections.iter().for_each(|r| self.redirection(r));
@@ -174,7 +194,7 @@ impl Compiler {
                     if place > 0 {
                         self.op(Op::PipelineStage);
                     }
-                    self.command(stage);
+                    self.aside(stage);
                 }
                 self.op(Op::PipelineEnd);
                 self.op(Op::SetStatus);
@@ -195,7 +215,7 @@ impl Compiler {
         self.command(left);
         self.op(Op::GetStatus);
         let end = self.op(jump);
-        self.command(right);
+        self.aside(right);
         self.land(end);
     }
 
@@ -216,7 +236,7 @@ impl Compiler {
 
     fn subshell(&mut self, body: &Command) {
         self.op(Op::SubshellBegin);
-        self.command(body);
+        self.aside(body);
         self.op(Op::SubshellEnd);
         self.op(Op::GetStatus);
         self.op(Op::SetStatus);
@@ -226,11 +246,11 @@ impl Compiler {
         self.command(condition);
         self.op(Op::GetStatus);
         let failed = self.op(Op::JumpIfFalse(0));
-        self.command(then);
+        self.aside(then);
         let end = self.op(Op::Jump(0));
         self.land(failed);
         match otherwise {
-            Some(otherwise) => self.command(otherwise),
+            Some(otherwise) => self.aside(otherwise),
             None => self.set_status(0),
         }
         self.land(end);
@@ -241,39 +261,73 @@ impl Compiler {
         self.command(condition);
         self.op(Op::GetStatus);
         let end = self.op(Op::JumpIfFalse(0));
-        self.command(body);
+        self.aside(body);
         self.op(Op::Jump(start));
         self.land(end);
         self.set_status(0);
     }
 
     fn for_each(&mut self, name: &str, words: &[Word], body: &Command) {
-        let list = self.builder.add_name(&format!("for list {}", self.lists));
-        self.lists += 1;
-        self.op(Op::DeclareArray(list));
-        let over = self.op(Op::Jump(0));
-        let start = self.here();
-        self.op(Op::ArrayPush(list));
-        let end = self.here();
-        self.land(over);
-        let push = self.builder.add_block_range(start, end);
-        for word in words {
-            self.fields(word);
-            match super::words::is_many(word) {
-                true => self.op(Op::ForEachBlock(push)),
-                false => self.op(Op::ArrayPush(list)),
-            };
-        }
+        self.list(words);
         self.set_status(0);
+        let name = self.builder.add_name(name);
+        if is_one_piece(body) {
+            let over = self.op(Op::Jump(0));
+            let start = self.here();
+            self.op(Op::SetVar(name));
+            self.aside(body);
+            let end = self.here();
+            self.land(over);
+            let each = self.builder.add_block_range(start, end);
+            self.op(Op::ForEachBlock(each));
+            return;
+        }
+        let list = self.new_list();
+        self.op(Op::SetArray(list));
         let start = self.here();
         self.op(Op::ArrayLen(list));
         let end = self.op(Op::JumpIfFalse(0));
         self.op(Op::ArrayShift(list));
-        let name = self.builder.add_name(name);
         self.op(Op::SetVar(name));
-        self.command(body);
+        self.aside(body);
         self.op(Op::Jump(start));
         self.land(end);
+    }
+
+    /// A global of its own for a list.
+    fn new_list(&mut self) -> u16 {
+        self.lists += 1;
+        self.builder.add_name(&format!("for list {}", self.lists))
+    }
+
+    /// The words as one array.
+    fn list(&mut self, words: &[Word]) {
+        let is_many = super::words::is_many;
+        match words {
+            [word] if is_many(word) => self.fields(word),
+            words if !words.iter().any(is_many) => {
+                words.iter().for_each(|word| self.fields(word));
+                self.op(Op::MakeArray(words.len() as u16));
+            }
+            words => {
+                let list = self.new_list();
+                self.op(Op::DeclareArray(list));
+                let over = self.op(Op::Jump(0));
+                let start = self.here();
+                self.op(Op::ArrayPush(list));
+                let end = self.here();
+                self.land(over);
+                let push = self.builder.add_block_range(start, end);
+                for word in words {
+                    self.fields(word);
+                    match is_many(word) {
+                        true => self.op(Op::ForEachBlock(push)),
+                        false => self.op(Op::ArrayPush(list)),
+                    };
+                }
+                self.op(Op::GetArray(list));
+            }
+        }
     }
 
     fn function(&mut self, name: &str, body: &Command) {
@@ -281,10 +335,37 @@ impl Compiler {
         let name = self.builder.add_name(name);
         self.builder.add_sub_entry(name, self.here());
         self.builder.declare_argc(name, 0);
-        self.command(body);
+        self.aside(body);
         self.op(Op::GetStatus);
         self.op(Op::ReturnValue);
         self.land(over);
         self.set_status(0);
+    }
+}
+
+/// Whether control leaves the command by its end alone, so that it can be a block: it has no `return`, and
+/// no function of its own.
+fn is_one_piece(command: &Command) -> bool {
+    match command {
+        Command::Simple(simple) => {
+            let name = simple.words.first().and_then(literal);
+            name.as_deref() != Some("return")
+        }
+        Command::Function(..) => false,
+        Command::Pipeline(_, commands) | Command::Sequence(commands) => {
+            commands.iter().all(is_one_piece)
+        }
+        Command::And(a, b) | Command::Or(a, b) | Command::While(a, b) => {
+            is_one_piece(a) && is_one_piece(b)
+        }
+        Command::If(condition, then, otherwise) => {
+            let otherwise = otherwise.as_deref().is_none_or(is_one_piece);
+            is_one_piece(condition) && is_one_piece(then) && otherwise
+        }
+        Command::Background(body)
+        | Command::Subshell(body)
+        | Command::Group(body)
+        | Command::For(_, _, body)
+        | Command::Redirected(body, _) => is_one_piece(body),
     }
 }

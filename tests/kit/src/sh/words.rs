@@ -177,7 +177,12 @@ impl Compiler {
     }
 
     fn param(&mut self, name: &str, code: u8, words: &[Word]) {
-        self.builder.add_name(name);
+        let index = self.builder.add_name(name);
+        let is_plain = code == 0 && words.iter().all(Word::is_empty);
+        if is_plain && self.certain.contains(name) {
+            self.op(Op::GetVar(index));
+            return;
+        }
         self.text(name);
         match code {
             5..=8 => self.pattern(&words[0]),
