@@ -372,24 +372,29 @@ fn sorted_order(array: &[Value], work: &mut Work) -> Result<Vec<usize>, Excess> 
     Ok(keys.into_iter().map(|(_, place)| place).collect())
 }
 
-/// Whether the values are strings, so that [`flatten`] would give them as they are. If so, it costs what
-/// that would; if not, nothing.
-///
-/// # Errors
-/// As `flatten`.
+/// What words are together, as [`flatten`] counts it.
+pub(crate) struct WordsSize {
+    /// Units of work.
+    pub(crate) units: u64,
+    /// Bytes that are held to the size of one value.
+    pub(crate) bytes: u64,
+}
+
+/// The size of values that are strings, all of them, so that [`flatten`] gives them as they are.
 #[inline]
-pub fn are_words(values: &[Value], work: &mut Work) -> Result<bool, Excess> {
+pub(crate) fn size_of_words(values: &[Value]) -> Option<WordsSize> {
+    let count = values.len() as u64;
     let mut bytes: u64 = 0;
     for value in values {
         let Value::Str(word) = value else {
-            return Ok(false);
+            return None;
         };
-        bytes = bytes.saturating_add(word.as_bytes().len() as u64);
+        bytes = bytes.saturating_add(word.len() as u64);
     }
-    let count = values.len() as u64;
-    work.fits(bytes.saturating_add(count * ELEMENT_BYTES))?;
-    work.charge(bytes.saturating_add(count))?;
-    Ok(true)
+    Some(WordsSize {
+        units: bytes.saturating_add(count),
+        bytes: bytes.saturating_add(count * ELEMENT_BYTES),
+    })
 }
 
 /// The words of a command: arrays give theirs, nested ones too, all else its string form. Costs a

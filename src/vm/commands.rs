@@ -4,7 +4,7 @@
 
 use crate::value::Str;
 use foldhash::fast::RandomState;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How many names are remembered at a time.
 const MAX_KNOWN: usize = 1024;
@@ -33,6 +33,8 @@ pub(super) struct CommandTable {
     /// Most names are constants: the same string again and again. Each is held, so that no other can
     /// come to lie in its place.
     recent: [Option<(Str, CommandKind)>; RECENT],
+    /// Where parts of the code begin whose commands were looked up ahead.
+    ahead: HashSet<usize, RandomState>,
 }
 
 impl CommandTable {
@@ -50,6 +52,15 @@ impl CommandTable {
         Some(kind)
     }
 
+    /// Notes that the commands of the part of the code that begins at this op are looked up; `false` if
+    /// they were before.
+    pub(super) fn note_part(&mut self, start: usize) -> bool {
+        if self.ahead.len() >= MAX_KNOWN {
+            self.ahead.clear();
+        }
+        self.ahead.insert(start)
+    }
+
     pub(super) fn insert(&mut self, name: &Str, kind: CommandKind) {
         if name.len() > LONGEST_KNOWN {
             return;
@@ -63,6 +74,7 @@ impl CommandTable {
     pub(super) fn clear(&mut self) {
         self.known.clear();
         self.recent = Default::default();
+        self.ahead.clear();
     }
 }
 

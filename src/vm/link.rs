@@ -238,6 +238,14 @@ impl Linkage {
         }
     }
 
+    /// Whether the commands of the part of the running unit that begins at this op are still to be looked
+    /// up; from now on they aren't.
+    pub(super) fn begins_part(&mut self, start: usize) -> bool {
+        self.follow_version();
+        let running = self.running.as_mut();
+        running.is_some_and(|running| running.commands.note_part(start))
+    }
+
     /// Has the engine's compiler make a unit; `None` without one.
     ///
     /// # Errors

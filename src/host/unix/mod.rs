@@ -44,6 +44,10 @@ pub struct UnixHost {
     /// The signals that the program catches or ignores, one bit each.
     caught: u64,
     ignored: u64,
+    /// The signals that the program has set, and those that were ignored when this process, or copy, began:
+    /// they stay so, as in a shell.
+    set: u64,
+    ignored_before: u64,
     /// The process that the host was made in, if it is not this one.
     origin: Option<i32>,
 }
@@ -60,6 +64,8 @@ impl UnixHost {
             jobs: Jobs::new(),
             caught: 0,
             ignored: 0,
+            set: 0,
+            ignored_before: 0,
             origin: None,
         }
     }
@@ -354,6 +360,15 @@ impl Host for UnixHost {
             return Ok(());
         }
         let bit = 1 << signal;
+        if self.set & bit == 0 {
+            self.set |= bit;
+            // Of this one it can't be told.
+            let is_ignored = signal != libc::SIGPIPE && sys::is_ignored(signal);
+            self.ignored_before |= if is_ignored { bit } else { 0 };
+        }
+        if self.ignored_before & bit != 0 {
+            return Ok(());
+        }
         // This process began with SIGPIPE ignored, as Rust programs do.
         let (sets, gives) = match action {
             SignalAction::Default if signal == libc::SIGPIPE && self.origin.is_none() => {
@@ -473,6 +488,7 @@ impl UnixHost {
             for signal in [libc::SIGINT, libc::SIGQUIT] {
                 let _ = sys::set_action(signal, sys::Action::Ignore);
                 self.ignored |= 1 << signal;
+                self.ignored_before |= 1 << signal;
             }
             if wiring.input.is_none() && !self.descriptors.has_input() {
                 self.read_nothing();

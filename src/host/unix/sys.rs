@@ -269,6 +269,15 @@ pub(super) fn set_action(signal: i32, action: Action) -> io::Result<()> {
     checked(unsafe { libc::sigaction(signal, &raw const new, ptr::null_mut()) }).map(drop)
 }
 
+/// Whether a signal does nothing to this process.
+pub(super) fn is_ignored(signal: i32) -> bool {
+    let mut present = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: the present action is written to a place for one, and nothing is changed.
+    let asked = unsafe { libc::sigaction(signal, ptr::null(), present.as_mut_ptr()) };
+    // SAFETY: it was written.
+    asked == 0 && unsafe { present.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
 /// The signals noted since the last time, one bit each.
 pub(super) fn take_pending() -> u64 {
     if PENDING.load(Ordering::Relaxed) == 0 {

@@ -93,6 +93,7 @@ impl Machine<'_> {
     }
 
     /// Runs a builtin; its result, and where control goes on.
+    #[inline]
     pub(super) fn run_builtin(
         &mut self,
         builtin: BuiltinCode,

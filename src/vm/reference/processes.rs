@@ -53,9 +53,9 @@ impl Machine<'_> {
             is_background,
             ..Wiring::default()
         };
-        let start = at + 1;
-        match self.fork("SubshellBegin", wiring)? {
-            Forked::Child => self.run_copy(Region { start, end }),
+        let body = Region { start: at + 1, end };
+        match self.fork("SubshellBegin", body, wiring)? {
+            Forked::Child => self.run_copy(body),
             Forked::Parent(_) if is_background => self.vm.last_status = 0,
             Forked::Parent(process) => self.vm.last_status = self.wait("SubshellBegin", process)?,
         }
@@ -66,7 +66,7 @@ impl Machine<'_> {
     /// if this process runs them.
     pub(super) fn pipeline(&mut self, at: usize) -> Step<usize> {
         self.pair(at)?;
-        if !self.vm.door().can_fork() && self.has_single_commands(at)? {
+        if self.has_single_commands(at)? && !self.vm.door().can_fork() {
             self.spawning = Some(Spawning::default());
             self.wire_stage(at)?;
             return Ok(at + 1);
@@ -103,8 +103,9 @@ impl Machine<'_> {
                 is_background: false,
             };
             let start = mark + 1;
-            match self.fork("PipelineBegin", wiring)? {
-                Forked::Child => self.run_copy(Region { start, end }),
+            let stage = Region { start, end };
+            match self.fork("PipelineBegin", stage, wiring)? {
+                Forked::Child => self.run_copy(stage),
                 Forked::Parent(process) => processes.push(process),
             }
             (mark, input) = (end, read);
@@ -223,7 +224,7 @@ impl Machine<'_> {
             output,
             ..Wiring::default()
         };
-        let process = match self.fork("CmdSubst", wiring)? {
+        let process = match self.fork("CmdSubst", region, wiring)? {
             Forked::Child => self.run_block_copy(region),
             Forked::Parent(process) => process,
         };
@@ -263,7 +264,7 @@ impl Machine<'_> {
             output,
             is_background: true,
         };
-        if self.fork(op, wiring)? == Forked::Child {
+        if self.fork(op, region, wiring)? == Forked::Child {
             self.run_block_copy(region);
         }
         self.vm.shell.is_active = true;
@@ -285,8 +286,12 @@ impl Machine<'_> {
             ..Wiring::default()
         };
         if self.vm.door().can_fork() {
-            if self.fork("ExecBg", wiring)? == Forked::Child {
-                self.run_command_copy(argc, at);
+            let command = Region {
+                start: at,
+                end: at + 1,
+            };
+            if self.fork("ExecBg", command, wiring)? == Forked::Child {
+                self.run_command_copy(argc, command);
             }
             self.drop_values(usize::from(argc));
             self.vm.push(Value::Status(0));
@@ -308,13 +313,14 @@ impl Machine<'_> {
         self.vm.stack.truncate(height);
     }
 
-    /// Copies this process.
-    fn fork(&mut self, op: &str, wiring: Wiring) -> Step<Forked> {
+    /// Copies this process for a part of the code.
+    fn fork(&mut self, op: &str, part: Region, wiring: Wiring) -> Step<Forked> {
         if self.vm.shell.copies >= MAX_COPIES {
             let message = format!("copies of processes lie {MAX_COPIES} deep");
             return Err(Fault::new(Code::TooDeep, message));
         }
         self.vm.charge(1)?;
+        self.look_up_ahead(part);
         self.vm.unflushed = false;
         let forked = self.vm.door().fork(wiring);
         if forked.is_err() {
@@ -352,13 +358,9 @@ impl Machine<'_> {
         })
     }
 
-    /// Runs the command at `at`, whose words are on the stack, in this process, which is a copy.
-    fn run_command_copy(&mut self, argc: u8, at: usize) -> ! {
+    /// Runs a command, whose words are on the stack, in this process, which is a copy.
+    fn run_command_copy(&mut self, argc: u8, region: Region) -> ! {
         self.end_copy(|machine| {
-            let region = Region {
-                start: at,
-                end: at + 1,
-            };
             machine.begin_alone(region, None);
             machine.heat = u32::MAX;
             let ended = machine.exec(argc, region.end).and_then(|next| {

@@ -3,14 +3,17 @@
 //! [`commands`](super::commands).
 
 use super::super::commands::CommandKind;
+use super::super::limits::WORK_PER_FUEL;
 use super::super::link::Callee;
 use super::super::trap::{Fault, Step};
 use super::commands::not_redirected;
 use super::handlers::BuiltinCode;
-use super::{FenceKind, Machine, stack};
+use super::{FenceKind, Machine, Region, stack};
 use crate::code::Code;
+use crate::engine::Unit;
 use crate::host::words::{self, WordLimits};
 use crate::host::{Host, HostError, TooLarge};
+use crate::op::Op;
 use crate::shell_builtins::builtin_id;
 use crate::value::{ELEMENT_BYTES, Str, Value, Work, collection, string};
 
@@ -24,6 +27,7 @@ const FEW_WORDS: usize = 16;
 const WORD_BYTES: u64 = 256;
 
 /// The status that a value stands for.
+#[inline]
 pub(super) fn status_of(value: &Value) -> i32 {
     match value {
         Value::Status(code) => *code,
@@ -37,6 +41,30 @@ enum Command {
     /// A function that the engine knows.
     Function(Callee),
     Other(CommandKind),
+}
+
+/// How many ops before a command are looked at for its name.
+const LOOK_BACK: usize = 64;
+
+/// The name of the command at an op, if there is one and a constant is its name: what has lain on the stack
+/// below its other words since.
+fn constant_command(unit: &Unit, at: usize) -> Option<Str> {
+    let (shape, chunk) = (unit.shape()?, unit.chunk());
+    let Some(Op::Exec(argc)) = chunk.ops.get(at) else {
+        return None;
+    };
+    let base = shape.height_at(at)?.checked_sub(u32::from(*argc))?;
+    let mut before = (at.saturating_sub(LOOK_BACK)..at).rev();
+    let pushes = before.find(|op| shape.height_at(*op).is_none_or(|height| height <= base))?;
+    match chunk.ops[pushes] {
+        Op::LoadConst(index) if shape.height_at(pushes) == Some(base) => {
+            match chunk.constants.get(usize::from(index)) {
+                Some(Value::Str(name)) => Some(name.clone()),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// How many words an op may make, and what it means if it would make more.
@@ -92,16 +120,23 @@ impl Machine<'_> {
     }
 
     /// Makes each word of a command one string on the stack. Gives where they begin.
+    #[inline]
     fn spread_words(&mut self, argc: u8) -> Step<usize> {
         let base = stack::height_below(&self.vm.stack, usize::from(argc));
-        self.vm.bulk(|vm, work| {
-            if !collection::are_words(&vm.stack[base..], work)? {
+        let max_value = self.vm.meter.limits().max_value;
+        let is_done = match collection::size_of_words(&self.vm.stack[base..]) {
+            // So few cost no fuel.
+            Some(size) => size.units < WORK_PER_FUEL && size.bytes <= max_value,
+            None => false,
+        };
+        if !is_done {
+            self.vm.bulk(|vm, work| {
                 let words = collection::flatten(&vm.stack[base..], work)?;
                 vm.stack.truncate(base);
                 vm.stack.extend(words.into_iter().map(Value::Str));
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
+        }
         Ok(base)
     }
 
@@ -122,6 +157,23 @@ impl Machine<'_> {
         }
         let name = self.command_name(base);
         self.look_up_command(&name)
+    }
+
+    /// Looks up the commands that a part of the code names by constants, the first time: copies of the
+    /// process that run it would each do so anew.
+    pub(super) fn look_up_ahead(&mut self, part: Region) {
+        if !self.vm.link.begins_part(part.start) {
+            return;
+        }
+        let Some(unit) = self.vm.link.unit().cloned() else {
+            return;
+        };
+        for at in part.start..part.end {
+            if let Some(name) = constant_command(&unit, at) {
+                // Should it fail, it does so again where the command is run.
+                let _ = self.look_up_command(&name);
+            }
+        }
     }
 
     /// The name of the command whose words begin at `base`.
@@ -165,6 +217,7 @@ impl Machine<'_> {
 
     /// Runs a builtin as a command, whose words are on the stack from `base` up. Gives its status, and where
     /// control goes on.
+    #[inline]
     fn exec_builtin(
         &mut self,
         handler: BuiltinCode,
@@ -183,13 +236,19 @@ impl Machine<'_> {
 
     /// Refuses the command whose words begin at `base`, which isn't started as a process of its own, where
     /// this process runs a pipeline's stages.
+    #[inline]
     pub(super) fn deny_in_stage(&self, base: usize) -> Step {
-        if !self.is_spawning() {
-            return Ok(());
+        match self.is_spawning() {
+            true => Err(self.cant_be_copied(base)),
+            false => Ok(()),
         }
+    }
+
+    #[cold]
+    fn cant_be_copied(&self, base: usize) -> Fault {
         let command = self.command_name(base);
         let message = format!("Exec: {command}: {}", HostError::HasThreads);
-        Err(Fault::new(Code::NeedsHost, message))
+        Fault::new(Code::NeedsHost, message)
     }
 
     /// The words of a command that is no sub and no builtin; `None` if there are none.

@@ -2,6 +2,7 @@
 
 use super::parse::{Command, Redirection, Simple, Word, script};
 use super::words::literal;
+use fusevm::op::file_test;
 use fusevm::{Chunk, ChunkBuilder, Op, Value};
 use std::collections::BTreeSet;
 
@@ -13,6 +14,8 @@ pub(super) struct Compiler {
     /// Variables that have a value wherever control is now: no other can be meant, such as one of the
     /// environment.
     pub(super) certain: BTreeSet<String>,
+    /// Whether `**` stands for any number of directories.
+    pub(super) has_globstar: bool,
     /// How many commands lie around this one that may not run it, or not in this process.
     nest: usize,
 }
@@ -22,6 +25,7 @@ pub(super) fn compile(script: &Command) -> Chunk {
         builder: ChunkBuilder::new(),
         lists: 0,
         certain: BTreeSet::new(),
+        has_globstar: false,
         nest: 0,
     };
     compiler.builder.add_name("ARGV");
@@ -110,6 +114,11 @@ impl Compiler {
         }
         match literal(&simple.words[0]).as_deref() {
             Some("trap") => return self.trap(&simple.words[1..]),
+            Some("[[") => return self.file_test(&simple.words[1..]),
+            Some("shopt") => {
+                self.has_globstar = true;
+                return self.set_status(0);
+            }
             Some("return") => {
                 match simple.words.get(1) {
                     Some(status) => self.joined_text(status),
@@ -166,6 +175,38 @@ impl Compiler {
             self.op(Op::TrapSet(block));
         }
         self.set_status(0);
+    }
+
+    /// `-f path ]]`, and so for the other tests of files.
+    fn file_test(&mut self, words: &[Word]) {
+        const TESTS: [(&str, u8); 12] = [
+            ("-f", file_test::IS_FILE),
+            ("-d", file_test::IS_DIR),
+            ("-r", file_test::IS_READABLE),
+            ("-w", file_test::IS_WRITABLE),
+            ("-x", file_test::IS_EXECUTABLE),
+            ("-e", file_test::EXISTS),
+            ("-s", file_test::IS_NONEMPTY),
+            ("-L", file_test::IS_SYMLINK),
+            ("-S", file_test::IS_SOCKET),
+            ("-p", file_test::IS_FIFO),
+            ("-b", file_test::IS_BLOCK_DEV),
+            ("-c", file_test::IS_CHAR_DEV),
+        ];
+        let [option, path, _] = words else {
+            panic!("only tests of files are in the subset");
+        };
+        let option = literal(option).expect("an option");
+        let found = TESTS.iter().find(|(name, _)| *name == option);
+        let (_, code) = found.expect("a test of files");
+        self.joined_text(path);
+        self.op(Op::TestFile(*code));
+        let fails = self.op(Op::JumpIfFalse(0));
+        self.set_status(0);
+        let end = self.op(Op::Jump(0));
+        self.land(fails);
+        self.set_status(1);
+        self.land(end);
     }
 
     fn redirection(&mut self, redirection: &Redirection) {
@@ -262,6 +303,8 @@ impl Compiler {
         self.op(Op::GetStatus);
         let end = self.op(Op::JumpIfFalse(0));
         self.aside(body);
+        // Signals are heeded also where the body has no commands.
+        self.op(Op::TrapCheck);
         self.op(Op::Jump(start));
         self.land(end);
         self.set_status(0);
