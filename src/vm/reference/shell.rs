@@ -230,8 +230,7 @@ impl Machine<'_> {
             let message = format!("{command} is a builtin and takes at most 255 words");
             return Err(Fault::new(Code::HostFailed, message));
         };
-        let (result, next) = self.run_builtin(handler, argc, next)?;
-        Ok((status_of(&result), next))
+        self.run_builtin(handler, argc, next, |result| status_of(&result))
     }
 
     /// Refuses the command whose words begin at `base`, which isn't started as a process of its own, where

@@ -3,6 +3,7 @@
 use super::parse::{Command, Redirection, Simple, Word, script};
 use super::words::literal;
 use fusevm::op::file_test;
+use fusevm::shell_builtins::builtin_id;
 use fusevm::{Chunk, ChunkBuilder, Op, Value};
 use std::collections::BTreeSet;
 
@@ -137,9 +138,16 @@ impl Compiler {
         for (name, value) in &simple.assignments {
             self.assign(name, value);
         }
-        simple.words.iter().for_each(|word| self.fields(word));
+        let builtin = special_builtin(&simple.words);
+        let own = usize::from(builtin.is_some());
+        let words = &simple.words[own..];
+        words.iter().for_each(|word| self.fields(word));
         simple.redirections.iter().for_each(|r| self.redirection(r));
-        self.op(Op::Exec(simple.words.len() as u8));
+        let count = words.len() as u8;
+        self.op(match builtin {
+            Some(id) => Op::CallBuiltin(id, count),
+            None => Op::Exec(count),
+        });
         self.op(Op::SetStatus);
     }
 
@@ -384,6 +392,15 @@ impl Compiler {
         self.land(over);
         self.set_status(0);
     }
+}
+
+/// The special builtin that the words run, which no function can stand in for, if each of them is one word
+/// for certain.
+fn special_builtin(words: &[Word]) -> Option<u16> {
+    const NAMES: [&str; 6] = [":", "exec", "exit", "export", "set", "unset"];
+    let name = literal(words.first()?)?;
+    let is_one = !words.iter().any(super::words::is_many);
+    (is_one && NAMES.contains(&name.as_str())).then(|| builtin_id(&name))?
 }
 
 /// Whether control leaves the command by its end alone, so that it can be a block: it has no `return`, and

@@ -10,9 +10,11 @@ mod hostile;
 mod modes;
 mod stress;
 
+use fusevm::Chunk;
+use fusevm_kit::sh::compile;
 use modes::{Mode, modes};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What a script left.
@@ -51,11 +53,10 @@ fn fusevm() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fusevm"))
 }
 
-/// Compiles a script to a module in a folder.
-fn module(folder: &Path, script: &str) -> std::path::PathBuf {
-    let chunk = fusevm_kit::sh::compile(script);
+/// Writes the module of a chunk to a folder.
+fn module(folder: &Path, chunk: &Chunk) -> PathBuf {
     let path = folder.join("script.fvbc");
-    std::fs::write(&path, fusevm_kit::module_of([("main", &chunk)])).expect("a file is written");
+    std::fs::write(&path, fusevm_kit::module_of([("main", chunk)])).expect("a file is written");
     path
 }
 
@@ -121,7 +122,7 @@ fn scripts_do_what_they_do_in_a_shell() {
             true => run(Command::new(&shell).args(["-c", &script])),
             false => recorded[&script].clone(),
         };
-        let found = found(&mode, &module(scripts.path(), &script));
+        let found = found(&mode, &module(scripts.path(), &compile(&script)));
         if found != expected {
             wrong.push(format!("{shell}: {script}\n  {expected:?}\n  {found:?}"));
         }
@@ -145,7 +146,7 @@ fn scripts_do_the_same_whatever_runs_them() {
             modes.len()
         };
         for Case { script, .. } in cases().into_iter().skip(turn % step).step_by(step) {
-            let module = module(scripts.path(), &script);
+            let module = module(scripts.path(), &compile(&script));
             let times = if mode.cache.is_some() { 2 } else { 1 };
             for _ in 0..times {
                 let found = found(mode, &module);
@@ -198,7 +199,7 @@ fn cases_are_many_and_recorded() {
 fn cases_use_every_shell_op() {
     let mut used = std::collections::BTreeSet::new();
     for case in cases() {
-        let chunk = fusevm_kit::sh::compile(&case.script);
+        let chunk = compile(&case.script);
         fusevm::verify::verify_chunk(&chunk)
             .unwrap_or_else(|error| panic!("{}: {error}", case.script));
         used.extend(chunk.ops.iter().map(|op| op.info().name));

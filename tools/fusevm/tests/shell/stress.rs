@@ -6,6 +6,7 @@
 
 use super::modes::{Mode, modes};
 use super::{fusevm, module};
+use fusevm_kit::sh::compile;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ fn rounds(count: u32) -> u32 {
 /// Runs a script in a mode and gives what it prints. It has to end in time, with the status 0.
 fn output(mode: &Mode, script: &str) -> String {
     let place = tempfile::tempdir().expect("a temporary folder");
-    let module = module(place.path(), script);
+    let module = module(place.path(), &compile(script));
     let mut command = Command::new(fusevm());
     command
         .arg("run")
