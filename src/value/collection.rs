@@ -373,28 +373,47 @@ fn sorted_order(array: &[Value], work: &mut Work) -> Result<Vec<usize>, Excess> 
 }
 
 /// What words are together, as [`flatten`] counts it.
+#[derive(Default)]
 pub(crate) struct WordsSize {
     /// Units of work.
     pub(crate) units: u64,
     /// Bytes that are held to the size of one value.
     pub(crate) bytes: u64,
+    /// Whether some of the words are elements of arrays.
+    pub(crate) has_arrays: bool,
 }
 
-/// The size of values that are strings, all of them, so that [`flatten`] gives them as they are.
+/// The size of values that are strings and arrays of such: then [`flatten`] gives these very strings. `None` of
+/// others.
 #[inline]
 pub(crate) fn size_of_words(values: &[Value]) -> Option<WordsSize> {
-    let count = values.len() as u64;
-    let mut bytes: u64 = 0;
+    let mut size = WordsSize::default();
     for value in values {
-        let Value::Str(word) = value else {
-            return None;
-        };
-        bytes = bytes.saturating_add(word.len() as u64);
+        match value {
+            Value::Str(word) => size.add(word),
+            Value::Array(items) => {
+                size.units = size.units.saturating_add(1);
+                size.has_arrays = true;
+                for item in items.as_slice() {
+                    let Value::Str(word) = item else {
+                        return None;
+                    };
+                    size.add(word);
+                }
+            }
+            _ => return None,
+        }
     }
-    Some(WordsSize {
-        units: bytes.saturating_add(count),
-        bytes: bytes.saturating_add(count * ELEMENT_BYTES),
-    })
+    Some(size)
+}
+
+impl WordsSize {
+    #[inline]
+    fn add(&mut self, word: &Str) {
+        let bytes = word.len() as u64;
+        self.units = self.units.saturating_add(bytes + 1);
+        self.bytes = self.bytes.saturating_add(bytes + ELEMENT_BYTES);
+    }
 }
 
 /// The words of a command: arrays give theirs, nested ones too, all else its string form. Costs a

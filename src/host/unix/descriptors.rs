@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::super::PipeEnd;
 use super::super::stream::write_all;
 use super::sys::{self, Fd};
 use crate::op::redirect_op;
@@ -37,8 +38,10 @@ enum Undo {
 /// What was redirected, and what is ours.
 pub(super) struct Descriptors {
     undo: Vec<Undo>,
-    /// Ends of pipes.
-    ends: Vec<Fd>,
+    /// Ends of pipes: their names at the host's door, which stay when they move, and where they are.
+    ends: Vec<(PipeEnd, Fd)>,
+    /// The name of the next end.
+    next_end: i32,
 }
 
 impl Descriptors {
@@ -46,6 +49,7 @@ impl Descriptors {
         Descriptors {
             undo: Vec::new(),
             ends: Vec::new(),
+            next_end: 0,
         }
     }
 
@@ -61,31 +65,39 @@ impl Descriptors {
     }
 
     /// A pipe: the end to read from, the end to write to.
-    pub(super) fn pipe(&mut self) -> io::Result<(Fd, Fd)> {
+    pub(super) fn pipe(&mut self) -> io::Result<(PipeEnd, PipeEnd)> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        let read = above_streams(read)?;
-        self.ends.push(read);
-        let write = above_streams(write)?;
-        self.ends.push(write);
+        let read = self.add_end(read)?;
+        let write = self.add_end(write).inspect_err(|_| self.close_end(read))?;
         Ok((read, write))
     }
 
-    /// Whether this is an end of a pipe that is open.
-    pub(super) fn has_end(&self, end: Fd) -> bool {
-        self.ends.contains(&end)
+    fn add_end(&mut self, fd: OwnedFd) -> io::Result<PipeEnd> {
+        let fd = above_streams(fd)?;
+        let end = PipeEnd(self.next_end);
+        self.next_end = self.next_end.wrapping_add(1);
+        self.ends.push((end, fd));
+        Ok(end)
+    }
+
+    /// Where an end of a pipe is, if it is open.
+    pub(super) fn fd_of(&self, end: PipeEnd) -> Option<Fd> {
+        let own = self.ends.iter().find(|(own, _)| *own == end);
+        own.map(|(_, fd)| *fd)
     }
 
     /// Closes an end of a pipe.
-    pub(super) fn close_end(&mut self, end: Fd) {
-        if let Some(place) = self.ends.iter().position(|own| *own == end) {
-            self.ends.swap_remove(place);
-            sys::close(end);
+    pub(super) fn close_end(&mut self, end: PipeEnd) {
+        if let Some(place) = self.ends.iter().position(|(own, _)| *own == end) {
+            let (_, fd) = self.ends.swap_remove(place);
+            sys::close(fd);
         }
     }
 
     /// Lets programs inherit an end of a pipe until [`undo`](Self::undo) closes it. Gives its number.
-    pub(super) fn publish(&mut self, end: Fd) -> io::Result<Fd> {
-        let published = sys::dup_above(end, OWN)?;
+    pub(super) fn publish(&mut self, end: PipeEnd) -> io::Result<Fd> {
+        let fd = self.fd_of(end).ok_or_else(bad_descriptor)?;
+        let published = sys::dup_above(fd, OWN)?;
         sys::set_inherited(published, true)?;
         self.close_end(end);
         self.undo.push(Undo::Close(published));
@@ -94,8 +106,8 @@ impl Descriptors {
 
     /// Forgets, in a copy of this process, what is ours: it is closed, and what was redirected stays so.
     pub(super) fn leave_behind(&mut self) {
-        for end in self.ends.drain(..) {
-            sys::close(end);
+        for (_, fd) in self.ends.drain(..) {
+            sys::close(fd);
         }
         self.keep(0);
     }
@@ -143,13 +155,13 @@ impl Descriptors {
             sys::close(fd);
             return Ok(());
         }
-        let bad = || io::Error::from_raw_os_error(libc::EBADF);
-        let text = std::str::from_utf8(target).map_err(|_| bad())?;
+        let text = std::str::from_utf8(target).map_err(|_| bad_descriptor())?;
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        let from: Fd = text.parse().ok().filter(|_| is_number).ok_or_else(bad)?;
-        let is_own = self.ends.contains(&from) || self.saved().any(|saved| *saved == from);
-        if is_own {
-            return Err(bad());
+        let number = text.parse().ok().filter(|_| is_number);
+        let from: Fd = number.ok_or_else(bad_descriptor)?;
+        let is_end = self.ends.iter().any(|(_, fd)| *fd == from);
+        if is_end || self.saved().any(|saved| *saved == from) {
+            return Err(bad_descriptor());
         }
         self.replace(fd, from)
     }
@@ -195,8 +207,8 @@ impl Descriptors {
         if let Some(saved) = copies {
             *saved = sys::dup_above(fd, OWN)?;
             sys::close(fd);
-        } else if let Some(end) = self.ends.iter_mut().find(|end| **end == fd) {
-            *end = sys::dup_above(fd, OWN)?;
+        } else if let Some((_, own)) = self.ends.iter_mut().find(|(_, own)| *own == fd) {
+            *own = sys::dup_above(fd, OWN)?;
             sys::close(fd);
         }
         Ok(())
@@ -220,6 +232,10 @@ impl Descriptors {
             }
         }
     }
+}
+
+fn bad_descriptor() -> io::Error {
+    io::Error::from_raw_os_error(libc::EBADF)
 }
 
 /// Moves a descriptor out of the place of a standard stream that is closed.

@@ -166,7 +166,7 @@ impl Host for UnixHost {
         if wiring.is_background {
             self.jobs.make_room()?;
         }
-        let streams = [wiring.input, wiring.output].map(|end| end.map(|end| end.0));
+        let streams = [wiring.input, wiring.output].map(|end| self.descriptors.fd_of(end?));
         let started = self.start(argv, streams.into())?;
         for end in [wiring.input, wiring.output].into_iter().flatten() {
             self.close(end);
@@ -285,14 +285,13 @@ impl Host for UnixHost {
     }
 
     fn pipe(&mut self) -> Result<(PipeEnd, PipeEnd), HostError> {
-        let (read, write) = self.descriptors.pipe()?;
-        Ok((PipeEnd(read), PipeEnd(write)))
+        Ok(self.descriptors.pipe()?)
     }
 
     fn read_all(&mut self, end: PipeEnd, limit: u64) -> Result<Vec<u8>, HostError> {
-        let read = match self.descriptors.has_end(end.0) {
-            true => sys::read_all(end.0, limit),
-            false => Err(io::Error::from_raw_os_error(libc::EBADF)),
+        let read = match self.descriptors.fd_of(end) {
+            Some(fd) => sys::read_all(fd, limit),
+            None => Err(io::Error::from_raw_os_error(libc::EBADF)),
         };
         self.close(end);
         let bytes = read?;
@@ -303,11 +302,11 @@ impl Host for UnixHost {
     }
 
     fn close(&mut self, end: PipeEnd) {
-        self.descriptors.close_end(end.0);
+        self.descriptors.close_end(end);
     }
 
     fn path_of(&mut self, end: PipeEnd) -> Result<Vec<u8>, HostError> {
-        let end = self.descriptors.publish(end.0)?;
+        let end = self.descriptors.publish(end)?;
         Ok(format!("/dev/fd/{end}").into_bytes())
     }
 
@@ -495,9 +494,9 @@ impl UnixHost {
             }
         }
         for (end, stream) in [(wiring.input, 0), (wiring.output, 1)] {
-            if let Some(end) = end {
-                // An end that is open can be copied to any number.
-                let _ = sys::dup_onto(end.0, stream);
+            if let Some(fd) = end.and_then(|end| self.descriptors.fd_of(end)) {
+                // What is open can be copied to any number.
+                let _ = sys::dup_onto(fd, stream);
             }
         }
         self.descriptors.leave_behind();

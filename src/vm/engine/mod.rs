@@ -47,7 +47,8 @@ use window::Window;
 /// Which interpreter runs a VM's program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// The reference interpreter while the program is cold, the register engine once it is warm.
+    /// The reference interpreter while the program is cold, the register engine once it is warm, as long
+    /// as it doesn't have to leave that all the time.
     #[default]
     Auto,
     /// The reference interpreter alone.

@@ -16,6 +16,7 @@ use crate::host::{Host, HostError, TooLarge};
 use crate::op::Op;
 use crate::shell_builtins::builtin_id;
 use crate::value::{ELEMENT_BYTES, Str, Value, Work, collection, string};
+use smallvec::SmallVec;
 
 /// What separates words if the program doesn't say.
 const DEFAULT_IFS: &[u8] = b" \t\n";
@@ -42,6 +43,9 @@ enum Command {
     Function(Callee),
     Other(CommandKind),
 }
+
+/// Operands of a command that need no memory while they are spread.
+const FEW_OPERANDS: usize = 8;
 
 /// How many ops before a command are looked at for its name.
 const LOOK_BACK: usize = 64;
@@ -124,20 +128,32 @@ impl Machine<'_> {
     fn spread_words(&mut self, argc: u8) -> Step<usize> {
         let base = stack::height_below(&self.vm.stack, usize::from(argc));
         let max_value = self.vm.meter.limits().max_value;
-        let is_done = match collection::size_of_words(&self.vm.stack[base..]) {
+        match collection::size_of_words(&self.vm.stack[base..]) {
             // So few cost no fuel.
-            Some(size) => size.units < WORK_PER_FUEL && size.bytes <= max_value,
-            None => false,
-        };
-        if !is_done {
-            self.vm.bulk(|vm, work| {
+            Some(size) if size.units < WORK_PER_FUEL && size.bytes <= max_value => {
+                if size.has_arrays {
+                    self.unpack_arrays(base);
+                }
+            }
+            _ => self.vm.bulk(|vm, work| {
                 let words = collection::flatten(&vm.stack[base..], work)?;
                 vm.stack.truncate(base);
                 vm.stack.extend(words.into_iter().map(Value::Str));
                 Ok(())
-            })?;
+            })?,
         }
         Ok(base)
+    }
+
+    /// Puts the elements of arrays on the stack in their place, from `base` up.
+    fn unpack_arrays(&mut self, base: usize) {
+        let words: SmallVec<[Value; FEW_OPERANDS]> = self.vm.stack.drain(base..).collect();
+        for word in words {
+            match word {
+                Value::Array(items) => self.vm.stack.extend(items.into_vec()),
+                word => self.vm.stack.push(word),
+            }
+        }
     }
 
     /// Takes a command's words from the stack.

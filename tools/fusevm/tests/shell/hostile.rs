@@ -1,34 +1,8 @@
 //! Is what a policy denies denied wherever it is reached from, and do hostile words end?
 
-use super::{fusevm, module};
+use super::modes::{run_chunk, run_script};
 use fusevm::{Chunk, ChunkBuilder, Op, Value};
-use fusevm_kit::sh::compile;
-use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
-
-/// Runs a script with arguments of `run`. Gives its status, and what it printed on both streams.
-fn run(arguments: &[&str], script: &str) -> (Option<i32>, String, String) {
-    let place = tempfile::tempdir().expect("a temporary folder");
-    run_in(place.path(), arguments, &compile(script))
-}
-
-/// Runs a chunk in a folder, likewise.
-fn run_in(place: &Path, arguments: &[&str], chunk: &Chunk) -> (Option<i32>, String, String) {
-    let module = module(place, chunk);
-    let mut command = Command::new(fusevm());
-    command.arg("run").args(arguments).arg(module);
-    let output = command
-        .current_dir(place)
-        .output()
-        .expect("it can be started");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
-}
 
 #[test]
 fn what_is_denied_is_not_begun() {
@@ -64,7 +38,7 @@ fn what_is_denied_is_not_begun() {
         ("env", "echo $(echo a | (echo ${HOME:-x}))"),
         ("env", "x=~; echo $x"),
     ] {
-        let (status, output, errors) = run(&["--deny", denied], script);
+        let (status, output, errors) = run_script(&["--deny", denied], script);
         assert_eq!((status, &*output), (Some(126), ""), "{script}: {errors}");
         assert!(
             errors.contains("E0501") && errors.contains(denied),
@@ -84,7 +58,7 @@ fn what_is_not_known_before_is_denied_at_the_op() {
         ("env", "export A=1; echo $?"),
     ] {
         let script = script.replace("$?", "status");
-        let (_, _, errors) = run(&["--deny", denied, "--allow", "exec"], &script);
+        let (_, _, errors) = run_script(&["--deny", denied, "--allow", "exec"], &script);
         let told = format!("the policy denies `{denied}`");
         assert!(errors.contains(&told), "{script}: {errors}");
     }
@@ -92,9 +66,9 @@ fn what_is_not_known_before_is_denied_at_the_op() {
 
 #[test]
 fn denied_chunks_are_told_by_needs_that_are_reached_only() {
-    let (status, output, errors) = run(&["--deny", "write"], "echo x > /dev/null");
+    let (status, output, errors) = run_script(&["--deny", "write"], "echo x > /dev/null");
     assert_eq!((status, &*output), (Some(126), ""), "{errors}");
-    let (status, output, _) = run(&["--deny", "write"], "echo fine 2>&1");
+    let (status, output, _) = run_script(&["--deny", "write"], "echo fine 2>&1");
     assert_eq!((status, &*output), (Some(0), "fine\n"));
 }
 
@@ -117,7 +91,8 @@ fn hostile_words_end() {
     ];
     for script in scripts {
         let began = Instant::now();
-        let (status, _, errors) = run(&["--max-memory", "200M", "--max-value", "16M"], &script);
+        let (status, _, errors) =
+            run_script(&["--max-memory", "200M", "--max-value", "16M"], &script);
         let shown = &script[..script.len().min(60)];
         assert!(began.elapsed() < Duration::from_secs(60), "{shown}");
         let is_trap = status == Some(125) && errors.contains("trap[E04");
@@ -189,7 +164,7 @@ fn hostile_values_end() {
     for (what, chunk) in chunks {
         let began = Instant::now();
         let limits = ["--max-memory", "200M", "--max-value", "16M"];
-        let (status, _, errors) = run_in(place.path(), &limits, &chunk);
+        let (status, _, errors) = run_chunk(place.path(), &limits, &chunk);
         assert!(began.elapsed() < Duration::from_secs(60), "{what}");
         let is_trap = status == Some(125) && errors.contains("trap[E04");
         assert!(status == Some(0) || is_trap, "{what}: {status:?} {errors}");
@@ -246,13 +221,13 @@ fn limits_hold_in_copies_of_the_process() {
         format!("x=$({forever})"),
         format!("{{ {forever}; }} | cat"),
     ] {
-        let (status, _, errors) = run(&["--fuel", "10k"], &script);
+        let (status, _, errors) = run_script(&["--fuel", "10k"], &script);
         assert!(errors.contains("E0401"), "{script}: {status:?} {errors}");
     }
-    let (status, _, errors) = run(&["--max-value", "64k"], "x=$(yes)");
+    let (status, _, errors) = run_script(&["--max-value", "64k"], "x=$(yes)");
     assert_eq!(status, Some(125));
     assert!(errors.contains("E0403"), "{errors}");
     // A sub that runs itself in a subshell: copies lie within each other up to a limit.
-    let (_, _, errors) = run(&[], "f() { (f); }; f");
+    let (_, _, errors) = run_script(&[], "f() { (f); }; f");
     assert!(errors.contains("E0402"), "{errors}");
 }

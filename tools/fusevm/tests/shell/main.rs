@@ -9,6 +9,7 @@
 mod hostile;
 mod modes;
 mod stress;
+mod tiers;
 
 use fusevm::Chunk;
 use fusevm_kit::sh::compile;

@@ -1,5 +1,10 @@
-//! The ways in which `fusevm run` runs a program.
+//! The ways in which `fusevm run` runs a program, and running one.
 
+use super::{fusevm, module};
+use fusevm::Chunk;
+use fusevm_kit::sh::compile;
+use std::path::Path;
+use std::process::Command;
 use tempfile::TempDir;
 
 /// What the folder of native code is called.
@@ -52,4 +57,31 @@ pub(crate) fn modes() -> Vec<Mode> {
         Mode::new(&["--engine", "register", "--jit", "eager"]),
         Mode::with_cache(&["--engine", "register", "--jit", "eager"]),
     ]
+}
+
+/// Runs a script with arguments of `run`. Gives its status, and what it printed on both streams.
+pub(crate) fn run_script(arguments: &[&str], script: &str) -> (Option<i32>, String, String) {
+    let place = tempfile::tempdir().expect("a temporary folder");
+    run_chunk(place.path(), arguments, &compile(script))
+}
+
+/// Runs a chunk in a folder, likewise.
+pub(crate) fn run_chunk(
+    place: &Path,
+    arguments: &[&str],
+    chunk: &Chunk,
+) -> (Option<i32>, String, String) {
+    let module = module(place, chunk);
+    let mut command = Command::new(fusevm());
+    command.arg("run").args(arguments).arg(module);
+    let output = command
+        .current_dir(place)
+        .output()
+        .expect("it can be started");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
