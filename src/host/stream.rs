@@ -16,6 +16,9 @@ use super::{HostError, TooLarge};
 /// How much is buffered of either stream.
 const BUFFER: usize = 16 * 1024;
 
+/// How much of output there is room for at first.
+const FIRST_BUFFER: usize = 512;
+
 /// Standard output, written when the buffer is full, or at a newline if a terminal shows it.
 pub(super) struct Output<F> {
     fd: F,
@@ -41,7 +44,7 @@ impl<F: AsFd> Output<F> {
         if bytes.len() >= BUFFER {
             return write_all(self.fd.as_fd(), bytes);
         }
-        self.buffer.reserve_exact(BUFFER - self.buffer.len());
+        self.make_room(bytes.len());
         self.buffer.extend_from_slice(bytes);
         let fd = &self.fd;
         let is_terminal = *self
@@ -51,6 +54,15 @@ impl<F: AsFd> Output<F> {
             self.flush()?;
         }
         Ok(())
+    }
+
+    /// Makes room for bytes that the buffer can take: little at first, as most processes print little.
+    fn make_room(&mut self, count: usize) {
+        let wanted = self.buffer.len() + count;
+        if wanted > self.buffer.capacity() {
+            let size = wanted.next_power_of_two().clamp(FIRST_BUFFER, BUFFER);
+            self.buffer.reserve_exact(size - self.buffer.len());
+        }
     }
 
     /// The descriptor is another one now, to be looked at anew. The buffer is empty.

@@ -3,8 +3,9 @@
 //! A redirection changes the descriptor itself and puts a copy of what it was aside, so that commands
 //! inherit it and [`undo`](Descriptors::undo) gives it back. What is ours, and stays while programs run, lies
 //! at [`OWN`] or above, where they seldom look; ends of pipes, which don't stay, lie where the system puts
-//! them. If a program redirects such a number all the same, ours moves out of its way. No program that is
-//! started inherits what is ours, and a copy of this process closes it.
+//! them. If a program redirects such a number all the same, ours moves out of its way; what others in this
+//! process hold stays theirs, and the redirection fails. No program that is started inherits what is ours, and
+//! a copy of this process closes it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,10 +17,8 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::super::PipeEnd;
 use super::super::stream::write_all;
 use super::sys::{self, Fd};
+use crate::descriptors::OWN;
 use crate::op::redirect_op;
-
-/// The least number of a descriptor of ours.
-pub(super) const OWN: Fd = 10;
 
 /// The least number of a descriptor that is no standard stream.
 const FIRST_PLAIN: Fd = 3;
@@ -192,6 +191,10 @@ impl Descriptors {
 
     fn put_aside(&mut self, fd: Fd) -> io::Result<()> {
         self.make_room(fd)?;
+        // What the program has is inherited by those that it starts.
+        if fd >= FIRST_PLAIN && sys::is_private(fd) {
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
         let saved = match sys::dup_above(fd, OWN) {
             Ok(saved) => Some(saved),
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => None,

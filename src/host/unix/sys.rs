@@ -165,6 +165,13 @@ pub(super) fn set_inherited(fd: Fd, is_inherited: bool) -> io::Result<()> {
     checked(unsafe { libc::fcntl(fd, libc::F_SETFD, flags) }).map(drop)
 }
 
+/// Whether a descriptor is open and programs that are started don't inherit it.
+pub(super) fn is_private(fd: Fd) -> bool {
+    // SAFETY: any number is taken, and nothing is changed.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC != 0
+}
+
 /// A program to start: where it is, its words, its environment.
 pub(super) struct Program<'a> {
     pub(super) path: &'a CStr,

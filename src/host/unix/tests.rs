@@ -134,6 +134,23 @@ fn an_end_of_a_pipe_moves_when_a_program_takes_its_number() {
     assert!(host.read_all(read, 100).is_err());
 }
 
+#[test]
+fn what_others_in_the_process_hold_is_not_redirected() {
+    let mut host = UnixHost::new();
+    let file = tempfile::tempfile().unwrap();
+    let number = u8::try_from(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap();
+    assert_eq!(
+        host.redirect(number, redirect_op::DUP_WRITE, b"2"),
+        Ok(false)
+    );
+    assert_eq!(
+        host.redirect(number, redirect_op::DUP_WRITE, b"-"),
+        Ok(false)
+    );
+    assert_eq!(host.redirections(), 0);
+    assert!(file.metadata().unwrap().is_file());
+}
+
 /// The codes of the tests that a path passes, those of permissions left out: who runs the tests
 /// as root may do everything.
 fn passed(path: &[u8]) -> Vec<u8> {

@@ -321,6 +321,8 @@ impl Machine<'_> {
         }
         self.vm.charge(1)?;
         self.look_up_ahead(part);
+        // The copy's own first fence: memory that each copy would have to ask for.
+        self.fences.reserve(1);
         self.vm.unflushed = false;
         let forked = self.vm.door().fork(wiring);
         if forked.is_err() {

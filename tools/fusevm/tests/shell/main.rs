@@ -15,6 +15,7 @@ use fusevm::Chunk;
 use fusevm_kit::sh::compile;
 use modes::{Mode, modes};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -61,6 +62,14 @@ fn module(folder: &Path, chunk: &Chunk) -> PathBuf {
     path
 }
 
+/// A program that gets the standard streams alone, whatever else this process has inherited.
+fn command(program: impl AsRef<OsStr>) -> Command {
+    let close = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", close]).arg(program);
+    command
+}
+
 /// Runs a command in a folder of its own with a few files in it.
 fn run(command: &mut Command) -> Left {
     let place = tempfile::tempdir().expect("a temporary folder");
@@ -101,7 +110,7 @@ fn recorded() -> BTreeMap<String, Left> {
 
 /// Runs a script in a mode.
 fn found(mode: &Mode, module: &Path) -> Left {
-    run(Command::new(fusevm())
+    run(command(fusevm())
         .arg("run")
         .args(&mode.arguments)
         .arg(module))
@@ -120,7 +129,7 @@ fn scripts_do_what_they_do_in_a_shell() {
     let mut wrong = Vec::new();
     for Case { shell, script } in cases() {
         let expected = match is_installed(&shell) {
-            true => run(Command::new(&shell).args(["-c", &script])),
+            true => run(command(&shell).args(["-c", &script])),
             false => recorded[&script].clone(),
         };
         let found = found(&mode, &module(scripts.path(), &compile(&script)));
@@ -168,9 +177,8 @@ fn cases_are_many_and_recorded() {
     assert!(cases.len() >= 300, "{} cases", cases.len());
     if std::env::var_os("BLESS").is_some() {
         let left = cases.iter().map(|case| {
-            let shell = Command::new(&case.shell);
-            let mut shell = shell;
-            (case.script.clone(), run(shell.args(["-c", &case.script])))
+            let left = run(command(&case.shell).args(["-c", &case.script]));
+            (case.script.clone(), left)
         });
         let left: BTreeMap<String, Left> = left.collect();
         let text = serde_json::to_string_pretty(&left).expect("it is JSON");
