@@ -1,8 +1,10 @@
 //! Where the library's own descriptors are that stay open while programs run: above those that programs
 //! redirect by number.
 
+#[cfg(all(unix, feature = "host"))]
+pub(crate) use unix::OWN;
 #[cfg(all(unix, any(feature = "host", feature = "jit")))]
-pub(crate) use unix::{OWN, out_of_the_way};
+pub(crate) use unix::out_of_the_way;
 
 /// Leaves the file where it is: without a host no program redirects a number.
 #[cfg(not(all(unix, any(feature = "host", feature = "jit"))))]

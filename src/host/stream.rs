@@ -213,9 +213,16 @@ impl<F: AsFd> Input<F> {
     }
 
     /// Puts back what was read but not taken, so that another process continues behind the last line.
+    #[inline]
     pub(super) fn put_back(&mut self) {
+        if self.taken < self.buffer.len() {
+            self.seek_back();
+        }
+    }
+
+    fn seek_back(&mut self) {
         let unread = self.buffer.len() - self.taken;
-        if unread > 0 && self.ahead == Some(Ahead::Seekable) {
+        if self.ahead == Some(Ahead::Seekable) {
             // The buffer holds at most `BUFFER` bytes, so the number fits; should the seek fail, the
             // bytes stay ours, as with a pipe.
             if seek(&self.fd, SeekFrom::Current(-(unread as i64))).is_ok() {

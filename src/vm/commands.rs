@@ -69,6 +69,7 @@ impl CommandTable {
             self.clear();
         }
         self.known.insert(name.clone(), kind);
+        self.recent[place_of(name)] = Some((name.clone(), kind));
     }
 
     pub(super) fn clear(&mut self) {

@@ -364,9 +364,9 @@ impl Machine<'_> {
     fn run_command_copy(&mut self, argc: u8, region: Region) -> ! {
         self.end_copy(|machine| {
             machine.begin_alone(region, None);
-            machine.heat = u32::MAX;
             let ended = machine.exec(argc, region.end).and_then(|next| {
                 machine.vm.ip = next;
+                machine.begin_cold();
                 machine.interpret::<false, false>()?;
                 machine.vm.last_status = super::shell::status_of(&machine.vm.pop());
                 Ok(())

@@ -45,9 +45,13 @@ pub(super) fn first_heat(vm: &VM) -> u32 {
 }
 
 impl Machine<'_> {
-    /// Makes the run as cold as one that begins.
+    /// Makes the run as cold as one that begins. Within one that may pause for want of fuel, nothing looks
+    /// at that: what runs by itself can't pause.
     pub(super) fn begin_cold(&mut self) {
-        self.heat = first_heat(self.vm);
+        self.heat = match self.pausing {
+            Pausing::No => first_heat(self.vm),
+            Pausing::OnFuel | Pausing::Paused => u32::MAX,
+        };
         self.debt = 0;
         if self.heat == 1 {
             self.warm_up();

@@ -75,7 +75,7 @@ fn run(vm: &mut VM, argc: u8, act: fn(&mut VM, &Words) -> Result<i32, Failed>) -
     let words: Vec<Str> = words.collect();
     let ended = act(vm, &words).and_then(|status| {
         // Redirected output is the builtin's own: whether it can be written is its success.
-        if vm.host().redirections() > 0 {
+        if vm.has_redirections() {
             vm.host().flush()?;
         }
         Ok(status)

@@ -60,6 +60,7 @@ fn loops_in_copies_run_as_native_code() {
         format!("x=$({busy}; {look}); echo $x"),
         format!("{{ {busy}; {look}; }} | cat"),
         format!("f() {{ {busy}; }}; (f; {look})"),
+        format!("f() {{ {busy}; {look}; }}; f & wait"),
         format!("(for x in 1; do {busy}; done; {look})"),
     ] {
         let pieces = |arguments: &[&str]| -> u32 {
