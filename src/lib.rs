@@ -63,6 +63,7 @@
 pub mod asm;
 pub mod chunk;
 pub mod code;
+mod descriptors;
 pub mod engine;
 pub mod format;
 pub mod guide;

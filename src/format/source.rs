@@ -21,6 +21,8 @@ use super::limits;
 use super::map::Map;
 use super::storage::StoredFile;
 use crate::code::Code;
+#[cfg(unix)]
+use crate::descriptors::out_of_the_way;
 use std::fs::File;
 use std::io;
 use std::ops::{Deref, Range};
@@ -140,9 +142,9 @@ impl Source {
             }
             Strategy::Map if len > 0 => match Map::new(&file, (base + len) as usize) {
                 Ok(map) => Bytes::Map(map),
-                Err(_) => Bytes::File(file),
+                Err(_) => Bytes::File(out_of_the_way(file)),
             },
-            Strategy::Auto | Strategy::Map | Strategy::Read => Bytes::File(file),
+            Strategy::Auto | Strategy::Map | Strategy::Read => Bytes::File(out_of_the_way(file)),
         };
         Ok(Source { bytes, base, len })
     }

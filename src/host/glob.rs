@@ -5,17 +5,16 @@
 //! directory or not ours to read holds no match, as in every shell; any other error of the system is
 //! reported, since a list with holes is a wrong answer.
 //!
-//! The walk keeps its own stack, never descends through a link under `**`, and ends by
+//! Entries come with their kind, so that no file is looked at for being listed. The walk keeps its own stack, never descends through a link under `**`, and ends by
 //! [`TooLarge`](HostError::TooLarge) when it has looked at [`MAX_STEPS`] entries or must remember more
 //! than [`MAX_PENDING_BYTES`] of paths, so that `*/../*/../*/..` is bounded though nothing matches it.
 
-use std::collections::{BTreeSet, HashSet};
-use std::ffi::OsStr;
-use std::fs::DirEntry;
-use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::collections::HashSet;
+
+use rustix::io::Errno;
 
 use super::HostError;
+use super::directory::{Entry, for_each_entry};
 use super::pattern::{PATTERN_LIMIT, Pattern};
 use super::unix::printable;
 
@@ -37,7 +36,7 @@ pub(super) fn glob(
     let mut walk = Walk {
         plan: &plan,
         limit,
-        found: BTreeSet::new(),
+        found: Vec::new(),
         pending: Vec::new(),
         pending_bytes: 0,
         seen: plan.has_many_ways().then(HashSet::new),
@@ -54,7 +53,8 @@ pub(super) fn glob(
         }
         walk.visit(place)?;
     }
-    Ok(walk.found.into_iter().collect())
+    walk.sort()?;
+    Ok(walk.found)
 }
 
 /// A pattern, cut into components.
@@ -162,7 +162,8 @@ impl Place {
 struct Walk<'p> {
     plan: &'p Plan,
     limit: usize,
-    found: BTreeSet<Vec<u8>>,
+    /// In no order, and the same path several times if it was found in several ways.
+    found: Vec<Vec<u8>>,
     pending: Vec<Place>,
     /// What `pending` holds, or `seen` if there is one.
     pending_bytes: usize,
@@ -196,11 +197,22 @@ impl Walk<'_> {
     }
 
     fn find(&mut self, path: Vec<u8>) -> Result<(), HostError> {
-        self.found.insert(path);
-        if self.found.len() > self.limit {
-            return Err(HostError::TooLarge);
+        self.found.push(path);
+        // Some may be there twice, which are sorted out every now and then.
+        if self.found.len() - self.limit.min(self.found.len()) > self.limit / 4 {
+            self.sort()?;
         }
         Ok(())
+    }
+
+    /// Sorts what was found, keeps each once, and holds their number to the limit.
+    fn sort(&mut self) -> Result<(), HostError> {
+        self.found.sort_unstable();
+        self.found.dedup();
+        match self.found.len() > self.limit {
+            true => Err(HostError::TooLarge),
+            false => Ok(()),
+        }
     }
 
     fn visit(&mut self, mut place: Place) -> Result<(), HostError> {
@@ -242,20 +254,33 @@ impl Walk<'_> {
             },
             _ => None,
         };
-        for_each_entry(&place.path, |entry, name| {
+        let listed = for_each_entry(&place.path, |entry| {
             self.step()?;
             match &component.part {
-                Part::Deep => self.descend(&place, component, entry, name)?,
+                Part::Deep => self.descend(&place, component, entry)?,
                 Part::Pattern(pattern) => {
-                    self.try_entry(&place.path, pattern, place.next, entry, name)?;
+                    self.try_entry(&place.path, pattern, place.next, entry)?;
                 }
                 Part::Literal(_) => {}
             }
             match behind_deep {
-                Some((pattern, next)) => self.try_entry(&place.path, pattern, next, entry, name),
+                Some((pattern, next)) => self.try_entry(&place.path, pattern, next, entry),
                 None => Ok(()),
             }
-        })
+        });
+        match listed {
+            Ok(ended) => ended,
+            Err(error) if holds_no_match(error) => Ok(()),
+            Err(error) => {
+                let directory = match &place.path[..] {
+                    b"" => ".".to_owned(),
+                    path => printable(path),
+                };
+                Err(HostError::Failed(format!(
+                    "can't read {directory}: {error}"
+                )))
+            }
+        }
     }
 
     /// A `**` at the end stands for no directory at all, too: then what is before it is found, with
@@ -277,13 +302,13 @@ impl Walk<'_> {
         &mut self,
         place: &Place,
         deep: &Component,
-        entry: &DirEntry,
-        name: &[u8],
+        entry: &Entry<'_>,
     ) -> Result<(), HostError> {
+        let name = entry.name;
         if name.starts_with(b".") {
             return Ok(());
         }
-        let is_directory = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        let is_directory = entry.kind().is_dir();
         let is_last = place.next + 1 == self.plan.components.len();
         if is_last && (is_directory || deep.slashes.is_empty()) {
             self.find([&place.path, name, &deep.slashes].concat())?;
@@ -305,9 +330,9 @@ impl Walk<'_> {
         path: &[u8],
         pattern: &Pattern,
         index: usize,
-        entry: &DirEntry,
-        name: &[u8],
+        entry: &Entry<'_>,
     ) -> Result<(), HostError> {
+        let name = entry.name;
         let is_hidden = name.starts_with(b".") && !pattern.begins_with(b'.');
         if is_hidden || !pattern.matches(name) {
             return Ok(());
@@ -317,10 +342,8 @@ impl Walk<'_> {
         if slashes.is_empty() {
             return self.find(path);
         }
-        let can_lead_on = entry
-            .file_type()
-            .is_ok_and(|kind| kind.is_dir() || kind.is_symlink());
-        if !can_lead_on {
+        let kind = entry.kind();
+        if !kind.is_dir() && !kind.is_symlink() {
             return Ok(());
         }
         self.postpone(Place {
@@ -331,47 +354,24 @@ impl Walk<'_> {
     }
 }
 
-/// Calls `take` with each entry of a directory and its name; `.` and `..` are none.
-fn for_each_entry(
-    path: &[u8],
-    mut take: impl FnMut(&DirEntry, &[u8]) -> Result<(), HostError>,
-) -> Result<(), HostError> {
-    let directory = if path.is_empty() { b"." } else { path };
-    let failed = |error: io::Error| {
-        HostError::Failed(format!("can't read {}: {error}", printable(directory)))
-    };
-    let entries = match std::fs::read_dir(OsStr::from_bytes(directory)) {
-        Ok(entries) => entries,
-        Err(error) if holds_no_match(&error) => return Ok(()),
-        Err(error) => return Err(failed(error)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().into_vec();
-        take(&entry, &name)?;
-    }
-    Ok(())
-}
-
 /// Whether a directory that can't be opened for this reason is just one without matches.
-fn holds_no_match(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let reasons = [
-        Errno::NOENT,
-        Errno::NOTDIR,
-        Errno::ACCESS,
-        Errno::PERM,
-        Errno::LOOP,
-        Errno::NAMETOOLONG,
-    ];
-    reasons
-        .iter()
-        .any(|reason| error.raw_os_error() == Some(reason.raw_os_error()))
+fn holds_no_match(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::NOENT
+            | Errno::NOTDIR
+            | Errno::ACCESS
+            | Errno::PERM
+            | Errno::LOOP
+            | Errno::NAMETOOLONG
+    )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
     use std::fs;
+    use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::symlink;
     use std::path::Path;
 

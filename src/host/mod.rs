@@ -16,6 +16,8 @@ use crate::code::Code;
 use crate::op::file_test;
 
 #[cfg(feature = "host")]
+mod directory;
+#[cfg(feature = "host")]
 mod glob;
 mod null;
 pub mod params;
@@ -304,7 +306,8 @@ pub trait Host: Send {
     }
 
     /// Redirects a descriptor by the codes of [`redirect_op`](crate::op::redirect_op), for commands and for
-    /// this host's streams. `false` if the system refuses, which the user is told.
+    /// this host's streams. `false` if the system refuses, which the user is told, or if the number is that of
+    /// a descriptor which this process holds for itself.
     fn redirect(&mut self, fd: u8, code: u8, target: &[u8]) -> Result<bool, HostError> {
         Err(HostError::Missing)
     }

@@ -11,9 +11,10 @@
 //!
 //! Classes are those of the C locale, as names are bytes in no known encoding.
 //!
-//! Matching follows all possible places in the pattern at once: for a text of `n` bytes and a pattern
-//! of `m`, it takes at most `n * m` steps whatever the pattern is (`*a*a*a*b` included), and about `n`
-//! where few runs are open at a time.
+//! Matching a whole text goes back no further than to the last run, and looking for a part follows all
+//! possible places in the pattern at once: for a text of `n` bytes and a pattern of `m`, either takes at
+//! most `n * m` steps whatever the pattern is (`*a*a*a*b` included), and about `n` where few runs are open
+//! at a time.
 
 use super::TooLarge;
 
@@ -77,12 +78,29 @@ impl Pattern {
 
     /// Whether the whole text matches.
     pub fn matches(&self, text: &[u8]) -> bool {
-        let mut whole = false;
-        Walk::forward(self).run(text.iter(), |length| {
-            whole = length == text.len();
-            true
-        });
-        whole
+        let (mut place, mut at) = (0, 0);
+        // Behind the last run: its place, and where the text behind it was tried to begin. What an
+        // earlier run could take more, this one can.
+        let mut last_run = None;
+        loop {
+            if self.runs[place] {
+                last_run = Some((place, at));
+            }
+            let is_at_end = place == self.units.len();
+            match text.get(at) {
+                None => return is_at_end,
+                Some(&byte) if !is_at_end && self.unit_matches(place, byte) => {
+                    place += 1;
+                    at += 1;
+                }
+                Some(_) => match last_run {
+                    // The run behind all units takes whatever is left.
+                    Some((run, _)) if run == self.units.len() => return true,
+                    Some((run, begun)) => (place, at) = (run, begun + 1),
+                    None => return false,
+                },
+            }
+        }
     }
 
     /// The length of the shortest beginning of the text that matches.
@@ -258,14 +276,22 @@ impl<'p> Walk<'p> {
 
 /// A set of bytes, one bit each.
 #[derive(Clone, Copy, Debug, Default)]
-struct ByteSet([u64; 4]);
+pub(super) struct ByteSet([u64; 4]);
 
 impl ByteSet {
+    /// The set of these bytes.
+    pub(super) fn of(bytes: impl Iterator<Item = u8>) -> ByteSet {
+        let mut set = ByteSet::default();
+        bytes.for_each(|byte| set.insert(byte));
+        set
+    }
+
     fn insert(&mut self, byte: u8) {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
 
-    fn contains(&self, byte: u8) -> bool {
+    #[inline]
+    pub(super) fn contains(&self, byte: u8) -> bool {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 != 0
     }
 

@@ -16,6 +16,9 @@ use super::{HostError, TooLarge};
 /// How much is buffered of either stream.
 const BUFFER: usize = 16 * 1024;
 
+/// How much of output there is room for at first.
+const FIRST_BUFFER: usize = 512;
+
 /// Standard output, written when the buffer is full, or at a newline if a terminal shows it.
 pub(super) struct Output<F> {
     fd: F,
@@ -41,7 +44,7 @@ impl<F: AsFd> Output<F> {
         if bytes.len() >= BUFFER {
             return write_all(self.fd.as_fd(), bytes);
         }
-        self.buffer.reserve_exact(BUFFER - self.buffer.len());
+        self.make_room(bytes.len());
         self.buffer.extend_from_slice(bytes);
         let fd = &self.fd;
         let is_terminal = *self
@@ -53,9 +56,23 @@ impl<F: AsFd> Output<F> {
         Ok(())
     }
 
+    /// Makes room for bytes that the buffer can take: little at first, as most processes print little.
+    fn make_room(&mut self, count: usize) {
+        let wanted = self.buffer.len() + count;
+        if wanted > self.buffer.capacity() {
+            let size = wanted.next_power_of_two().clamp(FIRST_BUFFER, BUFFER);
+            self.buffer.reserve_exact(size - self.buffer.len());
+        }
+    }
+
     /// The descriptor is another one now, to be looked at anew. The buffer is empty.
     pub(super) fn forget_kind(&mut self) {
         self.is_terminal = None;
+    }
+
+    /// The descriptor is another one now, and no terminal. The buffer is empty.
+    pub(super) fn note_no_terminal(&mut self) {
+        self.is_terminal = Some(false);
     }
 
     /// Writes out the buffer, which is empty afterwards even if that failed: a closed pipe is
@@ -196,9 +213,16 @@ impl<F: AsFd> Input<F> {
     }
 
     /// Puts back what was read but not taken, so that another process continues behind the last line.
+    #[inline]
     pub(super) fn put_back(&mut self) {
+        if self.taken < self.buffer.len() {
+            self.seek_back();
+        }
+    }
+
+    fn seek_back(&mut self) {
         let unread = self.buffer.len() - self.taken;
-        if unread > 0 && self.ahead == Some(Ahead::Seekable) {
+        if self.ahead == Some(Ahead::Seekable) {
             // The buffer holds at most `BUFFER` bytes, so the number fits; should the seek fail, the
             // bytes stay ours, as with a pipe.
             if seek(&self.fd, SeekFrom::Current(-(unread as i64))).is_ok() {

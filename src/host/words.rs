@@ -7,6 +7,7 @@
 //! of the byte behind it in braces; both stay, as a shell removes them only after all expansions.
 
 use super::TooLarge;
+use super::pattern::ByteSet;
 
 /// How much an expansion may produce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,34 +24,63 @@ pub struct WordLimits {
 /// other byte of `ifs`, with such white space around it, ends one field, which may be empty; behind
 /// the last such byte there is no further field. With an empty `ifs` the text is one field. An empty
 /// text has none.
-///
-/// More than `limit` fields are [`TooLarge`].
-pub fn word_split(text: &[u8], ifs: &[u8], limit: usize) -> Result<Vec<Vec<u8>>, TooLarge> {
-    let mut separates = [false; 256];
-    ifs.iter()
-        .for_each(|&byte| separates[usize::from(byte)] = true);
-    let separates = |byte: u8| separates[usize::from(byte)];
-    let is_space = |byte: u8| matches!(byte, b' ' | b'\t' | b'\n') && separates(byte);
-    let skip_spaces = |at: usize| {
-        let rest = &text[at..];
-        let spaces = rest.iter().take_while(|&&byte| is_space(byte));
-        at + spaces.count()
+pub fn word_split<'t>(text: &'t [u8], ifs: &[u8]) -> Fields<'t> {
+    let spaces = ifs.iter().copied().filter(|byte| is_white(*byte));
+    let mut fields = Fields {
+        rest: text,
+        separators: ByteSet::of(ifs.iter().copied()),
+        spaces: ByteSet::of(spaces),
     };
-    let mut fields = Vec::new();
-    let mut at = skip_spaces(0);
-    while at < text.len() {
-        if fields.len() == limit {
-            return Err(TooLarge);
-        }
-        let length = text[at..].iter().take_while(|&&byte| !separates(byte));
-        let end = at + length.count();
-        fields.push(text[at..end].to_vec());
-        at = skip_spaces(end);
-        if text.get(at).is_some_and(|&byte| separates(byte)) {
-            at = skip_spaces(at + 1);
-        }
+    fields.skip_spaces();
+    fields
+}
+
+fn is_white(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n')
+}
+
+/// The fields of a text, see [`word_split`].
+#[derive(Clone, Debug)]
+pub struct Fields<'t> {
+    /// What comes next begins with a field, unless it is empty.
+    rest: &'t [u8],
+    separators: ByteSet,
+    /// Those of them that separate in runs.
+    spaces: ByteSet,
+}
+
+impl Fields<'_> {
+    #[inline]
+    fn skip_spaces(&mut self) {
+        let spaces = |byte: &&u8| self.spaces.contains(**byte);
+        let count = self.rest.iter().take_while(spaces).count();
+        self.rest = &self.rest[count..];
     }
-    Ok(fields)
+}
+
+impl<'t> Iterator for Fields<'t> {
+    type Item = &'t [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'t [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let separates = |byte: &u8| self.separators.contains(*byte);
+        let end = self.rest.iter().position(separates);
+        let (field, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        self.skip_spaces();
+        if self
+            .rest
+            .first()
+            .is_some_and(|byte| self.separators.contains(*byte))
+        {
+            self.rest = &self.rest[1..];
+            self.skip_spaces();
+        }
+        Some(field)
+    }
 }
 
 /// Splits a line into at most `count` fields, as the builtin `read` does: the last one has all that is left,
@@ -441,9 +471,9 @@ mod tests {
         bytes: 100_000,
     };
 
-    fn text_of(words: &[Vec<u8>]) -> String {
+    fn text_of(words: &[impl AsRef<[u8]>]) -> String {
         let shown = words.iter().map(|word| {
-            let word = String::from_utf8(word.clone()).unwrap();
+            let word = std::str::from_utf8(word.as_ref()).unwrap();
             format!("<{word}>")
         });
         shown.collect::<Vec<_>>().join(" ")
@@ -481,17 +511,15 @@ mod tests {
             ("", " a b ", "< a b >"),
         ];
         for (ifs, text, expected) in rows {
-            let fields = word_split(text.as_bytes(), ifs.as_bytes(), 10).unwrap();
+            let fields: Vec<_> = word_split(text.as_bytes(), ifs.as_bytes()).collect();
             assert_eq!(text_of(&fields), expected, "IFS {ifs:?}, text {text:?}");
         }
     }
 
     #[test]
-    fn fields_are_bounded() {
-        assert_eq!(word_split(b"a b c", b" ", 3).unwrap().len(), 3);
-        assert_eq!(word_split(b"a b c", b" ", 2), Err(TooLarge));
-        assert_eq!(word_split(b"a b ", b" ", 2).unwrap().len(), 2);
-        assert_eq!(word_split(b"\xff \x80", b"\xff", 9).unwrap().len(), 2);
+    fn fields_are_bytes() {
+        let fields: Vec<_> = word_split(b"\xff \x80", b"\xff").collect();
+        assert_eq!(fields, [&b""[..], b" \x80"]);
     }
 
     #[test]

@@ -372,6 +372,50 @@ fn sorted_order(array: &[Value], work: &mut Work) -> Result<Vec<usize>, Excess> 
     Ok(keys.into_iter().map(|(_, place)| place).collect())
 }
 
+/// What words are together, as [`flatten`] counts it.
+#[derive(Default)]
+pub(crate) struct WordsSize {
+    /// Units of work.
+    pub(crate) units: u64,
+    /// Bytes that are held to the size of one value.
+    pub(crate) bytes: u64,
+    /// Whether some of the words are elements of arrays.
+    pub(crate) has_arrays: bool,
+}
+
+/// The size of values that are strings and arrays of such: then [`flatten`] gives these very strings. `None` of
+/// others.
+#[inline]
+pub(crate) fn size_of_words(values: &[Value]) -> Option<WordsSize> {
+    let mut size = WordsSize::default();
+    for value in values {
+        match value {
+            Value::Str(word) => size.add(word),
+            Value::Array(items) => {
+                size.units = size.units.saturating_add(1);
+                size.has_arrays = true;
+                for item in items.as_slice() {
+                    let Value::Str(word) = item else {
+                        return None;
+                    };
+                    size.add(word);
+                }
+            }
+            _ => return None,
+        }
+    }
+    Some(size)
+}
+
+impl WordsSize {
+    #[inline]
+    fn add(&mut self, word: &Str) {
+        let bytes = word.len() as u64;
+        self.units = self.units.saturating_add(bytes + 1);
+        self.bytes = self.bytes.saturating_add(bytes + ELEMENT_BYTES);
+    }
+}
+
 /// The words of a command: arrays give theirs, nested ones too, all else its string form. Costs a
 /// unit for each value visited and each byte of a word; the words, at 16 bytes beside their
 /// own, are held to the size of one value.
@@ -379,7 +423,7 @@ fn sorted_order(array: &[Value], work: &mut Work) -> Result<Vec<usize>, Excess> 
 /// # Errors
 /// [`Excess`] when the words would be too large or the work runs out.
 pub fn flatten(values: &[Value], work: &mut Work) -> Result<Vec<Str>, Excess> {
-    let mut words = Vec::new();
+    let mut words = Vec::with_capacity(values.len());
     let mut size: u64 = 0;
     for (_, value) in Descent::into(values) {
         work.charge(1)?;

@@ -6,6 +6,7 @@
 
 use super::entries::Entries;
 use super::{Array, Hash, Ref, Str, Value};
+use smallvec::{SmallVec, smallvec};
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::Hasher;
@@ -92,13 +93,14 @@ fn bury_all(mut pending: Vec<Value>) {
 /// The elements of an array with those of the arrays among them, depth first: each with its place
 /// in its own array, a nested array before its elements.
 pub(super) struct Descent<'a> {
-    levels: Vec<Enumerate<std::slice::Iter<'a, Value>>>,
+    /// Few values lie deep: those that don't need no memory.
+    levels: SmallVec<[Enumerate<std::slice::Iter<'a, Value>>; 2]>,
 }
 
 impl<'a> Descent<'a> {
     pub(super) fn into(array: &'a [Value]) -> Descent<'a> {
         Descent {
-            levels: vec![array.iter().enumerate()],
+            levels: smallvec![array.iter().enumerate()],
         }
     }
 }

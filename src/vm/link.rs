@@ -6,9 +6,10 @@
 //! is one load.
 
 use super::VM;
+use super::commands::{CommandKind, CommandTable};
 use crate::chunk::Chunk;
 use crate::engine::{CompileRequest, Engine, Entry, Found, Function, LinkError, Registry, Unit};
-use crate::value::Value;
+use crate::value::{Str, Value};
 use foldhash::fast::RandomState;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -49,6 +50,8 @@ pub(super) struct LinkedUnit {
     globals: Option<Box<[u32]>>,
     /// By name index, what a call of the name reaches.
     links: Vec<Option<Link>>,
+    /// What commands of the unit are.
+    commands: CommandTable,
     /// Whether it was compiled for one run, and goes with it.
     is_temporary: bool,
 }
@@ -111,6 +114,7 @@ impl Linkage {
                 place: FIRST,
                 globals: None,
                 links: Vec::new(),
+                commands: CommandTable::default(),
                 is_temporary: false,
             })),
             ..Linkage::default()
@@ -220,6 +224,28 @@ impl Linkage {
         }))
     }
 
+    /// What a command of this name in the running unit was found to be, if that still holds.
+    #[inline]
+    pub(super) fn known_command(&mut self, name: &Str) -> Option<CommandKind> {
+        self.follow_version();
+        self.running.as_mut()?.commands.get(name)
+    }
+
+    /// Remembers what a command of this name in the running unit is, as no function has the name.
+    pub(super) fn note_command(&mut self, name: &Str, kind: CommandKind) {
+        if let Some(running) = &mut self.running {
+            running.commands.insert(name, kind);
+        }
+    }
+
+    /// Whether the commands of the part of the running unit that begins at this op are still to be looked
+    /// up; from now on they aren't.
+    pub(super) fn begins_part(&mut self, start: usize) -> bool {
+        self.follow_version();
+        let running = self.running.as_mut();
+        running.is_some_and(|running| running.commands.note_part(start))
+    }
+
     /// Has the engine's compiler make a unit; `None` without one.
     ///
     /// # Errors
@@ -273,13 +299,18 @@ impl Linkage {
 
     /// If names may mean other functions than before, forgets all links and the units that no active
     /// call is in.
+    #[inline]
     fn follow_version(&mut self) {
-        let Some(engine) = &self.engine else { return };
-        let version = engine.version();
-        if version == self.version {
-            return;
+        let version = self.engine.as_ref().map(Engine::version);
+        if version.is_some_and(|version| version != self.version) {
+            self.forget_links();
         }
-        self.version = version;
+    }
+
+    #[cold]
+    fn forget_links(&mut self) {
+        let Some(engine) = &self.engine else { return };
+        self.version = engine.version();
         let running = self.running.as_ref().map(|running| running.place);
         let returns = &self.returns;
         let is_active =
@@ -296,6 +327,7 @@ impl Linkage {
         let others = self.places.iter_mut().flatten();
         for unit in others.chain(&mut self.running) {
             unit.links.clear();
+            unit.commands.clear();
         }
     }
 
@@ -319,6 +351,7 @@ impl Linkage {
             place,
             globals: Some(globals),
             links: Vec::new(),
+            commands: CommandTable::default(),
             is_temporary: false,
         }));
         self.known.insert(address, place);

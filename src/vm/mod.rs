@@ -5,6 +5,7 @@
 //! handlers may while it runs. What an op means on values is not here but in
 //! [`value`](crate::value), what reaches the outside goes through a [`Host`].
 
+mod commands;
 mod door;
 mod engine;
 mod fused;

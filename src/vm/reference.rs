@@ -25,7 +25,6 @@ mod stack;
 mod tiers;
 mod variables;
 
-use super::engine::{self, EngineChoice};
 use super::limits::Outer;
 use super::link::running;
 use super::stats::Stats;
@@ -71,6 +70,8 @@ pub(super) struct Machine<'a> {
     text: Vec<u8>,
     /// Calls and backward jumps until the run is warm; 0 once the engine is to be tried.
     heat: u32,
+    /// What visits to the engine have cost beyond what they gained.
+    debt: u32,
     /// Whether the engine has compared the chunk with its own in this run.
     compared: bool,
     /// Whether the engine has gone on behind handlers without comparing again.
@@ -117,8 +118,12 @@ enum FenceKind {
     /// A sub that was run as a command: its end gives a status. Redirections from `outer` up were those of
     /// the command before.
     Command { outer: usize },
-    /// Code that runs by itself, as all that a copy of the process runs: its end is the end of the run.
-    Alone(Region),
+    /// Code that runs by itself, as all that a copy of the process runs: its end is the end of the run. It
+    /// is within this call, if that is known.
+    Alone {
+        region: Region,
+        within: Option<Innermost>,
+    },
     /// Code within redirections, those from `outer` up, which is in the same reach as the code around it.
     Mark { outer: usize, region: Region },
 }
@@ -140,12 +145,8 @@ impl<'a> Machine<'a> {
             region: Region::WHOLE,
             outer: vm.meter.begin_run(),
             text: Vec::new(),
-            heat: match vm.engine.choice {
-                // Before its first op, or with the call that it begins with.
-                EngineChoice::Register => 1,
-                EngineChoice::Auto => engine::warm_after(vm.running()),
-                EngineChoice::Reference => u32::MAX,
-            },
+            heat: tiers::first_heat(vm),
+            debt: 0,
             compared: false,
             trusts_handlers: false,
             spare_slots: Vec::new(),

@@ -96,6 +96,12 @@ impl VM {
         self.door().keep_redirections(height);
     }
 
+    /// Whether descriptors are redirected at present: what a builtin prints then is its own to write out, as
+    /// whether that can be done is its success.
+    pub fn has_redirections(&mut self) -> bool {
+        self.shell.is_active && self.door().redirections() > 0
+    }
+
     /// The options of the shell.
     pub fn shell_options(&self) -> ShellOptions {
         self.shell.options

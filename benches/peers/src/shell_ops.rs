@@ -1,13 +1,15 @@
 //! Shell ops beside dash: the same scripts, compiled to ops and given to the shell, in one run.
 //!
 //! CPU time of a whole process and of all that it starts and waits for. What both need to start is measured by an
-//! empty script and taken off.
+//! empty script and taken off. Of a glob, most is the system's listing of the folder, which nobody can do without:
+//! what that takes alone stands beside it.
 
-use crate::clock::median;
+use crate::clock::{median, time};
 use crate::report::Row;
 use anyhow::{Context, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use rustix::fs::{Mode, OFlags, RawDir};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -23,6 +25,12 @@ pub(crate) struct Arguments {
     #[arg(long)]
     fusevm: Option<PathBuf>,
 }
+
+/// How often the globs list the folder.
+const GLOBS: u32 = 20;
+
+/// Bytes of a listing that are asked for at a time.
+const LISTING: usize = 1 << 15;
 
 /// A script, and whether processes are what it is about.
 struct Task {
@@ -60,7 +68,7 @@ fn tasks() -> Vec<Task> {
         task(
             "20 globs over 10,000 files",
             false,
-            repeated(20, "for x in *7*; do :; done"),
+            repeated(GLOBS, "for x in *7*; do :; done"),
         ),
     ]
 }
@@ -99,7 +107,25 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
         let figure = format!("fusevm by {SHELL}: {} ({target})", task.name);
         rows.push(Row::new(figure, own / shell, "x"));
     }
+    let listings = (0..arguments.samples).map(|_| time(GLOBS, || list(&files)));
+    let listing = f64::from(GLOBS) * median(listings.collect());
+    let figure = format!("the system alone: {GLOBS} listings of 10,000 files");
+    rows.push(Row::new(figure, listing / 1e6, "ms"));
     Ok(rows)
+}
+
+/// Lists a folder, and counts its entries.
+fn list(folder: &Path) -> rustix::io::Result<usize> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = rustix::fs::open(folder, flags, Mode::empty())?;
+    let mut buffer = Vec::with_capacity(LISTING);
+    let mut entries = RawDir::new(folder, buffer.spare_capacity_mut());
+    let mut count = 0;
+    while let Some(entry) = entries.next() {
+        entry?;
+        count += 1;
+    }
+    Ok(count)
 }
 
 /// The `fusevm` of the same build.

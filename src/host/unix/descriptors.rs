@@ -1,9 +1,11 @@
 //! The descriptors of this process: those that a program redirects, and those that are our own.
 //!
 //! A redirection changes the descriptor itself and puts a copy of what it was aside, so that commands
-//! inherit it and [`undo`](Descriptors::undo) gives it back. What is ours lies at [`OWN`] or above, where
-//! programs seldom look; if one redirects such a number all the same, ours moves out of its way. No program
-//! that is started inherits what is ours, and a copy of this process closes it.
+//! inherit it and [`undo`](Descriptors::undo) gives it back. What is ours, and stays while programs run, lies
+//! at [`OWN`] or above, where they seldom look; ends of pipes, which don't stay, lie where the system puts
+//! them. If a program redirects such a number all the same, ours moves out of its way; what others in this
+//! process hold stays theirs, and the redirection fails. No program that is started inherits what is ours, and
+//! a copy of this process closes it.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,12 +14,14 @@ use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use super::super::PipeEnd;
 use super::super::stream::write_all;
 use super::sys::{self, Fd};
+use crate::descriptors::OWN;
 use crate::op::redirect_op;
 
-/// The least number of a descriptor of ours.
-pub(super) const OWN: Fd = 10;
+/// The least number of a descriptor that is no standard stream.
+const FIRST_PLAIN: Fd = 3;
 
 /// As much as any pipe takes without a reader.
 const PIPE_ROOM: usize = 4096;
@@ -33,8 +37,10 @@ enum Undo {
 /// What was redirected, and what is ours.
 pub(super) struct Descriptors {
     undo: Vec<Undo>,
-    /// Ends of pipes.
-    ends: Vec<Fd>,
+    /// Ends of pipes: their names at the host's door, which stay when they move, and where they are.
+    ends: Vec<(PipeEnd, Fd)>,
+    /// The name of the next end.
+    next_end: i32,
 }
 
 impl Descriptors {
@@ -42,6 +48,7 @@ impl Descriptors {
         Descriptors {
             undo: Vec::new(),
             ends: Vec::new(),
+            next_end: 0,
         }
     }
 
@@ -57,40 +64,49 @@ impl Descriptors {
     }
 
     /// A pipe: the end to read from, the end to write to.
-    pub(super) fn pipe(&mut self) -> io::Result<(Fd, Fd)> {
+    pub(super) fn pipe(&mut self) -> io::Result<(PipeEnd, PipeEnd)> {
         let (read, write) = pipe_with(PipeFlags::CLOEXEC)?;
-        let read = ours(read)?;
-        self.ends.push(read);
-        let write = ours(write)?;
-        self.ends.push(write);
+        let read = self.add_end(read)?;
+        let write = self.add_end(write).inspect_err(|_| self.close_end(read))?;
         Ok((read, write))
     }
 
-    /// Whether this is an end of a pipe that is open.
-    pub(super) fn has_end(&self, end: Fd) -> bool {
-        self.ends.contains(&end)
+    fn add_end(&mut self, fd: OwnedFd) -> io::Result<PipeEnd> {
+        let fd = above_streams(fd)?;
+        let end = PipeEnd(self.next_end);
+        self.next_end = self.next_end.wrapping_add(1);
+        self.ends.push((end, fd));
+        Ok(end)
+    }
+
+    /// Where an end of a pipe is, if it is open.
+    pub(super) fn fd_of(&self, end: PipeEnd) -> Option<Fd> {
+        let own = self.ends.iter().find(|(own, _)| *own == end);
+        own.map(|(_, fd)| *fd)
     }
 
     /// Closes an end of a pipe.
-    pub(super) fn close_end(&mut self, end: Fd) {
-        if let Some(place) = self.ends.iter().position(|own| *own == end) {
-            self.ends.swap_remove(place);
-            sys::close(end);
+    pub(super) fn close_end(&mut self, end: PipeEnd) {
+        if let Some(place) = self.ends.iter().position(|(own, _)| *own == end) {
+            let (_, fd) = self.ends.swap_remove(place);
+            sys::close(fd);
         }
     }
 
-    /// Lets programs inherit an end of a pipe until [`undo`](Self::undo) closes it.
-    pub(super) fn publish(&mut self, end: Fd) -> io::Result<()> {
-        sys::set_inherited(end, true)?;
-        self.ends.retain(|own| *own != end);
-        self.undo.push(Undo::Close(end));
-        Ok(())
+    /// Lets programs inherit an end of a pipe until [`undo`](Self::undo) closes it. Gives its number.
+    pub(super) fn publish(&mut self, end: PipeEnd) -> io::Result<Fd> {
+        let fd = self.fd_of(end).ok_or_else(bad_descriptor)?;
+        let published = sys::dup_above(fd, OWN)?;
+        sys::set_inherited(published, true)?;
+        self.close_end(end);
+        self.undo.push(Undo::Close(published));
+        Ok(published)
     }
 
     /// Forgets, in a copy of this process, what is ours: it is closed, and what was redirected stays so.
     pub(super) fn leave_behind(&mut self) {
-        for end in self.ends.drain(..) {
-            sys::close(end);
+        for (_, fd) in self.ends.drain(..) {
+            sys::close(fd);
         }
         self.keep(0);
     }
@@ -138,13 +154,13 @@ impl Descriptors {
             sys::close(fd);
             return Ok(());
         }
-        let bad = || io::Error::from_raw_os_error(libc::EBADF);
-        let text = std::str::from_utf8(target).map_err(|_| bad())?;
+        let text = std::str::from_utf8(target).map_err(|_| bad_descriptor())?;
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        let from: Fd = text.parse().ok().filter(|_| is_number).ok_or_else(bad)?;
-        let is_own = self.ends.contains(&from) || self.saved().any(|saved| *saved == from);
-        if is_own {
-            return Err(bad());
+        let number = text.parse().ok().filter(|_| is_number);
+        let from: Fd = number.ok_or_else(bad_descriptor)?;
+        let is_end = self.ends.iter().any(|(_, fd)| *fd == from);
+        if is_end || self.saved().any(|saved| *saved == from) {
+            return Err(bad_descriptor());
         }
         self.replace(fd, from)
     }
@@ -175,6 +191,10 @@ impl Descriptors {
 
     fn put_aside(&mut self, fd: Fd) -> io::Result<()> {
         self.make_room(fd)?;
+        // What the program has is inherited by those that it starts.
+        if fd >= FIRST_PLAIN && sys::is_private(fd) {
+            return Err(io::Error::from_raw_os_error(libc::EBUSY));
+        }
         let saved = match sys::dup_above(fd, OWN) {
             Ok(saved) => Some(saved),
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => None,
@@ -186,15 +206,12 @@ impl Descriptors {
 
     /// Moves what is ours out of the way of a number that the program wants.
     fn make_room(&mut self, fd: Fd) -> io::Result<()> {
-        if fd < OWN {
-            return Ok(());
-        }
         let copies = self.saved().find(|saved| **saved == fd);
         if let Some(saved) = copies {
             *saved = sys::dup_above(fd, OWN)?;
             sys::close(fd);
-        } else if let Some(end) = self.ends.iter_mut().find(|end| **end == fd) {
-            *end = sys::dup_above(fd, OWN)?;
+        } else if let Some((_, own)) = self.ends.iter_mut().find(|(_, own)| *own == fd) {
+            *own = sys::dup_above(fd, OWN)?;
             sys::close(fd);
         }
         Ok(())
@@ -218,6 +235,18 @@ impl Descriptors {
             }
         }
     }
+}
+
+fn bad_descriptor() -> io::Error {
+    io::Error::from_raw_os_error(libc::EBADF)
+}
+
+/// Moves a descriptor out of the place of a standard stream that is closed.
+fn above_streams(fd: OwnedFd) -> io::Result<Fd> {
+    if fd.as_raw_fd() >= FIRST_PLAIN {
+        return Ok(fd.into_raw_fd());
+    }
+    sys::dup_above(fd.as_raw_fd(), OWN)
 }
 
 /// Moves a descriptor to where ours are.

@@ -30,9 +30,6 @@ use jobs::Jobs;
 /// How much of the user database is read.
 const MAX_PASSWD: u64 = 1 << 24;
 
-/// How much is read from a pipe at a time.
-const PIPE_READ: usize = 1 << 16;
-
 /// The host of the process that we are.
 ///
 /// Making one allocates nothing and asks nothing of the system. Dropping it writes out what is
@@ -47,6 +44,10 @@ pub struct UnixHost {
     /// The signals that the program catches or ignores, one bit each.
     caught: u64,
     ignored: u64,
+    /// The signals that the program has set, and those that were ignored when this process, or copy, began:
+    /// they stay so, as in a shell.
+    set: u64,
+    ignored_before: u64,
     /// The process that the host was made in, if it is not this one.
     origin: Option<i32>,
 }
@@ -63,6 +64,8 @@ impl UnixHost {
             jobs: Jobs::new(),
             caught: 0,
             ignored: 0,
+            set: 0,
+            ignored_before: 0,
             origin: None,
         }
     }
@@ -163,7 +166,7 @@ impl Host for UnixHost {
         if wiring.is_background {
             self.jobs.make_room()?;
         }
-        let streams = [wiring.input, wiring.output].map(|end| end.map(|end| end.0));
+        let streams = [wiring.input, wiring.output].map(|end| self.descriptors.fd_of(end?));
         let started = self.start(argv, streams.into())?;
         for end in [wiring.input, wiring.output].into_iter().flatten() {
             self.close(end);
@@ -228,8 +231,8 @@ impl Host for UnixHost {
 
     fn exit(&mut self, status: i32) -> ! {
         self.input.put_back();
-        // Who reads it has gone, or the medium is full: the status tells of neither.
-        let _ = self.output.flush();
+        // Who reads it has gone, or the medium is full: the status tells of neither. Nothing is dropped any more.
+        std::mem::forget(self.output.flush());
         sys::exit(status)
     }
 
@@ -282,14 +285,13 @@ impl Host for UnixHost {
     }
 
     fn pipe(&mut self) -> Result<(PipeEnd, PipeEnd), HostError> {
-        let (read, write) = self.descriptors.pipe()?;
-        Ok((PipeEnd(read), PipeEnd(write)))
+        Ok(self.descriptors.pipe()?)
     }
 
     fn read_all(&mut self, end: PipeEnd, limit: u64) -> Result<Vec<u8>, HostError> {
-        let read = match self.descriptors.has_end(end.0) {
-            true => sys::read_all(end.0, limit, PIPE_READ),
-            false => Err(io::Error::from_raw_os_error(libc::EBADF)),
+        let read = match self.descriptors.fd_of(end) {
+            Some(fd) => sys::read_all(fd, limit),
+            None => Err(io::Error::from_raw_os_error(libc::EBADF)),
         };
         self.close(end);
         let bytes = read?;
@@ -300,12 +302,12 @@ impl Host for UnixHost {
     }
 
     fn close(&mut self, end: PipeEnd) {
-        self.descriptors.close_end(end.0);
+        self.descriptors.close_end(end);
     }
 
     fn path_of(&mut self, end: PipeEnd) -> Result<Vec<u8>, HostError> {
-        self.descriptors.publish(end.0)?;
-        Ok(format!("/dev/fd/{}", end.0).into_bytes())
+        let end = self.descriptors.publish(end)?;
+        Ok(format!("/dev/fd/{end}").into_bytes())
     }
 
     fn redirect(&mut self, fd: u8, code: u8, target: &[u8]) -> Result<bool, HostError> {
@@ -357,6 +359,15 @@ impl Host for UnixHost {
             return Ok(());
         }
         let bit = 1 << signal;
+        if self.set & bit == 0 {
+            self.set |= bit;
+            // Of this one it can't be told.
+            let is_ignored = signal != libc::SIGPIPE && sys::is_ignored(signal);
+            self.ignored_before |= if is_ignored { bit } else { 0 };
+        }
+        if self.ignored_before & bit != 0 {
+            return Ok(());
+        }
         // This process began with SIGPIPE ignored, as Rust programs do.
         let (sets, gives) = match action {
             SignalAction::Default if signal == libc::SIGPIPE && self.origin.is_none() => {
@@ -476,20 +487,25 @@ impl UnixHost {
             for signal in [libc::SIGINT, libc::SIGQUIT] {
                 let _ = sys::set_action(signal, sys::Action::Ignore);
                 self.ignored |= 1 << signal;
+                self.ignored_before |= 1 << signal;
             }
             if wiring.input.is_none() && !self.descriptors.has_input() {
                 self.read_nothing();
             }
         }
         for (end, stream) in [(wiring.input, 0), (wiring.output, 1)] {
-            if let Some(end) = end {
-                // An end that is open can be copied to any number.
-                let _ = sys::dup_onto(end.0, stream);
+            if let Some(fd) = end.and_then(|end| self.descriptors.fd_of(end)) {
+                // What is open can be copied to any number.
+                let _ = sys::dup_onto(fd, stream);
             }
         }
         self.descriptors.leave_behind();
         self.jobs.leave_behind();
-        self.output.forget_kind();
+        match wiring.output {
+            // A pipe is no terminal.
+            Some(_) => self.output.note_no_terminal(),
+            None => self.output.forget_kind(),
+        }
         self.input.forget_kind();
     }
 

@@ -102,11 +102,18 @@ fn checked(result: c_int) -> io::Result<c_int> {
     Ok(result)
 }
 
-/// Reads to the end of what the descriptor gives, `step` bytes at a time; stops behind `limit` bytes.
-pub(super) fn read_all(fd: Fd, limit: u64, step: usize) -> io::Result<Vec<u8>> {
+/// The least that is read at a time, the room for that at first, and the most by which it grows.
+const LEAST_READ: usize = 1 << 8;
+const FIRST_READ: usize = 1 << 10;
+const MOST_READ: usize = 1 << 16;
+
+/// Reads to the end of what the descriptor gives, in ever larger pieces; stops behind `limit` bytes.
+pub(super) fn read_all(fd: Fd, limit: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     while bytes.len() as u64 <= limit {
-        bytes.reserve(step);
+        if bytes.capacity() - bytes.len() < LEAST_READ {
+            bytes.reserve(bytes.len().clamp(FIRST_READ, MOST_READ));
+        }
         let room = bytes.spare_capacity_mut();
         // SAFETY: the room is as long as is said, and the number of bytes read is at most that.
         let count = unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };
@@ -156,6 +163,13 @@ pub(super) fn set_inherited(fd: Fd, is_inherited: bool) -> io::Result<()> {
     let flags = if is_inherited { 0 } else { libc::FD_CLOEXEC };
     // SAFETY: any number is taken.
     checked(unsafe { libc::fcntl(fd, libc::F_SETFD, flags) }).map(drop)
+}
+
+/// Whether a descriptor is open and programs that are started don't inherit it.
+pub(super) fn is_private(fd: Fd) -> bool {
+    // SAFETY: any number is taken, and nothing is changed.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC != 0
 }
 
 /// A program to start: where it is, its words, its environment.
@@ -260,6 +274,15 @@ pub(super) fn set_action(signal: i32, action: Action) -> io::Result<()> {
     };
     // SAFETY: the handler only sets a bit of an atomic, which is safe at any moment.
     checked(unsafe { libc::sigaction(signal, &raw const new, ptr::null_mut()) }).map(drop)
+}
+
+/// Whether a signal does nothing to this process.
+pub(super) fn is_ignored(signal: i32) -> bool {
+    let mut present = MaybeUninit::<libc::sigaction>::uninit();
+    // SAFETY: the present action is written to a place for one, and nothing is changed.
+    let asked = unsafe { libc::sigaction(signal, ptr::null(), present.as_mut_ptr()) };
+    // SAFETY: it was written.
+    asked == 0 && unsafe { present.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
 /// The signals noted since the last time, one bit each.

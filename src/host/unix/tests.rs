@@ -8,6 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::*;
+use crate::op::redirect_op;
 
 fn words(words: &[&str]) -> Vec<Vec<u8>> {
     words.iter().map(|word| word.as_bytes().to_vec()).collect()
@@ -110,6 +111,44 @@ fn commands_connect_by_pipes_without_a_copy() {
     let second = start(&["cat"], Some(read), Some(output));
     assert_eq!(host.read_all(result, 100), Ok(b"through\n".to_vec()));
     assert_eq!((host.wait(first), host.wait(second)), (Ok(0), Ok(0)));
+}
+
+#[test]
+fn an_end_of_a_pipe_moves_when_a_program_takes_its_number() {
+    let mut host = UnixHost::new();
+    let (read, write) = host.pipe().unwrap();
+    for end in [read, write] {
+        let number = u8::try_from(host.descriptors.fd_of(end).unwrap()).unwrap();
+        assert!(host.redirect(number, redirect_op::DUP_WRITE, b"2").unwrap());
+        assert_ne!(host.descriptors.fd_of(end), Some(i32::from(number)));
+    }
+    let wiring = Wiring {
+        output: Some(write),
+        ..Wiring::default()
+    };
+    let echo = host.spawn(&words(&["echo", "moved"]), wiring);
+    let process = echo.unwrap().unwrap();
+    assert_eq!(host.read_all(read, 100), Ok(b"moved\n".to_vec()));
+    assert_eq!(host.wait(process), Ok(0));
+    host.undo_redirections(0).unwrap();
+    assert!(host.read_all(read, 100).is_err());
+}
+
+#[test]
+fn what_others_in_the_process_hold_is_not_redirected() {
+    let mut host = UnixHost::new();
+    let file = tempfile::tempfile().unwrap();
+    let number = u8::try_from(std::os::fd::AsRawFd::as_raw_fd(&file)).unwrap();
+    assert_eq!(
+        host.redirect(number, redirect_op::DUP_WRITE, b"2"),
+        Ok(false)
+    );
+    assert_eq!(
+        host.redirect(number, redirect_op::DUP_WRITE, b"-"),
+        Ok(false)
+    );
+    assert_eq!(host.redirections(), 0);
+    assert!(file.metadata().unwrap().is_file());
 }
 
 /// The codes of the tests that a path passes, those of permissions left out: who runs the tests

@@ -10,6 +10,7 @@ use super::directory::{self, Directory, Unfit};
 use super::key::{EntryKey, Fingerprint, ScopeKey};
 use super::pack::{self, Entry, Row};
 use super::upkeep::{CacheDirectory, CacheLimits};
+use crate::descriptors::out_of_the_way;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -186,6 +187,7 @@ impl OpenPack {
         if unused.is_ok_and(|unused| unused > MARK_EVERY) {
             directory::mark_used(&file);
         }
+        let file = out_of_the_way(file);
         Ok(OpenPack { file, rows })
     }
 

@@ -74,7 +74,6 @@ fn plan(activation: &mut Activation) -> Option<Plan> {
     let position = position_of(code, ip, &region, is_fresh)?;
     // A sub's arguments come in its first registers.
     let is_call = position == 0 && matches!(region.kind, RegionKind::Sub(_));
-    activation.in_block = innermost.block.is_some();
     Some(Plan {
         region: index,
         position,

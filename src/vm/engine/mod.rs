@@ -47,7 +47,8 @@ use window::Window;
 /// Which interpreter runs a VM's program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EngineChoice {
-    /// The reference interpreter while the program is cold, the register engine once it is warm.
+    /// The reference interpreter while the program is cold, the register engine once it is warm, as long
+    /// as it doesn't have to leave that all the time.
     #[default]
     Auto,
     /// The reference interpreter alone.
@@ -150,8 +151,6 @@ struct Activation {
     max_calls: usize,
     /// Calls that are active outside of the engine, or are its first window.
     outer_calls: usize,
-    /// Whether the first window is that of a block.
-    in_block: bool,
     /// The number of globals that the VM had.
     globals_before: usize,
     /// The programs of the chunks that have run, by the address of their ops.
@@ -176,6 +175,8 @@ pub(super) enum Left {
     /// The engine has given the run back to a caller that it can't take up in mid-expression: the
     /// reference interpreter goes on at the VM's `ip`.
     Returned,
+    /// The run comes and goes more than it stays: the reference interpreter goes on at the VM's `ip`.
+    Restless,
     /// The program has ended.
     Ended,
 }
@@ -203,6 +204,7 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
         let Some(mut activation) = Activation::for_run(machine) else {
             return Ok(left);
         };
+        let fuel = machine.vm_mut().meter.fuel();
         activation.attach(machine);
         let Some((pc, base)) = enter::enter(&mut activation) else {
             activation.park();
@@ -221,8 +223,12 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
         if let Some(fault) = fault {
             return Err(fault);
         }
+        let has_stayed = machine.note_visit(fuel);
         if !machine.step()? {
             return Ok(Left::Ended);
+        }
+        if !has_stayed {
+            return Ok(Left::Restless);
         }
         left = Left::Returned;
     }
@@ -303,7 +309,6 @@ impl Activation {
             calls,
             max_calls: 0,
             outer_calls: 0,
-            in_block: false,
             globals_before: 0,
             programs: HashMap::default(),
             program: std::ptr::null_mut(),

@@ -27,8 +27,8 @@ pub(super) fn publish(activation: &mut Activation) -> Option<Fault> {
         // SAFETY: as many records were written.
         let record = unsafe { *activation.calls_bottom.add(index) };
         let at = write_frame(activation, record.pc, from, true);
-        if index == 0 && activation.in_block {
-            activation.machine().note_call_in_block();
+        if index == 0 {
+            activation.machine().fence_call();
         }
         let vm = activation.machine_vm();
         let stack_base = vm.stack.len();

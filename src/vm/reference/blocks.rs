@@ -51,6 +51,15 @@ impl Elements {
         item
     }
 
+    /// As [`next`](Self::next), of elements that nobody asks for again.
+    fn take_next(&mut self) -> Option<Value> {
+        let Some(item) = self.items.unshared_mut(self.next) else {
+            return self.next();
+        };
+        self.next += 1;
+        Some(std::mem::take(item))
+    }
+
     /// The element that the block was run for last.
     fn present(&self) -> Value {
         let place = self.next.checked_sub(1);
@@ -171,9 +180,13 @@ impl BlockRun {
     /// Pushes what the block is to work on next; `false` if it has worked on all.
     fn push_next(&mut self, stack: &mut Vec<Value>) -> bool {
         match &mut self.work {
-            BlockWork::Map(elements, _)
-            | BlockWork::Grep(elements, _)
-            | BlockWork::ForEach(elements) => match elements.next() {
+            BlockWork::Map(elements, _) | BlockWork::ForEach(elements) => {
+                match elements.take_next() {
+                    Some(item) => stack.push(item),
+                    None => return false,
+                }
+            }
+            BlockWork::Grep(elements, _) => match elements.next() {
                 Some(item) => stack.push(item),
                 None => return false,
             },
@@ -326,8 +339,10 @@ impl Machine<'_> {
     /// Control is at the end of the code that is in reach, and no block runs there.
     fn leave_code(&mut self, at: usize) -> Step<Option<usize>> {
         match self.fences.last().map(|fence| &fence.kind) {
-            Some(FenceKind::Alone(region)) if at == region.end => Ok(None),
-            Some(FenceKind::Alone(_) | FenceKind::Mark { .. }) if self.region.end != usize::MAX => {
+            Some(FenceKind::Alone { region, .. }) if at == region.end => Ok(None),
+            Some(FenceKind::Alone { .. } | FenceKind::Mark { .. })
+                if self.region.end != usize::MAX =>
+            {
                 Err(leaves_block())
             }
             _ => Ok(self.end_of_code()),

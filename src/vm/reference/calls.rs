@@ -50,9 +50,9 @@ impl Machine<'_> {
 
     /// Marks a call out of code with borders, such as a block, whose callee has all of its own in reach.
     #[inline]
-    pub(super) fn fence_call(&mut self) {
+    pub(in super::super) fn fence_call(&mut self) {
         let has_borders = match self.fences.last().map(|fence| &fence.kind) {
-            Some(FenceKind::Block(_) | FenceKind::Alone(_)) => true,
+            Some(FenceKind::Block(_) | FenceKind::Alone { .. }) => true,
             Some(FenceKind::Mark { region, .. }) => region.end != usize::MAX,
             Some(FenceKind::Call | FenceKind::Command { .. }) | None => false,
         };
@@ -182,7 +182,7 @@ impl Machine<'_> {
         let mut was_command = false;
         while let Some(fence) = self.fences.last() {
             match fence.kind {
-                FenceKind::Block(_) | FenceKind::Alone(_) | FenceKind::Mark { .. }
+                FenceKind::Block(_) | FenceKind::Alone { .. } | FenceKind::Mark { .. }
                     if fence.frames <= place =>
                 {
                     break;
@@ -190,7 +190,7 @@ impl Machine<'_> {
                 FenceKind::Call | FenceKind::Command { .. } if fence.frames < place => break,
                 FenceKind::Command { .. } => was_command = fence.frames == place,
                 FenceKind::Block(_)
-                | FenceKind::Alone(_)
+                | FenceKind::Alone { .. }
                 | FenceKind::Mark { .. }
                 | FenceKind::Call => {}
             }
@@ -212,7 +212,7 @@ impl Machine<'_> {
                 }
             }
             Some(FenceKind::Command { outer }) => self.vm.shell.base = outer,
-            Some(FenceKind::Alone(_) | FenceKind::Call) | None => {}
+            Some(FenceKind::Alone { .. } | FenceKind::Call) | None => {}
         }
     }
 
@@ -254,7 +254,7 @@ impl Machine<'_> {
         self.floor = self.floor.min(now);
         self.vm.link.leave(now);
         while let Some(fence) = self.fences.last().filter(|fence| fence.frames > now) {
-            if let FenceKind::Alone(_) = fence.kind {
+            if let FenceKind::Alone { .. } = fence.kind {
                 return Err(blocks::leaves_block());
             }
             self.drop_fence();

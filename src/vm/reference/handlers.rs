@@ -54,7 +54,7 @@ impl Machine<'_> {
             self.vm.push(result.unwrap_or_default());
             return Ok(next);
         };
-        let (result, next) = self.run_builtin(handler, argc, next)?;
+        let (result, next) = self.run_builtin(handler, argc, next, |result| result)?;
         match contract {
             Contract::Undeclared => self.vm.stack.truncate(base),
             Contract::Free => {}
@@ -92,18 +92,20 @@ impl Machine<'_> {
         self.vm.link.unit()?.handler(kind, id)?.place
     }
 
-    /// Runs a builtin; its result, and where control goes on.
-    pub(super) fn run_builtin(
+    /// Runs a builtin; what `of` makes of its result, and where control goes on.
+    #[inline]
+    pub(super) fn run_builtin<R>(
         &mut self,
         builtin: BuiltinCode,
         argc: u8,
         next: usize,
-    ) -> Step<(Value, usize)> {
+        of: impl Fn(Value) -> R,
+    ) -> Step<(R, usize)> {
         match builtin {
-            BuiltinCode::Own(handler) => self.run_handler(next, |vm| handler(vm, argc)),
-            BuiltinCode::Shared(place) => {
-                self.run_shared(next, |registry, vm| registry.builtins.at(place)(vm, argc))
-            }
+            BuiltinCode::Own(handler) => self.run_handler(next, |vm| of(handler(vm, argc))),
+            BuiltinCode::Shared(place) => self.run_shared(next, |registry, vm| {
+                registry.builtins.at(place)(vm, argc).map(&of)
+            }),
         }
     }
 

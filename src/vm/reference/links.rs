@@ -132,41 +132,39 @@ impl Machine<'_> {
         }
     }
 
-    /// Runs a function that the engine knows as a command. Where control goes on; `None` if there is none of
-    /// this name.
-    pub(super) fn exec_function(
-        &mut self,
-        name: &Str,
-        args: &[Str],
-        next: usize,
-    ) -> Step<Option<usize>> {
-        if self.vm.link.engine().is_none() {
-            return Ok(None);
-        }
+    /// The function that the engine knows by the name of a command, if there is one.
+    pub(super) fn present_function(&mut self, name: &Str) -> Step<Option<Callee>> {
         let found = match name.to_utf8() {
             Some(name) => self.vm.link.resolve_present(name),
             None => Ok(None),
         };
-        let Some(callee) = found.map_err(|error| link_fault(&error))? else {
-            return Ok(None);
+        found.map_err(|error| link_fault(&error))
+    }
+
+    /// Runs a function that the engine knows as a command, whose words begin at `base`. Where control goes on.
+    pub(super) fn exec_function(
+        &mut self,
+        callee: Callee,
+        base: usize,
+        next: usize,
+    ) -> Step<usize> {
+        self.deny_in_stage(base)?;
+        let count = self.vm.stack.len() - base - 1;
+        let Ok(argc) = u8::try_from(count) else {
+            return Err(too_many(self.command_name(base).as_str(), count));
         };
-        self.deny_in_stage(name)?;
-        let base = self.vm.stack.len();
-        let Ok(argc) = u8::try_from(args.len()) else {
-            return Err(too_many(name.as_str(), args.len()));
-        };
-        self.vm.stack.extend(args.iter().cloned().map(Value::Str));
+        self.vm.stack.remove(base);
         match callee {
             Callee::Host(function, _) => {
                 self.vm.charge(1)?;
                 let (value, next) = self.call_host(&function, argc, base, next)?;
                 self.vm.push(Value::Status(status_of(&value)));
-                Ok(Some(next))
+                Ok(next)
             }
             Callee::Code(code, wants) => {
                 self.begin_command();
                 self.enter_function(code, wants, base, next)?;
-                Ok(Some(code.entry.op))
+                Ok(code.entry.op)
             }
         }
     }

@@ -7,7 +7,7 @@
 //! as commands are started without a copy.
 
 use super::super::trap::{Fault, Step, Trap};
-use super::{Fence, FenceKind, Machine, Region, running};
+use super::{Fence, FenceKind, Innermost, Machine, Region, running};
 use crate::code::Code;
 use crate::host::{Forked, Host, HostError, PipeEnd, Wiring};
 use crate::op::{Op, Paired};
@@ -53,9 +53,9 @@ impl Machine<'_> {
             is_background,
             ..Wiring::default()
         };
-        let start = at + 1;
-        match self.fork("SubshellBegin", wiring)? {
-            Forked::Child => self.run_copy(Region { start, end }),
+        let body = Region { start: at + 1, end };
+        match self.fork("SubshellBegin", body, wiring)? {
+            Forked::Child => self.run_copy(body),
             Forked::Parent(_) if is_background => self.vm.last_status = 0,
             Forked::Parent(process) => self.vm.last_status = self.wait("SubshellBegin", process)?,
         }
@@ -66,7 +66,7 @@ impl Machine<'_> {
     /// if this process runs them.
     pub(super) fn pipeline(&mut self, at: usize) -> Step<usize> {
         self.pair(at)?;
-        if !self.vm.door().can_fork() && self.has_single_commands(at)? {
+        if self.has_single_commands(at)? && !self.vm.door().can_fork() {
             self.spawning = Some(Spawning::default());
             self.wire_stage(at)?;
             return Ok(at + 1);
@@ -103,8 +103,9 @@ impl Machine<'_> {
                 is_background: false,
             };
             let start = mark + 1;
-            match self.fork("PipelineBegin", wiring)? {
-                Forked::Child => self.run_copy(Region { start, end }),
+            let stage = Region { start, end };
+            match self.fork("PipelineBegin", stage, wiring)? {
+                Forked::Child => self.run_copy(stage),
                 Forked::Parent(process) => processes.push(process),
             }
             (mark, input) = (end, read);
@@ -223,8 +224,8 @@ impl Machine<'_> {
             output,
             ..Wiring::default()
         };
-        let process = match self.fork("CmdSubst", wiring)? {
-            Forked::Child => self.run_copy(region),
+        let process = match self.fork("CmdSubst", region, wiring)? {
+            Forked::Child => self.run_block_copy(region),
             Forked::Parent(process) => process,
         };
         let limit = self.vm.meter.limits().max_value.min(self.vm.memory_left());
@@ -263,8 +264,8 @@ impl Machine<'_> {
             output,
             is_background: true,
         };
-        if self.fork(op, wiring)? == Forked::Child {
-            self.run_copy(region);
+        if self.fork(op, region, wiring)? == Forked::Child {
+            self.run_block_copy(region);
         }
         self.vm.shell.is_active = true;
         let path = own.map_or(Err(HostError::Missing), |own| self.vm.door().path_of(own));
@@ -285,8 +286,12 @@ impl Machine<'_> {
             ..Wiring::default()
         };
         if self.vm.door().can_fork() {
-            if self.fork("ExecBg", wiring)? == Forked::Child {
-                self.run_command_copy(argc, at);
+            let command = Region {
+                start: at,
+                end: at + 1,
+            };
+            if self.fork("ExecBg", command, wiring)? == Forked::Child {
+                self.run_command_copy(argc, command);
             }
             self.drop_values(usize::from(argc));
             self.vm.push(Value::Status(0));
@@ -308,13 +313,16 @@ impl Machine<'_> {
         self.vm.stack.truncate(height);
     }
 
-    /// Copies this process.
-    fn fork(&mut self, op: &str, wiring: Wiring) -> Step<Forked> {
+    /// Copies this process for a part of the code.
+    fn fork(&mut self, op: &str, part: Region, wiring: Wiring) -> Step<Forked> {
         if self.vm.shell.copies >= MAX_COPIES {
             let message = format!("copies of processes lie {MAX_COPIES} deep");
             return Err(Fault::new(Code::TooDeep, message));
         }
         self.vm.charge(1)?;
+        self.look_up_ahead(part);
+        // The copy's own first fence: memory that each copy would have to ask for.
+        self.fences.reserve(1);
         self.vm.unflushed = false;
         let forked = self.vm.door().fork(wiring);
         if forked.is_err() {
@@ -334,24 +342,31 @@ impl Machine<'_> {
         Ok(status)
     }
 
-    /// Runs a stretch of code in this process, which is a copy, and ends it.
+    /// Runs a part of the code at hand in this process, which is a copy, and ends it.
     fn run_copy(&mut self, region: Region) -> ! {
+        let within = self.innermost();
         self.end_copy(|machine| {
-            let ended = machine.run_region(region);
+            let ended = machine.run_region(region, within);
             machine.finish(ended, true)
         })
     }
 
-    /// Runs the command at `at`, whose words are on the stack, in this process, which is a copy.
-    fn run_command_copy(&mut self, argc: u8, at: usize) -> ! {
+    /// Runs a block in this process, which is a copy, and ends it.
+    fn run_block_copy(&mut self, block: Region) -> ! {
+        let within = self.within_block(block);
         self.end_copy(|machine| {
-            let region = Region {
-                start: at,
-                end: at + 1,
-            };
-            machine.begin_alone(region);
+            let ended = machine.run_region(block, within);
+            machine.finish(ended, true)
+        })
+    }
+
+    /// Runs a command, whose words are on the stack, in this process, which is a copy.
+    fn run_command_copy(&mut self, argc: u8, region: Region) -> ! {
+        self.end_copy(|machine| {
+            machine.begin_alone(region, None);
             let ended = machine.exec(argc, region.end).and_then(|next| {
                 machine.vm.ip = next;
+                machine.begin_cold();
                 machine.interpret::<false, false>()?;
                 machine.vm.last_status = super::shell::status_of(&machine.vm.pop());
                 Ok(())
@@ -362,14 +377,11 @@ impl Machine<'_> {
 
     /// Ends this process, which is a copy, with the status that `act` leaves, whatever happens within.
     fn end_copy(&mut self, act: impl FnOnce(&mut Self) -> Step) -> ! {
-        let is_ignored = {
-            let chunk = running(&self.vm.chunk, &self.vm.link);
-            let empty: Vec<bool> = chunk.block_ranges.iter().map(|(a, b)| a == b).collect();
-            move |block: u16| empty.get(usize::from(block)).copied().unwrap_or(false)
-        };
-        self.vm
-            .shell
-            .enter_copy(|handler| is_ignored(handler.block));
+        let blocks = &running(&self.vm.chunk, &self.vm.link).block_ranges;
+        self.vm.shell.enter_copy(|handler| {
+            let block = blocks.get(usize::from(handler.block));
+            block.is_some_and(|(start, end)| start == end)
+        });
         self.is_copy = true;
         self.heights = None;
         self.spawning = None;
@@ -387,24 +399,33 @@ impl Machine<'_> {
         self.vm.door().exit(status)
     }
 
-    /// Begins to run a stretch of code by itself: its end, and a return from it, end the run.
-    fn begin_alone(&mut self, region: Region) {
+    /// Begins to run a stretch of code by itself, within a call: its end, and a return from it, end the run.
+    fn begin_alone(&mut self, region: Region, within: Option<Innermost>) {
         self.floor = self.vm.frames.len();
         self.link_floor = self.vm.link.returns.len();
         self.fences.clear();
         self.fences.push(Fence {
             frames: self.floor,
-            kind: FenceKind::Alone(region),
+            kind: FenceKind::Alone { region, within },
         });
         self.region = region;
-        self.heat = u32::MAX;
     }
 
-    /// Runs a stretch of code by itself.
-    fn run_region(&mut self, region: Region) -> Step {
-        self.begin_alone(region);
+    /// Runs a stretch of code by itself, within a call, in whatever interpreter its heat asks for.
+    fn run_region(&mut self, region: Region, within: Option<Innermost>) -> Step {
+        self.begin_alone(region, within);
         self.vm.ip = region.start;
+        self.begin_cold();
         self.interpret::<false, false>().map(|_| ())
+    }
+
+    /// What a block that is run by itself is within.
+    fn within_block(&self, block: Region) -> Option<Innermost> {
+        Some(Innermost {
+            frame: self.vm.frames.len().checked_sub(1)?,
+            stack_base: Some(self.vm.stack.len()),
+            block: Some(block.start),
+        })
     }
 
     /// Does what is left to do when a run, or a copy of the process, is over: the trap for that, and
@@ -459,7 +480,8 @@ impl Machine<'_> {
         let (height, status) = (self.vm.stack.len(), self.vm.last_status);
         self.vm.shell.exit = None;
         self.heights = None;
-        let ran = self.run_region(region);
+        let within = self.within_block(region);
+        let ran = self.run_region(region, within);
         self.vm.stack.truncate(height);
         self.vm.last_status = self.vm.shell.exit.unwrap_or(status);
         match self.vm.shell.exit {
@@ -473,7 +495,7 @@ impl Machine<'_> {
     pub(super) fn is_last_command(&self, next: usize) -> bool {
         let Some(Fence {
             frames,
-            kind: FenceKind::Alone(region),
+            kind: FenceKind::Alone { region, .. },
         }) = self.fences.last()
         else {
             return false;

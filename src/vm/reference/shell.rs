@@ -2,23 +2,33 @@
 //! the process is in [`processes`](super::processes), what surrounds commands in
 //! [`commands`](super::commands).
 
+use super::super::commands::CommandKind;
+use super::super::limits::WORK_PER_FUEL;
+use super::super::link::Callee;
 use super::super::trap::{Fault, Step};
 use super::commands::not_redirected;
 use super::handlers::BuiltinCode;
-use super::{FenceKind, Machine, stack};
+use super::{FenceKind, Machine, Region, stack};
 use crate::code::Code;
+use crate::engine::Unit;
 use crate::host::words::{self, WordLimits};
 use crate::host::{Host, HostError, TooLarge};
+use crate::op::Op;
 use crate::shell_builtins::builtin_id;
 use crate::value::{ELEMENT_BYTES, Str, Value, Work, collection, string};
+use smallvec::SmallVec;
 
 /// What separates words if the program doesn't say.
 const DEFAULT_IFS: &[u8] = b" \t\n";
+
+/// How many words there is room for at first, when a text is split.
+const FEW_WORDS: usize = 16;
 
 /// What a word takes in memory beside its bytes, while it is on its way into an array: at most.
 const WORD_BYTES: u64 = 256;
 
 /// The status that a value stands for.
+#[inline]
 pub(super) fn status_of(value: &Value) -> i32 {
     match value {
         Value::Status(code) => *code,
@@ -27,8 +37,38 @@ pub(super) fn status_of(value: &Value) -> i32 {
     }
 }
 
-fn bytes_of(words: &[Str]) -> Vec<Vec<u8>> {
-    words.iter().map(|word| word.as_bytes().to_vec()).collect()
+/// What a command's name stands for.
+enum Command {
+    /// A function that the engine knows.
+    Function(Callee),
+    Other(CommandKind),
+}
+
+/// Operands of a command that need no memory while they are spread.
+const FEW_OPERANDS: usize = 8;
+
+/// How many ops before a command are looked at for its name.
+const LOOK_BACK: usize = 64;
+
+/// The name of the command at an op, if there is one and a constant is its name: what has lain on the stack
+/// below its other words since.
+fn constant_command(unit: &Unit, at: usize) -> Option<Str> {
+    let (shape, chunk) = (unit.shape()?, unit.chunk());
+    let Some(Op::Exec(argc)) = chunk.ops.get(at) else {
+        return None;
+    };
+    let base = shape.height_at(at)?.checked_sub(u32::from(*argc))?;
+    let mut before = (at.saturating_sub(LOOK_BACK)..at).rev();
+    let pushes = before.find(|op| shape.height_at(*op).is_none_or(|height| height <= base))?;
+    match chunk.ops[pushes] {
+        Op::LoadConst(index) if shape.height_at(pushes) == Some(base) => {
+            match chunk.constants.get(usize::from(index)) {
+                Some(Value::Str(name)) => Some(name.clone()),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// How many words an op may make, and what it means if it would make more.
@@ -46,47 +86,140 @@ impl WordBudget {
 impl Machine<'_> {
     /// `argv -- status` Where control goes on: behind the command, or in a sub of its name.
     pub(super) fn exec(&mut self, argc: u8, next: usize) -> Step<usize> {
-        let base = stack::height_below(&self.vm.stack, usize::from(argc));
-        let words = self
-            .vm
-            .bulk(|vm, work| collection::flatten(&vm.stack[base..], work))?;
-        self.vm.stack.truncate(base);
+        let base = self.spread_words(argc)?;
         if self.takes_failure() {
+            self.vm.stack.truncate(base);
             self.vm.push(not_redirected());
             return Ok(next);
         }
-        let Some((command, args)) = words.split_first() else {
+        if self.vm.stack.len() == base {
             self.vm.push(Value::Status(0));
             return Ok(next);
-        };
-        let entry = match self.vm.link.unit() {
-            None => self.vm.index.sub_named(&self.vm.chunk, command.as_bytes()),
-            Some(unit) => {
-                let sub = command.to_utf8().and_then(|name| unit.sub_named(name));
-                sub.map(|entry| entry.op)
+        }
+        let handler = match self.command_at(base)? {
+            Command::Function(callee) => return self.exec_function(callee, base, next),
+            Command::Other(CommandKind::Sub(entry)) => {
+                self.deny_in_stage(base)?;
+                self.vm.stack.remove(base);
+                self.begin_command();
+                self.enter_sub(base, next)?;
+                return Ok(entry);
             }
+            Command::Other(CommandKind::Builtin(id)) => self.find_builtin(id),
+            Command::Other(CommandKind::Outside) => None,
         };
-        if let Some(entry) = entry {
-            self.deny_in_stage(command)?;
-            self.vm.stack.extend(args.iter().cloned().map(Value::Str));
-            self.begin_command();
-            self.enter_sub(base, next)?;
-            return Ok(entry);
-        }
-        if let Some(next) = self.exec_function(command, args, next)? {
-            return Ok(next);
-        }
-        let (status, next) = match self.builtin_named(command) {
+        let (status, next) = match handler {
             Some(handler) => {
-                self.deny_in_stage(command)?;
-                let (status, next) = self.exec_builtin(handler, command, args, next)?;
+                let (status, next) = self.exec_builtin(handler, base, next)?;
                 self.vm.stack.truncate(base);
                 (status, next)
             }
-            None => (self.exec_outside(&words, next)?, next),
+            None => {
+                let argv = self.take_words(base);
+                (self.exec_outside(&argv, next)?, next)
+            }
         };
         self.vm.push(Value::Status(status));
         Ok(next)
+    }
+
+    /// Makes each word of a command one string on the stack. Gives where they begin.
+    #[inline]
+    fn spread_words(&mut self, argc: u8) -> Step<usize> {
+        let base = stack::height_below(&self.vm.stack, usize::from(argc));
+        let max_value = self.vm.meter.limits().max_value;
+        match collection::size_of_words(&self.vm.stack[base..]) {
+            // So few cost no fuel.
+            Some(size) if size.units < WORK_PER_FUEL && size.bytes <= max_value => {
+                if size.has_arrays {
+                    self.unpack_arrays(base);
+                }
+            }
+            _ => self.vm.bulk(|vm, work| {
+                let words = collection::flatten(&vm.stack[base..], work)?;
+                vm.stack.truncate(base);
+                vm.stack.extend(words.into_iter().map(Value::Str));
+                Ok(())
+            })?,
+        }
+        Ok(base)
+    }
+
+    /// Puts the elements of arrays on the stack in their place, from `base` up.
+    fn unpack_arrays(&mut self, base: usize) {
+        let words: SmallVec<[Value; FEW_OPERANDS]> = self.vm.stack.drain(base..).collect();
+        for word in words {
+            match word {
+                Value::Array(items) => self.vm.stack.extend(items.into_vec()),
+                word => self.vm.stack.push(word),
+            }
+        }
+    }
+
+    /// Takes a command's words from the stack.
+    fn take_words(&mut self, base: usize) -> Vec<Vec<u8>> {
+        let words = self.vm.stack.drain(base..);
+        words.map(|word| word.to_bytes_cow().into_owned()).collect()
+    }
+
+    /// What the name of the command whose words begin at `base` stands for.
+    #[inline]
+    fn command_at(&mut self, base: usize) -> Step<Command> {
+        let vm = &mut *self.vm;
+        if let Some(Value::Str(name)) = vm.stack.get(base)
+            && let Some(kind) = vm.link.known_command(name)
+        {
+            return Ok(Command::Other(kind));
+        }
+        let name = self.command_name(base);
+        self.look_up_command(&name)
+    }
+
+    /// Looks up the commands that a part of the code names by constants, the first time: copies of the
+    /// process that run it would each do so anew.
+    pub(super) fn look_up_ahead(&mut self, part: Region) {
+        if !self.vm.link.begins_part(part.start) {
+            return;
+        }
+        let Some(unit) = self.vm.link.unit().cloned() else {
+            return;
+        };
+        for at in part.start..part.end {
+            if let Some(name) = constant_command(&unit, at) {
+                // Should it fail, it does so again where the command is run.
+                let _ = self.look_up_command(&name);
+            }
+        }
+    }
+
+    /// The name of the command whose words begin at `base`.
+    pub(super) fn command_name(&self, base: usize) -> Str {
+        match self.vm.stack.get(base) {
+            Some(Value::Str(name)) => name.clone(),
+            _ => Str::default(),
+        }
+    }
+
+    /// What a command's name stands for: a sub of the running chunk, else a function that the engine
+    /// knows, else a builtin or a command of the host.
+    #[cold]
+    fn look_up_command(&mut self, name: &Str) -> Step<Command> {
+        let text = name.to_utf8();
+        let sub = match self.vm.link.unit() {
+            None => self.vm.index.sub_named(&self.vm.chunk, name.as_bytes()),
+            Some(unit) => text.and_then(|text| Some(unit.sub_named(text)?.op)),
+        };
+        let kind = if let Some(entry) = sub {
+            CommandKind::Sub(entry)
+        } else if let Some(callee) = self.present_function(name)? {
+            return Ok(Command::Function(callee));
+        } else if let Some(id) = text.and_then(builtin_id) {
+            CommandKind::Builtin(id)
+        } else {
+            CommandKind::Outside
+        };
+        self.vm.link.note_command(name, kind);
+        Ok(Command::Other(kind))
     }
 
     /// Begins a sub that is run as a command: what is redirected for it stays so until it ends.
@@ -98,63 +231,63 @@ impl Machine<'_> {
         self.raise_fence(FenceKind::Command { outer });
     }
 
-    fn builtin_named(&mut self, command: &Str) -> Option<BuiltinCode> {
-        let id = command.to_utf8().and_then(builtin_id)?;
-        self.find_builtin(id)
-    }
-
-    /// Runs a builtin as a command. Gives its status, and where control goes on.
+    /// Runs a builtin as a command, whose words are on the stack from `base` up. Gives its status, and where
+    /// control goes on.
+    #[inline]
     fn exec_builtin(
         &mut self,
         handler: BuiltinCode,
-        command: &Str,
-        args: &[Str],
+        base: usize,
         next: usize,
     ) -> Step<(i32, usize)> {
-        let Ok(argc) = u8::try_from(args.len()) else {
+        self.deny_in_stage(base)?;
+        let Ok(argc) = u8::try_from(self.vm.stack.len() - base - 1) else {
+            let command = self.command_name(base);
             let message = format!("{command} is a builtin and takes at most 255 words");
             return Err(Fault::new(Code::HostFailed, message));
         };
-        self.vm.stack.extend(args.iter().cloned().map(Value::Str));
-        let (result, next) = self.run_builtin(handler, argc, next)?;
-        Ok((status_of(&result), next))
+        self.run_builtin(handler, argc, next, |result| status_of(&result))
     }
 
-    /// Refuses what isn't started as a process of its own, where this process runs a pipeline's stages.
-    pub(super) fn deny_in_stage(&self, command: &Str) -> Step {
-        if !self.is_spawning() {
-            return Ok(());
+    /// Refuses the command whose words begin at `base`, which isn't started as a process of its own, where
+    /// this process runs a pipeline's stages.
+    #[inline]
+    pub(super) fn deny_in_stage(&self, base: usize) -> Step {
+        match self.is_spawning() {
+            true => Err(self.cant_be_copied(base)),
+            false => Ok(()),
         }
+    }
+
+    #[cold]
+    fn cant_be_copied(&self, base: usize) -> Fault {
+        let command = self.command_name(base);
         let message = format!("Exec: {command}: {}", HostError::HasThreads);
-        Err(Fault::new(Code::NeedsHost, message))
+        Fault::new(Code::NeedsHost, message)
     }
 
     /// The words of a command that is no sub and no builtin; `None` if there are none.
     pub(super) fn command_words(&mut self, argc: u8) -> Step<Option<Vec<Vec<u8>>>> {
-        let base = stack::height_below(&self.vm.stack, usize::from(argc));
-        let words = self
-            .vm
-            .bulk(|vm, work| collection::flatten(&vm.stack[base..], work))?;
-        self.vm.stack.truncate(base);
-        Ok((!words.is_empty()).then(|| bytes_of(&words)))
+        let base = self.spread_words(argc)?;
+        let words = self.take_words(base);
+        Ok((!words.is_empty()).then_some(words))
     }
 
     /// Runs a command of the host, which has one word at least, to its end; or becomes it, if nothing
     /// comes behind.
-    fn exec_outside(&mut self, words: &[Str], next: usize) -> Step<i32> {
-        let argv = bytes_of(words);
+    fn exec_outside(&mut self, argv: &[Vec<u8>], next: usize) -> Step<i32> {
         self.vm.unflushed = false;
-        let own = self.vm.door().own_command(&argv);
+        let own = self.vm.door().own_command(argv);
         if let Some(status) = own.map_err(|error| self.vm.host_fault("Exec", &error))? {
             return Ok(status);
         }
         self.vm.write_exports();
         if self.is_spawning() {
-            return self.spawn_stage(&argv);
+            return self.spawn_stage(argv);
         }
         let ended = match self.is_last_command(next) {
-            true => self.vm.door().replace(&argv),
-            false => self.vm.door().exec(&argv),
+            true => self.vm.door().replace(argv),
+            false => self.vm.door().exec(argv),
         };
         let status = ended.map_err(|error| self.vm.host_fault("Exec", &error))?;
         // The command may have taken long.
@@ -189,7 +322,7 @@ impl Machine<'_> {
         let found = self.vm.door().glob(pattern.as_bytes(), recursive, limit);
         let op = if recursive { "GlobRecursive" } else { "Glob" };
         let paths = found.map_err(|error| self.vm.host_fault(op, &error))?;
-        self.push_words(paths, work)?;
+        self.push_words(paths.into_iter().map(Value::bytes).collect(), work)?;
         // The file system may have been slow.
         self.vm.meter.look()
     }
@@ -203,12 +336,22 @@ impl Machine<'_> {
             None => Value::Undef,
         };
         let ifs = match ifs {
-            Value::Undef => Str::from(DEFAULT_IFS),
-            set => self.text_of(set, &mut work)?,
+            Value::Undef => None,
+            set => Some(self.text_of(set, &mut work)?),
         };
+        let ifs = ifs.as_ref().map_or(DEFAULT_IFS, Str::as_bytes);
         let budget = self.word_budget(&work);
-        let split = words::word_split(text.as_bytes(), ifs.as_bytes(), budget.limits.words);
-        let words = split.map_err(|error| budget.fault(error))?;
+        let mut words = Vec::with_capacity((text.len() / 2 + 1).min(FEW_WORDS));
+        for field in words::word_split(text.as_bytes(), ifs) {
+            if words.len() == budget.limits.words {
+                return Err(budget.fault(TooLarge));
+            }
+            // Of one word that is all of the text, the text itself.
+            words.push(Value::Str(match field.len() == text.len() {
+                true => text.clone(),
+                false => Str::from(field),
+            }));
+        }
         self.push_words(words, work)
     }
 
@@ -219,7 +362,7 @@ impl Machine<'_> {
         let budget = self.word_budget(&work);
         let expanded = words::brace_expand(word.as_bytes(), budget.limits);
         let words = expanded.map_err(|error| budget.fault(error))?;
-        self.push_words(words, work)
+        self.push_words(words.into_iter().map(Value::bytes).collect(), work)
     }
 
     /// `s -- s`
@@ -257,16 +400,18 @@ impl Machine<'_> {
     }
 
     /// Pushes an array of words; costs a unit for each and for each of its bytes.
-    pub(super) fn push_words(&mut self, words: Vec<Vec<u8>>, mut work: Work) -> Step {
-        let count = words.len() as u64;
-        let bytes: u64 = words.iter().map(|word| word.len() as u64).sum();
+    fn push_words(&mut self, words: Vec<Value>, mut work: Work) -> Step {
+        let len = |word: &Value| match word {
+            Value::Str(word) => word.len() as u64,
+            _ => 0,
+        };
+        let (count, bytes) = (words.len() as u64, words.iter().map(len).sum::<u64>());
         let paid = work
             .fits_array(count)
             .and_then(|()| work.charge(count + bytes));
         paid.map_err(|excess| self.vm.meter.fault_of(excess))?;
-        let array = words.into_iter().map(Value::bytes).collect();
         self.vm.settle(&work)?;
-        self.vm.push(Value::Array(array));
+        self.vm.push(Value::array(words));
         Ok(())
     }
 

@@ -7,12 +7,24 @@
 use super::super::engine::{self, EngineChoice, Left};
 use super::super::link::running;
 use super::super::trap::{Fault, Step};
-use super::super::{Frame, SCOPE};
+use super::super::{Frame, SCOPE, VM};
 use super::pausing::Pausing;
 use super::{Fence, FenceKind, Machine, Region, count};
 use crate::code::Code;
+use crate::jit::JitMode;
+
+/// The fuel that a visit to the engine must spend to be worth its coming and going.
+const PRICE_OF_VISIT: u32 = 4;
+
+/// What visits may have cost, beyond what they gained, before the run gives the engine up.
+const MAX_DEBT: u32 = 256;
+
+/// Calls and backward jumps after which a run that gave the engine up tries it again: its code may be
+/// another by then.
+const HEAT_OF_RESTLESS: u32 = 1 << 16;
 
 /// The innermost call: what shares one window in the engine.
+#[derive(Clone, Copy)]
 pub(in super::super) struct Innermost {
     /// The index of its first frame; the scopes that it has opened follow.
     pub(in super::super) frame: usize,
@@ -22,7 +34,30 @@ pub(in super::super) struct Innermost {
     pub(in super::super) block: Option<usize>,
 }
 
+/// Calls and backward jumps until a run that begins is warm.
+pub(super) fn first_heat(vm: &VM) -> u32 {
+    match vm.engine.choice {
+        // Before its first op, or with the call that it begins with.
+        EngineChoice::Register => 1,
+        EngineChoice::Auto => engine::warm_after(vm.running()),
+        EngineChoice::Reference => u32::MAX,
+    }
+}
+
 impl Machine<'_> {
+    /// Makes the run as cold as one that begins. Within one that may pause for want of fuel, nothing looks
+    /// at that: what runs by itself can't pause.
+    pub(super) fn begin_cold(&mut self) {
+        self.heat = match self.pausing {
+            Pausing::No => first_heat(self.vm),
+            Pausing::OnFuel | Pausing::Paused => u32::MAX,
+        };
+        self.debt = 0;
+        if self.heat == 1 {
+            self.warm_up();
+        }
+    }
+
     /// Counts a call or a backward jump. When the run is warm, no op is in reach for a moment: what
     /// looks for the next one then tries the engine.
     #[inline(always)]
@@ -51,9 +86,30 @@ impl Machine<'_> {
             // What the caller calls next is as warm as what it has called.
             Left::Returned => 1,
             Left::Refused => engine::warm_after(self.vm.running()),
+            Left::Restless => HEAT_OF_RESTLESS,
             Left::Ended => return Ok(None),
         };
         Ok(Some(self.vm.ip))
+    }
+
+    /// Notes that a visit to the engine, which began with so much fuel, ends in an op that is done
+    /// here. `false` if visits have become so short that coming and going costs more than they gain.
+    pub(in super::super) fn note_visit(&mut self, fuel_before: u64) -> bool {
+        // Fuel that was filled up has been spent before.
+        let spent = fuel_before.checked_sub(self.vm.meter.fuel());
+        let gain = spent
+            .unwrap_or(u64::from(MAX_DEBT))
+            .min(u64::from(MAX_DEBT)) as u32;
+        self.debt = (self.debt + PRICE_OF_VISIT).saturating_sub(gain);
+        let state = &self.vm.engine;
+        if self.debt < MAX_DEBT
+            || state.choice != EngineChoice::Auto
+            || state.jit.mode == JitMode::Eager
+        {
+            return true;
+        }
+        self.debt = 0;
+        false
     }
 
     /// Runs the op at the VM's `ip`, whatever it is, on the public state. `false` if it ended the
@@ -85,7 +141,9 @@ impl Machine<'_> {
     pub(in super::super) fn innermost(&self) -> Option<Innermost> {
         let frames = &self.vm.frames;
         let is_call = |frame: &Frame| frame.return_ip != SCOPE;
-        match self.fences.last() {
+        // Marks are within the call around them.
+        let is_mark = |fence: &&Fence| matches!(fence.kind, FenceKind::Mark { .. });
+        match self.fences.iter().rev().find(|fence| !is_mark(fence)) {
             Some(Fence {
                 frames: first,
                 kind: FenceKind::Block(run),
@@ -101,6 +159,9 @@ impl Machine<'_> {
                 let begin = self.floor.max(fence.map_or(0, |fence| fence.frames));
                 let call = frames.get(begin..)?.iter().rposition(is_call);
                 let Some(call) = call else {
+                    if let Some(FenceKind::Alone { within, .. }) = fence.map(|fence| &fence.kind) {
+                        return *within;
+                    }
                     // Outside of any call it is the program, in the frame that was there before.
                     let frame = self.floor.checked_sub(1).filter(|_| fence.is_none())?;
                     return (frame < frames.len()).then_some(Innermost {
@@ -117,11 +178,6 @@ impl Machine<'_> {
                 })
             }
         }
-    }
-
-    /// Marks that a block has called a sub, whose frame comes next.
-    pub(in super::super) fn note_call_in_block(&mut self) {
-        self.raise_fence(FenceKind::Call);
     }
 
     /// Notes that the engine goes on behind a handler, which may have edited the ops in place.
@@ -151,7 +207,7 @@ impl Machine<'_> {
                 ..
             }) => run.region,
             Some(Fence {
-                kind: FenceKind::Alone(region) | FenceKind::Mark { region, .. },
+                kind: FenceKind::Alone { region, .. } | FenceKind::Mark { region, .. },
                 ..
             }) => *region,
             _ => Region::WHOLE,

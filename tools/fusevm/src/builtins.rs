@@ -9,11 +9,12 @@ mod test;
 
 use fusevm::host::{FileTest, HostError, Waited};
 use fusevm::shell_builtins as id;
+use fusevm::value::Str;
 use fusevm::vm::{BuiltinHandler, ShellOptions};
 use fusevm::{VM, Value};
 
 /// What a builtin gets: the words behind its name.
-type Words = Vec<Vec<u8>>;
+type Words = [Str];
 
 /// The status of a builtin that was used wrongly.
 const STATUS_USAGE: i32 = 2;
@@ -27,9 +28,9 @@ const MAX_LINE: u64 = 1 << 24;
 /// Registers all of them.
 pub(crate) fn register(vm: &mut VM) {
     let all: [(u16, BuiltinHandler); 16] = [
-        (id::BUILTIN_COLON, |vm, argc| run(vm, argc, |_, _| Ok(0))),
-        (id::BUILTIN_TRUE, |vm, argc| run(vm, argc, |_, _| Ok(0))),
-        (id::BUILTIN_FALSE, |vm, argc| run(vm, argc, |_, _| Ok(1))),
+        (id::BUILTIN_COLON, |_, _| Value::Status(0)),
+        (id::BUILTIN_TRUE, |_, _| Value::Status(0)),
+        (id::BUILTIN_FALSE, |_, _| Value::Status(1)),
         (id::BUILTIN_ECHO, |vm, argc| run(vm, argc, echo)),
         (id::BUILTIN_PRINTF, |vm, argc| run(vm, argc, print_format)),
         (id::BUILTIN_CD, |vm, argc| run(vm, argc, change_directory)),
@@ -67,11 +68,14 @@ impl From<std::io::Error> for Failed {
 /// Runs a builtin with its words, and gives its status.
 fn run(vm: &mut VM, argc: u8, act: fn(&mut VM, &Words) -> Result<i32, Failed>) -> Value {
     let first = vm.stack.len().saturating_sub(usize::from(argc));
-    let words = vm.stack.drain(first..);
-    let words: Words = words.map(|word| word.to_bytes_cow().into_owned()).collect();
+    let words = vm.stack.drain(first..).map(|word| match word {
+        Value::Str(word) => word,
+        other => Str::from(other.to_bytes_cow()),
+    });
+    let words: Vec<Str> = words.collect();
     let ended = act(vm, &words).and_then(|status| {
         // Redirected output is the builtin's own: whether it can be written is its success.
-        if vm.host().redirections() > 0 {
+        if vm.has_redirections() {
             vm.host().flush()?;
         }
         Ok(status)
@@ -88,9 +92,10 @@ fn run(vm: &mut VM, argc: u8, act: fn(&mut VM, &Words) -> Result<i32, Failed>) -
 
 fn echo(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     let (words, end) = match words.split_first() {
-        Some((first, rest)) if first == b"-n" => (rest, &b""[..]),
-        _ => (&words[..], &b"\n"[..]),
+        Some((first, rest)) if first.as_bytes() == b"-n" => (rest, &b""[..]),
+        _ => (words, &b"\n"[..]),
     };
+    let words: Vec<_> = words.iter().map(Str::as_bytes).collect();
     let text = [&words.join(&b' ')[..], end].concat();
     vm.host().write(&text)?;
     Ok(0)
@@ -103,7 +108,7 @@ fn print_format(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
             STATUS_USAGE,
         ));
     };
-    let printed = printf::format(format, arguments);
+    let printed = printf::format(format.as_bytes(), arguments);
     vm.host().write(&printed.text)?;
     match printed.complaint {
         Some(complaint) => Err(Failed(format!("printf: {complaint}"), 1)),
@@ -113,7 +118,7 @@ fn print_format(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
 
 fn change_directory(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     let path = match words.first() {
-        Some(path) => path.clone(),
+        Some(path) => path.as_bytes().to_vec(),
         None => match vm.host().home_dir(None)? {
             Some(home) => home,
             None => return Err(Failed("cd: HOME not set".to_owned(), 2)),
@@ -147,7 +152,7 @@ fn evaluate_test(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
 fn read(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     let names: Vec<&[u8]> = words
         .iter()
-        .map(Vec::as_slice)
+        .map(Str::as_bytes)
         .filter(|word| *word != b"-r")
         .collect();
     let line = vm.host().read_line(MAX_LINE)?;
@@ -169,7 +174,7 @@ fn read(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
 
 fn export(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     for word in words {
-        let word = String::from_utf8_lossy(word);
+        let word = word.as_str();
         let name = match word.split_once('=') {
             Some((name, value)) => {
                 match vm.global(name) {
@@ -179,7 +184,7 @@ fn export(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
                 }
                 name
             }
-            None => &word,
+            None => word,
         };
         if name.is_empty() {
             return Err(Failed("export: bad variable name".to_owned(), STATUS_USAGE));
@@ -191,9 +196,8 @@ fn export(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
 
 fn unset(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     for word in words {
-        let name = String::from_utf8_lossy(word);
-        vm.set_global(&name, Value::Undef);
-        vm.host().set_env(word, None)?;
+        vm.set_global(word, Value::Undef);
+        vm.host().set_env(word.as_bytes(), None)?;
     }
     Ok(0)
 }
@@ -201,7 +205,7 @@ fn unset(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
 /// `set -e`, `set -o pipefail` and their opposites.
 fn set(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     let mut options: ShellOptions = vm.shell_options();
-    let mut words = words.iter().map(Vec::as_slice);
+    let mut words = words.iter().map(Str::as_bytes);
     while let Some(word) = words.next() {
         let (is_on, name) = match (word, words.clone().next()) {
             (b"-e", _) => (true, &b"errexit"[..]),
@@ -257,16 +261,16 @@ fn kill(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     let usage = || Failed("kill: a process is missing".to_owned(), STATUS_USAGE);
     let (signal, processes) = match words.split_first() {
         None => return Err(usage()),
-        Some((option, rest)) if option == b"-s" => {
+        Some((option, rest)) if option.as_bytes() == b"-s" => {
             let (name, rest) = rest.split_first().ok_or_else(usage)?;
-            (name.clone(), rest)
+            (name.as_bytes(), rest)
         }
-        Some((option, rest)) if option.len() > 1 && option[0] == b'-' => {
-            (option[1..].to_vec(), rest)
-        }
-        Some(_) => (b"TERM".to_vec(), &words[..]),
+        Some((option, rest)) => match option.as_bytes() {
+            [b'-', name @ ..] if !name.is_empty() => (name, rest),
+            _ => (&b"TERM"[..], words),
+        },
     };
-    let Some(signal) = vm.host().signal_number(&signal)? else {
+    let Some(signal) = vm.host().signal_number(signal)? else {
         return Err(Failed(
             "kill: there is no such signal".to_owned(),
             STATUS_USAGE,
@@ -285,15 +289,15 @@ fn exec(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
         vm.keep_redirections();
         return Ok(0);
     }
-    let status = vm.host().replace(words)?;
+    let argv: Vec<_> = words.iter().map(|word| word.as_bytes().to_vec()).collect();
+    let status = vm.host().replace(&argv)?;
     vm.exit(status);
     Ok(status)
 }
 
-fn number(builtin: &str, word: &[u8]) -> Result<i32, Failed> {
-    let text = String::from_utf8_lossy(word);
-    text.parse().map_err(|_| {
-        let message = format!("{builtin}: {text}: bad number");
+fn number(builtin: &str, word: &str) -> Result<i32, Failed> {
+    word.parse().map_err(|_| {
+        let message = format!("{builtin}: {word}: bad number");
         Failed(message, STATUS_USAGE)
     })
 }

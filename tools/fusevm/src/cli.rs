@@ -7,7 +7,7 @@ use crate::commands::{
     hash, import, info, list, man, run, size, spec, strip,
 };
 use crate::failure::{Failure, status};
-use clap::{Parser, Subcommand};
+use clap::{Args as _, FromArgMatches as _, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -82,6 +82,32 @@ impl Command {
             Command::Man(args) => man::run(args),
         }
     }
+}
+
+impl Cli {
+    /// Reads the command line.
+    ///
+    /// # Errors
+    /// What is wrong with it; also where help or the version is asked for.
+    pub(crate) fn read() -> Result<Cli, clap::Error> {
+        match run_arguments() {
+            Some(args) => Ok(Cli {
+                command: Command::Run(args),
+            }),
+            None => Cli::try_parse(),
+        }
+    }
+}
+
+/// The arguments of `run`, if it is the command and nothing is wrong with them. To set up all commands takes
+/// longer than many a program runs, and what that leaves of the heap is copied with every process that a
+/// shell makes. What is wrong is told by the whole.
+fn run_arguments() -> Option<run::Args> {
+    let words = || std::env::args_os().skip(1);
+    words().next().filter(|command| command == "run")?;
+    let command = run::Args::augment_args(clap::Command::new("run"));
+    let matches = command.try_get_matches_from(words()).ok()?;
+    run::Args::from_arg_matches(&matches).ok()
 }
 
 /// Prints help and version to standard output, and what is wrong with a command line to standard

@@ -14,12 +14,11 @@ mod output;
 mod progress;
 mod units;
 
-use clap::Parser;
 use failure::Failure;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::read() {
         Ok(cli) => cli,
         Err(refusal) => return cli::refuse(&refusal),
     };

@@ -233,8 +233,12 @@ pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Optio
     go_on_natively(act, pc, base)
 }
 
-/// The engine is about to be left: writes what was compiled to the cache.
+/// The engine is about to be left: writes what was compiled to the cache. A copy of the process leaves the
+/// cache alone: it ends soon, and there may be many.
 pub(super) unsafe fn end(act: *mut Activation) {
+    if (*act).machine_vm().shell.copies > 0 {
+        return;
+    }
     if let Some(stats) = (*act).program().native.flush() {
         (*act).machine_vm().engine.jit_stats.cache = stats;
     }

@@ -49,6 +49,14 @@ fn has_braces(word: &Word) -> bool {
     has_unquoted(word, "{") && has_unquoted(word, "}")
 }
 
+/// Whether the word has `**`.
+fn is_deep(word: &Word) -> bool {
+    word.iter().any(|part| match &part.kind {
+        PartKind::Text(text) => !part.is_quoted && text.contains("**"),
+        _ => false,
+    })
+}
+
 /// Whether the word is `"$@"`.
 fn is_all_arguments(word: &Word) -> bool {
     word.iter()
@@ -73,7 +81,11 @@ impl Compiler {
             self.op(Op::WordSplit);
         } else if has_pattern(word) {
             self.pattern(word);
-            self.op(Op::Glob);
+            let is_recursive = self.has_globstar && is_deep(word);
+            self.op(match is_recursive {
+                true => Op::GlobRecursive,
+                false => Op::Glob,
+            });
             // Without a match the word stays.
             self.op(Op::Dup);
             self.op(Op::StringLen);
@@ -177,7 +189,12 @@ impl Compiler {
     }
 
     fn param(&mut self, name: &str, code: u8, words: &[Word]) {
-        self.builder.add_name(name);
+        let index = self.builder.add_name(name);
+        let is_plain = code == 0 && words.iter().all(Word::is_empty);
+        if is_plain && self.certain.contains(name) {
+            self.op(Op::GetVar(index));
+            return;
+        }
         self.text(name);
         match code {
             5..=8 => self.pattern(&words[0]),

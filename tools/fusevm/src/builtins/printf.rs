@@ -1,5 +1,7 @@
 //! The formats of `printf`.
 
+use fusevm::value::Str;
+
 /// What a format gives.
 pub(super) struct Printed {
     pub(super) text: Vec<u8>,
@@ -11,7 +13,7 @@ pub(super) struct Printed {
 const MAX_WIDTH: usize = 1 << 16;
 
 /// Prints the arguments by the format, which is used again as long as arguments are left.
-pub(super) fn format(format: &[u8], arguments: &[Vec<u8>]) -> Printed {
+pub(super) fn format(format: &[u8], arguments: &[Str]) -> Printed {
     let mut printed = Printed {
         text: Vec::new(),
         complaint: None,
@@ -38,7 +40,7 @@ struct Spec {
 }
 
 impl Printed {
-    fn once(&mut self, format: &[u8], arguments: &mut std::slice::Iter<'_, Vec<u8>>) {
+    fn once(&mut self, format: &[u8], arguments: &mut std::slice::Iter<'_, Str>) {
         let mut rest = format;
         while let Some((&byte, behind)) = rest.split_first() {
             rest = behind;
@@ -55,7 +57,7 @@ impl Printed {
                         return;
                     };
                     rest = behind;
-                    self.directive(&spec, letter, arguments.next().map(Vec::as_slice));
+                    self.directive(&spec, letter, arguments.next().map(Str::as_bytes));
                     if self.complaint.is_some() {
                         return;
                     }
@@ -235,11 +237,10 @@ fn integer(text: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use super::Str;
+
     fn printed(format: &str, arguments: &[&str]) -> String {
-        let arguments: Vec<_> = arguments
-            .iter()
-            .map(|text| text.as_bytes().to_vec())
-            .collect();
+        let arguments: Vec<_> = arguments.iter().map(|text| Str::from(*text)).collect();
         String::from_utf8(super::format(format.as_bytes(), &arguments).text).unwrap()
     }
 
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(printed("%.2s\\t\\101", &["abc"]), "ab\tA");
         assert_eq!(printed("%b", &["a\\nb"]), "a\nb");
         assert_eq!(printed("plain", &["x"]), "plain");
-        assert!(super::format(b"%d", &[b"x".to_vec()]).complaint.is_some());
+        assert!(super::format(b"%d", &[Str::from("x")]).complaint.is_some());
         assert!(super::format(b"%", &[]).complaint.is_some());
     }
 }

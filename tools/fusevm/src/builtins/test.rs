@@ -1,6 +1,7 @@
 //! The conditions of `test`.
 
 use fusevm::host::{FileTest, HostError};
+use fusevm::value::Str;
 
 /// Whether a condition of at most so many words holds; longer ones nest no deeper.
 const MAX_WORDS: usize = 255;
@@ -12,37 +13,42 @@ type AskFile<'a> = dyn FnMut(FileTest, &[u8]) -> Result<bool, HostError> + 'a;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn evaluate(words: &[Vec<u8>], file: &mut AskFile<'_>) -> Result<bool, String> {
-    let mut words: Vec<&[u8]> = words.iter().take(MAX_WORDS).map(Vec::as_slice).collect();
+pub(super) fn evaluate(words: &[Str], file: &mut AskFile<'_>) -> Result<bool, String> {
+    let words = &words[..words.len().min(MAX_WORDS)];
     // As `[` it has an end.
-    if words.last() == Some(&&b"]"[..]) {
-        words.pop();
-    }
-    let mut parser = Parser { words, at: 0, file };
-    match parser.words.len() {
-        0 => Ok(false),
+    let words = match words.split_last() {
+        Some((last, words)) if last.as_bytes() == b"]" => words,
+        _ => words,
+    };
+    match words {
+        [] => Ok(false),
         // What POSIX says of few words goes before all operators.
-        1 => Ok(!parser.words[0].is_empty()),
-        2 if parser.words[0] == b"!" => Ok(parser.words[1].is_empty()),
+        [word] => Ok(!word.is_empty()),
+        [not, word] if not.as_bytes() == b"!" => Ok(word.is_empty()),
         _ => {
+            let mut parser = Parser { words, at: 0, file };
             let holds = parser.any()?;
             match parser.words.get(parser.at) {
                 None => Ok(holds),
-                Some(word) => Err(format!("{}: unexpected", String::from_utf8_lossy(word))),
+                Some(word) => Err(format!("{word}: unexpected")),
             }
         }
     }
 }
 
 struct Parser<'w, 'f> {
-    words: Vec<&'w [u8]>,
+    words: &'w [Str],
     at: usize,
     file: &'f mut AskFile<'f>,
 }
 
-impl Parser<'_, '_> {
+impl<'w> Parser<'w, '_> {
+    fn word(&self, at: usize) -> Option<&'w [u8]> {
+        self.words.get(at).map(Str::as_bytes)
+    }
+
     fn takes(&mut self, word: &[u8]) -> bool {
-        let is_it = self.words.get(self.at) == Some(&word);
+        let is_it = self.word(self.at) == Some(word);
         self.at += usize::from(is_it);
         is_it
     }
@@ -74,18 +80,17 @@ impl Parser<'_, '_> {
     }
 
     fn primary(&mut self) -> Result<bool, String> {
-        let left = self.words.len() - self.at;
-        let Some(&first) = self.words.get(self.at) else {
+        let Some(first) = self.word(self.at) else {
             return Err("an argument is missing".to_owned());
         };
-        if left >= 3
-            && let Some(holds) = binary(first, self.words[self.at + 1], self.words[self.at + 2])?
+        if let (Some(operator), Some(second)) = (self.word(self.at + 1), self.word(self.at + 2))
+            && let Some(holds) = binary(first, operator, second)?
         {
             self.at += 3;
             return Ok(holds);
         }
         self.at += 1;
-        let Some(&operand) = self.words.get(self.at) else {
+        let Some(operand) = self.word(self.at) else {
             return Ok(!first.is_empty());
         };
         if first == b"(" {
@@ -137,19 +142,20 @@ fn binary(a: &[u8], operator: &[u8], b: &[u8]) -> Result<Option<bool>, String> {
 }
 
 fn number(word: &[u8]) -> Result<i64, String> {
-    let text = String::from_utf8_lossy(word);
-    text.trim()
-        .parse()
-        .map_err(|_| format!("{text}: a number is expected"))
+    let text = std::str::from_utf8(word).ok();
+    let number = text.and_then(|text| text.trim().parse().ok());
+    number.ok_or_else(|| {
+        let text = String::from_utf8_lossy(word);
+        format!("{text}: a number is expected")
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Str;
+
     fn test(text: &str) -> Result<bool, String> {
-        let words: Vec<_> = text
-            .split(' ')
-            .map(|word| word.as_bytes().to_vec())
-            .collect();
+        let words: Vec<_> = text.split(' ').map(Str::from).collect();
         super::evaluate(&words, &mut |_, path| Ok(path == b"there"))
     }
 

@@ -7,10 +7,16 @@
 //! it is written anew.
 
 mod hostile;
+mod modes;
 mod stress;
+mod tiers;
 
+use fusevm::Chunk;
+use fusevm_kit::sh::compile;
+use modes::{Mode, modes};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What a script left.
@@ -49,12 +55,19 @@ fn fusevm() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_fusevm"))
 }
 
-/// Compiles a script to a module in a folder.
-fn module(folder: &Path, script: &str) -> std::path::PathBuf {
-    let chunk = fusevm_kit::sh::compile(script);
+/// Writes the module of a chunk to a folder.
+fn module(folder: &Path, chunk: &Chunk) -> PathBuf {
     let path = folder.join("script.fvbc");
-    std::fs::write(&path, fusevm_kit::module_of([("main", &chunk)])).expect("a file is written");
+    std::fs::write(&path, fusevm_kit::module_of([("main", chunk)])).expect("a file is written");
     path
+}
+
+/// A program that gets the standard streams alone, whatever else this process has inherited.
+fn command(program: impl AsRef<OsStr>) -> Command {
+    let close = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$0\" \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", close]).arg(program);
+    command
 }
 
 /// Runs a command in a folder of its own with a few files in it.
@@ -95,48 +108,67 @@ fn recorded() -> BTreeMap<String, Left> {
     serde_json::from_str(include_str!("recorded.json")).expect("what was recorded")
 }
 
-/// Compares all cases; `arguments` go to `fusevm run`.
-fn compare(arguments: &[&str]) -> Vec<String> {
-    let recorded = recorded();
-    let scripts = tempfile::tempdir().expect("a temporary folder");
-    let mut wrong = Vec::new();
-    for Case { shell, script } in cases() {
-        let expected = match is_installed(&shell) {
-            true => run(Command::new(&shell).args(["-c", &script])),
-            false => recorded[&script].clone(),
-        };
-        let module = module(scripts.path(), &script);
-        let found = run(Command::new(fusevm())
-            .arg("run")
-            .args(arguments)
-            .arg(&module));
-        if found != expected {
-            wrong.push(format!("{shell}: {script}\n  {expected:?}\n  {found:?}"));
-        }
-    }
-    wrong
+/// Runs a script in a mode.
+fn found(mode: &Mode, module: &Path) -> Left {
+    run(command(fusevm())
+        .arg("run")
+        .args(&mode.arguments)
+        .arg(module))
+}
+
+fn assert_none(wrong: &[String]) {
+    let (count, wrong) = (wrong.len(), wrong.join("\n"));
+    assert!(count == 0, "{count} differ:\n{wrong}");
 }
 
 #[test]
 fn scripts_do_what_they_do_in_a_shell() {
-    let wrong = compare(&["--engine", "reference"]);
-    assert!(
-        wrong.is_empty(),
-        "{} differ:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+    let recorded = recorded();
+    let scripts = tempfile::tempdir().expect("a temporary folder");
+    let mode = Mode::new(&["--engine", "reference"]);
+    let mut wrong = Vec::new();
+    for Case { shell, script } in cases() {
+        let expected = match is_installed(&shell) {
+            true => run(command(&shell).args(["-c", &script])),
+            false => recorded[&script].clone(),
+        };
+        let found = found(&mode, &module(scripts.path(), &compile(&script)));
+        if found != expected {
+            wrong.push(format!("{shell}: {script}\n  {expected:?}\n  {found:?}"));
+        }
+    }
+    assert_none(&wrong);
 }
 
+/// Whatever runs a script, it does what was recorded of the shell. Native code is made of every script, and
+/// each is run again with what was kept of it. With `SHELL_STRESS` each script is run in each mode, without in
+/// one of them.
 #[test]
-fn scripts_do_the_same_in_the_register_engine() {
-    let wrong = compare(&["--engine", "register"]);
-    assert!(
-        wrong.is_empty(),
-        "{} differ:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
+fn scripts_do_the_same_whatever_runs_them() {
+    let recorded = recorded();
+    let scripts = tempfile::tempdir().expect("a temporary folder");
+    let mut wrong = Vec::new();
+    let modes = modes();
+    for (turn, mode) in modes.iter().enumerate() {
+        let step = if stress::is_asked_for() {
+            1
+        } else {
+            modes.len()
+        };
+        for Case { script, .. } in cases().into_iter().skip(turn % step).step_by(step) {
+            let module = module(scripts.path(), &compile(&script));
+            let times = if mode.cache.is_some() { 2 } else { 1 };
+            for _ in 0..times {
+                let found = found(mode, &module);
+                let expected = &recorded[&script];
+                if found != *expected {
+                    let how = mode.arguments.join(" ");
+                    wrong.push(format!("{how}: {script}\n  {expected:?}\n  {found:?}"));
+                }
+            }
+        }
+    }
+    assert_none(&wrong);
 }
 
 #[test]
@@ -145,9 +177,8 @@ fn cases_are_many_and_recorded() {
     assert!(cases.len() >= 300, "{} cases", cases.len());
     if std::env::var_os("BLESS").is_some() {
         let left = cases.iter().map(|case| {
-            let shell = Command::new(&case.shell);
-            let mut shell = shell;
-            (case.script.clone(), run(shell.args(["-c", &case.script])))
+            let left = run(command(&case.shell).args(["-c", &case.script]));
+            (case.script.clone(), left)
         });
         let left: BTreeMap<String, Left> = left.collect();
         let text = serde_json::to_string_pretty(&left).expect("it is JSON");
@@ -177,7 +208,7 @@ fn cases_are_many_and_recorded() {
 fn cases_use_every_shell_op() {
     let mut used = std::collections::BTreeSet::new();
     for case in cases() {
-        let chunk = fusevm_kit::sh::compile(&case.script);
+        let chunk = compile(&case.script);
         fusevm::verify::verify_chunk(&chunk)
             .unwrap_or_else(|error| panic!("{}: {error}", case.script));
         used.extend(chunk.ops.iter().map(|op| op.info().name));
@@ -185,11 +216,9 @@ fn cases_use_every_shell_op() {
     let all = fusevm::op::INFO
         .iter()
         .filter(|info| info.family == fusevm::op::Family::Shell);
-    // These come in no script of the subset.
-    let others = ["TestFile", "GlobRecursive", "TrapCheck"];
     let unused: Vec<_> = all
         .map(|info| info.name)
-        .filter(|name| !used.contains(name) && !others.contains(name))
+        .filter(|name| !used.contains(name))
         .collect();
     assert!(unused.is_empty(), "{unused:?}");
 }

@@ -1,29 +1,45 @@
 //! Do processes end, and leave nothing behind, however many there are and however they are nested?
 //!
 //! Each test runs one program that does something many times and then looks at itself in `/proc`: its descriptors
-//! and its children. `SHELL_STRESS=N` does everything N times as often; `SHELL_STRESS=100` is 10,000 pipelines.
+//! and its children. `SHELL_STRESS=N` does everything N times as often, in each mode; `SHELL_STRESS=100` is more than
+//! 10,000 pipelines.
 
+use super::modes::{Mode, modes};
 use super::{fusevm, module};
+use fusevm_kit::sh::compile;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long one program may take for each unit of stress.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn rounds(count: u32) -> u32 {
-    let times = std::env::var("SHELL_STRESS")
-        .ok()
-        .and_then(|times| times.parse::<u32>().ok());
-    count * times.unwrap_or(1)
+/// How many times as much is asked for.
+fn times() -> Option<u32> {
+    let times = std::env::var("SHELL_STRESS").ok()?;
+    times.parse().ok()
 }
 
-/// Runs a script and gives what it prints. It has to end in time, with the status 0.
-fn output(script: &str) -> String {
+/// Whether everything is to be run.
+pub(crate) fn is_asked_for() -> bool {
+    times().is_some()
+}
+
+fn rounds(count: u32) -> u32 {
+    match times() {
+        Some(times) => count * times,
+        // In each of the modes a share.
+        None => count.div_ceil(5),
+    }
+}
+
+/// Runs a script in a mode and gives what it prints. It has to end in time, with the status 0.
+fn output(mode: &Mode, script: &str) -> String {
     let place = tempfile::tempdir().expect("a temporary folder");
-    let module = module(place.path(), script);
+    let module = module(place.path(), &compile(script));
     let mut command = Command::new(fusevm());
     command
         .arg("run")
+        .args(&mode.arguments)
         .arg(module)
         .current_dir(place.path())
         .stdin(Stdio::null());
@@ -59,17 +75,39 @@ n=0; for i in /proc/$$/fd/*; do n=$((n+1)); done; echo descriptors $n
 n=0; for i in $(cat /proc/$$/task/$$/children); do n=$((n+1)); done; echo children $n
 ";
 
-/// Runs `body` so many times and looks that nothing is left behind.
+/// Runs `body` so many times, whatever runs it, and looks that nothing is left behind.
 fn leaves_nothing(setup: &str, body: &str, count: u32) {
-    let before = output(&format!("{setup}\n{LOOK}"));
-    let script = format!(
-        "{setup}\ni=0; while test $i -lt {count}; do\n{body}\ni=$((i+1)); done\nwait\n{LOOK}"
-    );
-    let after = output(&script);
-    let tail: Vec<_> = after.lines().rev().take(2).collect();
-    let expected: Vec<_> = before.lines().rev().take(2).collect();
-    assert_eq!(tail, expected, "{body}");
-    assert!(!after.contains("wrong"), "{body}\n{after}");
+    let reference = Mode::new(&["--engine", "reference"]);
+    for mode in modes().into_iter().chain([reference]) {
+        let before = output(&mode, &format!("{setup}\n{LOOK}"));
+        let script = format!(
+            "{setup}\ni=0; while test $i -lt {count}; do\n{body}\ni=$((i+1)); done\nwait\n{LOOK}"
+        );
+        let after = output(&mode, &script);
+        let tail: Vec<_> = after.lines().rev().take(2).collect();
+        let expected: Vec<_> = before.lines().rev().take(2).collect();
+        let how = mode.arguments.join(" ");
+        assert_eq!(tail, expected, "{how}: {body}");
+        assert!(!after.contains("wrong"), "{how}: {body}\n{after}");
+    }
+}
+
+/// What only copies of the process compile is not kept: they leave the cache alone.
+#[test]
+fn copies_write_no_native_code() {
+    let busy = "i=0; while test $i -lt 500; do i=$((i+1)); done; test $i -eq 500 || echo wrong";
+    for (script, writes) in [
+        (format!("({busy})"), false),
+        (format!("x=$({busy}); echo $x"), false),
+        (format!("{{ {busy}; }} | cat"), false),
+        (format!("f() {{ {busy}; }}; (f)"), false),
+        (busy.to_owned(), true),
+    ] {
+        let mode = Mode::with_cache(&["--jit", "eager"]);
+        let printed = output(&mode, &script);
+        assert!(!printed.contains("wrong"), "{script}");
+        assert_eq!(mode.packs() > 0, writes, "{script}");
+    }
 }
 
 #[test]
