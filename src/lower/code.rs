@@ -180,6 +180,10 @@ macro_rules! for_each_rop {
             ElementLen 1 "a = length of element c of global b";
             SlotElementLen 1 "a = length of element c of register b";
             HashExists 1 "a = whether global b has an entry c";
+            MulAdd 1 "a = a + b * c";
+            MulSub 1 "a = a - b * c";
+            MulAddFloats 1 "a = a + b * c, which were Floats the last time";
+            MulSubFloats 1 "a = a - b * c, which were Floats the last time";
             Native 1 "run sub b, c natively, then return; stands at no place of its code";
         }
     };

@@ -72,8 +72,11 @@ macro_rules! fallibly {
 
 /// Goes on behind the innermost call.
 macro_rules! return_to_caller {
-    ($base:ident, $act:ident) => {{
-        let top = (*$act).calls_top.sub(1);
+    ($base:ident, $act:ident) => {
+        return_to_caller!($base, $act, (*$act).calls_top)
+    };
+    ($base:ident, $act:ident, $top:expr) => {{
+        let top = $top.sub(1);
         (*$act).calls_top = top;
         go!((*top).pc, $base.sub((*top).base_offset), $act, 1)
     }};
@@ -309,7 +312,7 @@ handlers! {
         let top = (*act).calls_top;
         let end = base_of_callee.wrapping_add((*unit).frame_bytes as usize);
         if end > (*act).window_end || top == (*act).calls_end || (*act).fuel == 0 {
-            return slow::call(pc, base, act, word);
+            return slow::call(pc, base_of_callee, act, word);
         }
         (*act).fuel -= 1;
         top.write(super::CallRecord { pc, base_offset: usize::from(word.a()) });
@@ -346,7 +349,8 @@ handlers! {
 macro_rules! returns {
     ($($name:ident $with_value:ident $count:expr;)*) => { handlers! { $(
         $name(pc, base, act, word) {
-            if (*act).calls_top == (*act).calls_bottom {
+            let top = (*act).calls_top;
+            if top == (*act).calls_bottom {
                 return slow::leave(pc, base, act);
             }
             let count: fn(Word) -> u16 = $count;
@@ -360,11 +364,12 @@ macro_rules! returns {
                     return_to_caller!(base, act)
                 })
             }
-            return_to_caller!(base, act)
+            return_to_caller!(base, act, top)
         }
 
         $with_value(pc, base, act, word) {
-            if (*act).calls_top == (*act).calls_bottom {
+            let top = (*act).calls_top;
+            if top == (*act).calls_bottom {
                 return slow::leave(pc, base, act);
             }
             let count: fn(Word) -> u16 = $count;
@@ -380,7 +385,7 @@ macro_rules! returns {
                 })
             }
             reg(base, 0).set_halves(reg(base, word.b()));
-            return_to_caller!(base, act)
+            return_to_caller!(base, act, top)
         }
     )* } };
 }

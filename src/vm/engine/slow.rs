@@ -125,32 +125,18 @@ pub(super) unsafe fn binary(base: *mut u8, word: Word, meaning: fn(&Value, &Valu
     reg(base, word.a()).put(result);
 }
 
-/// Numbers of different kinds, or anything else. An Int with an Int never comes here but to write
-/// over something counted.
-#[inline(always)]
-pub(super) unsafe fn arithmetic(
-    base: *mut u8,
-    word: Word,
-    float: fn(f64, f64) -> f64,
-    meaning: fn(&Value, &Value) -> Value,
-) {
-    let (to, a, b) = (
+/// `d = d op b * c`.
+#[inline(never)]
+pub(super) unsafe fn accumulate(base: *mut u8, word: Word, meaning: fn(&Value, &Value) -> Value) {
+    let (sum, a, b) = (
         reg(base, word.a()),
         reg(base, word.b()),
         reg(base, word.c()),
     );
-    if (a.tag() ^ b.tag() == 1) & (a.tag() | b.tag() == 1) & !to.is_counted() {
-        let as_float = |r: Reg| {
-            if r.tag() == tag::INT {
-                r.int() as f64
-            } else {
-                r.float()
-            }
-        };
-        to.set_float(float(as_float(a), as_float(b)));
-    } else {
-        binary(base, word, meaning);
-    }
+    let product = number::mul(&a.peek(), &b.peek());
+    let result = meaning(&sum.peek(), &product);
+    drop_operands(word, a, Some(b));
+    sum.put(result);
 }
 
 #[inline(never)]
@@ -322,10 +308,12 @@ pub(super) unsafe fn fuel(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
     go_to!((*act).resume.0, (*act).resume.1, act)
 }
 
-/// A call of a sub that isn't lowered yet, or with the end of something reached.
+/// A call of a sub that isn't lowered yet, or with the end of something reached. `callee` is the base
+/// that the called frame would have: a handler that had to keep both would save registers for it.
 #[inline(never)]
-pub(super) unsafe fn call(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bool {
     let region = word.wide() as usize;
+    let base = callee.sub(usize::from(word.a()));
     if (*(*act).units.add(region)).entry.is_null() && !(*act).lower(region) {
         return leave(pc, base, act);
     }
