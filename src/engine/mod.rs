@@ -160,7 +160,13 @@ impl Engine {
     /// The number of changes so far after which names may mean other functions.
     #[inline]
     pub fn version(&self) -> u64 {
-        self.0.version.0.load(Ordering::Acquire)
+        self.version_word().load(Ordering::Acquire)
+    }
+
+    /// Where the version is, as long as the engine lives.
+    #[inline]
+    pub(crate) fn version_word(&self) -> &AtomicU64 {
+        &self.0.version.0
     }
 
     /// The function that a chunk of `caller`'s space calls by this name.

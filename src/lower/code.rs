@@ -172,6 +172,10 @@ macro_rules! for_each_rop {
             Outline 2 "run the stack op k on the b values from register a on, giving c";
             SlotLoop 2 "run the fused loop of the stack op k on the slots a and b";
             Leave 1 "leave the frame before the stack op, with scope b, c open";
+            // Functions of other chunks.
+            CallLinked 1 "call function b with c values, the window moved up to a";
+            Relink 2 "go on behind the call of function b, which gave a";
+            End 2 "end the function with a, dropping the registers below b, or leave with scope k open";
             // Of code that is only interpreted.
             AddLoopLt 1 "a = a + Int flags; if a < b, one fuel -> c";
             AddLoopLtI 2 "a = a + Int b; if a < Int k, one fuel -> c";
@@ -312,6 +316,8 @@ pub(crate) mod flag {
     pub(crate) const FIRST_DIES: u8 = 1;
     /// The second operand that is read dies.
     pub(crate) const SECOND_DIES: u8 = 2;
+    /// There is a value: a function that is called is to give one, or one that ends does.
+    pub(crate) const GIVES: u8 = 1;
     /// The operand counts as an Int, whatever it is. Of a comparison with an Int.
     pub(crate) const AS_INT: u8 = 4;
     /// Where the kind begins.
@@ -407,6 +413,8 @@ pub(crate) struct Code {
     pub(crate) entries: Vec<(u32, u32)>,
     /// Constants that the code loads.
     pub(crate) constants: Vec<u16>,
+    /// Where the instructions behind calls of functions are. Their second words are the engine's.
+    pub(crate) relinks: Vec<u32>,
     maps: Vec<StackMap>,
     places: Vec<Place>,
 }

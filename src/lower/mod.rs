@@ -17,6 +17,7 @@ mod borrow;
 mod branch;
 pub(crate) mod code;
 mod emit;
+mod functions;
 mod listing;
 mod operands;
 mod stack;
@@ -25,7 +26,7 @@ mod translate;
 use crate::chunk::Chunk;
 use crate::op::{Flow, Op};
 use crate::verify::{Arity, RegionKind, Shape};
-use code::{Code, MAX_REGISTERS, Word};
+use code::{Code, MAX_REGISTERS, Rop, Word};
 use emit::Emitter;
 pub use listing::Listing;
 use stack::AbstractStack;
@@ -51,6 +52,8 @@ pub(crate) struct Lowering {
     globals: Option<Box<[u16]>>,
     /// Whether the code is only ever interpreted: it may have instructions that native code hasn't.
     interpreted: bool,
+    /// Whether the chunk is a unit of an engine: it may call functions of others, and be one.
+    linked: bool,
     marks: Vec<Mark>,
     /// The ops of the present region.
     reached: Vec<u32>,
@@ -89,11 +92,20 @@ impl Lowering {
             sub_of_name,
             globals,
             interpreted,
+            linked: false,
             // One behind the last op, which is where a jump to the end goes.
             marks: vec![Mark::default(); chunk.ops.len() + 1],
             reached: Vec::new(),
             back_jumps: Vec::new(),
             work: Vec::new(),
+        }
+    }
+
+    /// The same for a unit of an engine.
+    pub(crate) fn linked(self) -> Lowering {
+        Lowering {
+            linked: true,
+            ..self
         }
     }
 
@@ -308,6 +320,8 @@ struct FrameLayout {
     /// Whether the slots are there before the region begins: those of the program, which an embedder
     /// may have filled, and those that a block shares.
     keeps_slots: bool,
+    /// Whether it is the code of a chunk from its first op on, which may be called as a function.
+    is_main: bool,
     entry: usize,
     /// The height that the region begins with.
     entry_height: usize,
@@ -365,6 +379,7 @@ impl FrameLayout {
         };
         Ok(FrameLayout {
             keeps_slots: !is_sub,
+            is_main: region.kind == RegionKind::Main,
             entry: region.entry,
             entry_height,
             argc,
@@ -549,8 +564,10 @@ impl Translator<'_> {
         for at in &self.returns {
             let word = Word(self.out.code.words[*at]);
             let counted = emit::field(self.counted);
-            let op = word.op().return_of(self.counted);
-            self.out.code.words[*at] = Word::new(op, 0, counted, word.b(), 0).0;
+            self.out.code.words[*at] = match word.op() {
+                Rop::End => Word::new(Rop::End, word.flags(), word.a(), counted, 0).0,
+                op => Word::new(op.return_of(self.counted), 0, counted, word.b(), 0).0,
+            };
         }
         self.out.code.registers = self.frame.registers as u32;
         self.out.code.counted = self.counted;

@@ -70,7 +70,7 @@ impl Inst {
         match self.op {
             Rop::Jump | Rop::Loop => Flow::Jump(self.wide_target()),
             Rop::IfTrue | Rop::IfFalse => Flow::Branch(self.wide_target()),
-            Rop::Leave => Flow::End,
+            Rop::Leave | Rop::CallLinked | Rop::End => Flow::End,
             op if is_return(op) => Flow::End,
             op if Branch::of(op).is_some() => Flow::Branch(self.near_target()),
             _ => Flow::Next,
@@ -288,7 +288,14 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
             writes: (a.min(b), a.abs_diff(b) + 1),
         },
         Rop::IfTrue | Rop::IfFalse => only(reads(Some(a), None)),
-        Rop::Jump | Rop::Loop | Rop::Fuel | Rop::Leave | Rop::Call => only(Reads::default()),
+        Rop::Jump
+        | Rop::Loop
+        | Rop::Fuel
+        | Rop::Leave
+        | Rop::CallLinked
+        | Rop::Relink
+        | Rop::End
+        | Rop::Call => only(Reads::default()),
         op if op.words() == 2 || is_unary(op) => to_a(reads(Some(b), None)),
         // What is left computes from two registers.
         _ => to_a(reads(Some(b), Some(c))),

@@ -306,7 +306,9 @@ impl Translator<'_, '_> {
             | Rop::Worked
             | Rop::SlotLoop
             | Rop::StringLen => self.collection(inst),
-            Rop::Outline | Rop::Leave => self.leave_here(inst),
+            Rop::Outline | Rop::Leave | Rop::CallLinked | Rop::Relink | Rop::End => {
+                self.leave_here(inst);
+            }
             _ => self.compute(inst),
         }
     }

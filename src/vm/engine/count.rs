@@ -3,8 +3,8 @@
 
 #![allow(unsafe_code)]
 
-use super::Activation;
 use super::dispatch::{self, Handler, Pc, TABLE};
+use super::{Activation, links};
 use crate::lower::code::{Rop, Word};
 use std::time::Instant;
 
@@ -17,6 +17,13 @@ pub(super) struct Counts {
     is_on: bool,
 }
 
+impl Counts {
+    /// Counts a call, if counting is on.
+    pub(super) fn note_call(&mut self) {
+        self.calls += u64::from(self.is_on);
+    }
+}
+
 static COUNTING: [Handler; 256] = [count; 256];
 
 /// Counts the instruction, and runs it.
@@ -24,7 +31,15 @@ unsafe fn count(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool
     // SAFETY: as for the handler that is called. The counts are looked at by nobody else meanwhile.
     unsafe {
         (*act).counts.instructions += 1;
-        (*act).counts.calls += u64::from(word.op_index() == Rop::Call as u8);
+        let calls = match word.op() {
+            Rop::Call => true,
+            // One that leaves is counted there, one whose link is made where that is.
+            Rop::CallLinked => {
+                links::is_current(act, (*act).links.add(usize::from(word.b())), word)
+            }
+            _ => false,
+        };
+        (*act).counts.calls += u64::from(calls);
         TABLE[usize::from(word.op_index())](pc, base, act, word)
     }
 }

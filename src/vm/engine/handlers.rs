@@ -14,6 +14,7 @@
 
 use super::Activation;
 use super::dispatch::{Pc, go, go_to};
+use super::links::{self, Fix, Link};
 use super::native::{self, Called};
 use super::slow;
 use super::window::{Reg, reg, tag};
@@ -318,6 +319,56 @@ handlers! {
         top.write(super::CallRecord { pc, base_offset: usize::from(word.a()) });
         (*act).calls_top = top.add(1);
         go_to!((*unit).entry, base_of_callee, act)
+    }
+
+    CallLinked(pc, base, act, word) {
+        let link: *const Link = (*act).links.add(usize::from(word.b()));
+        let callee = base.add(usize::from(word.a()));
+        if !links::is_current(act, link, word) {
+            return links::call(pc, callee, act, word);
+        }
+        if (*link).fresh != 0 {
+            return links::call_code(pc, callee, act, word);
+        }
+        if !links::has_room(act, link, callee) {
+            return links::call(pc, callee, act, word);
+        }
+        links::begin(pc, act, link, word);
+        go_to!((*(*link).unit).entry, callee, act)
+    }
+
+    Relink(pc, base, act, word) {
+        // The program that this code is of.
+        links::switch(act, std::ptr::with_exposed_provenance_mut(*pc.add(1) as usize));
+        let link: *const Link = (*act).links.add(usize::from(word.b()));
+        if (*link).fix != Fix::Nothing {
+            return links::fix(pc, base, act, word);
+        }
+        go!(pc, base, act, 2)
+    }
+
+    End(pc, base, act, word) {
+        let top = (*act).calls_top;
+        if top == (*act).calls_bottom {
+            return slow::leave(pc, base, act);
+        }
+        let gives = word.flags() & flag::GIVES != 0;
+        let mut any = if gives { (reg(base, word.a()).tag() & tag::POINTER) << 3 } else { 0 };
+        for place in 0..word.b() / 16 {
+            any |= reg(base, place * 16).tag();
+        }
+        if any & tag::COUNTED != 0 {
+            outline!(pc, base, act, word, {
+                links::end_counted(base, word);
+                return_to_caller!(base, act)
+            })
+        }
+        if gives {
+            reg(base, 0).set_halves(reg(base, word.a()));
+        } else {
+            reg(base, 0).set_word(u32::from(tag::UNDEF));
+        }
+        return_to_caller!(base, act, top)
     }
 
     Native(_pc, base, act, word) {

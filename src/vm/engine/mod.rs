@@ -18,6 +18,7 @@ mod count;
 mod dispatch;
 mod enter;
 mod handlers;
+mod links;
 #[cfg(feature = "jit")]
 mod native;
 #[cfg(not(feature = "jit"))]
@@ -37,11 +38,13 @@ use crate::jit::{JitMode, JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
+use links::Link;
 use program::{Program, Unit};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use window::Window;
 
 /// Which interpreter runs a VM's program.
@@ -141,16 +144,24 @@ struct Activation {
     units: *const Unit,
     globals: *mut Value,
     constants: *const Value,
+    /// By name index, what calls of functions reach.
+    links: *const Link,
+    /// The present program, whose lists those are.
+    program: *mut Program,
+    /// The version of what names of functions mean.
+    version: *const AtomicU64,
     /// Elements that an array may have.
     max_items: usize,
     table: [Handler; 256],
     /// Where to go on, for the loop that stands in for tail calls.
     resume: (Pc, *mut u8),
     /// What native code knows of the run, and says.
-    links: native::Links,
+    native: native::Links,
     exit: Exit,
     window: Window,
     calls: Vec<CallRecord>,
+    /// The program of the first window.
+    first_program: *mut Program,
     /// Calls that may be active at once.
     max_calls: usize,
     /// Calls that are active outside of the engine, or are its first window.
@@ -161,8 +172,8 @@ struct Activation {
     globals_before: usize,
     /// The programs of the chunks that have run, by the address of their ops.
     programs: HashMap<usize, Known, FxBuildHasher>,
-    /// The present one of them.
-    program: *mut Program,
+    /// As many globals as any of them names.
+    most_globals: usize,
     counts: Counts,
     /// Null while parked.
     machine: *mut Machine<'static>,
@@ -171,8 +182,8 @@ struct Activation {
 /// The program of a chunk; `None` if it is loose.
 type Known = Option<Box<Program>>;
 
-/// The most programs that are kept.
-const MOST_PROGRAMS: usize = 1024;
+/// The most programs that are kept: as many functions as call each other within the engine.
+const MOST_PROGRAMS: usize = 4096;
 
 /// How the engine was left.
 pub(super) enum Left {
@@ -235,9 +246,10 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
 
 /// Whether the ops of the VM's chunk were changed in place since the engine copied them.
 pub(super) fn was_edited(vm: &VM) -> bool {
-    let programs = vm.engine.parked.iter().flat_map(|parked| &parked.programs);
-    let mut programs = programs.filter_map(|(_, known)| known.as_deref());
-    programs.any(|program| program.is_run_by(vm, false) && !program.is_run_by(vm, true))
+    let address = vm.running().ops.as_ptr().addr();
+    let parked = vm.engine.parked.as_ref();
+    let known = parked.and_then(|parked| parked.programs.get(&address)?.as_ref());
+    known.is_some_and(|program| program.is_run_by(vm, false) && !program.is_run_by(vm, true))
 }
 
 impl Activation {
@@ -263,6 +275,15 @@ impl Activation {
 
     /// Makes the program of the chunk that the VM runs the present one; `false` if it is loose.
     fn choose_program(&mut self, vm: &mut VM, compares: bool) -> bool {
+        let found = self.finds_program(vm, compares);
+        // SAFETY: the present program is one of those that the activation owns.
+        if let Some(program) = unsafe { self.program.as_mut() } {
+            program.place = vm.link.running_place();
+        }
+        found
+    }
+
+    fn finds_program(&mut self, vm: &mut VM, compares: bool) -> bool {
         // SAFETY: the present program is one of those that the activation owns.
         let present = unsafe { self.program.as_ref() };
         if present.is_some_and(|program| program.is_run_by(vm, compares)) {
@@ -275,15 +296,24 @@ impl Activation {
             None => !compares,
         };
         if !known.is_some_and(fits) {
-            if self.programs.len() >= MOST_PROGRAMS {
+            // Links lead from one program to others, so none is dropped alone.
+            if known.is_some() || self.programs.len() >= MOST_PROGRAMS {
                 self.programs.clear();
+                self.most_globals = 0;
             }
             let program = Program::of(vm).map(Box::new);
-            self.programs.insert(address, program);
+            self.keep_program(address, program);
         }
         let program = self.programs.get_mut(&address).and_then(Option::as_mut);
         self.program = program.map_or(std::ptr::null_mut(), |program| &raw mut **program);
         !self.program.is_null()
+    }
+
+    /// Keeps the program of the chunk whose ops are at this address.
+    fn keep_program(&mut self, address: usize, program: Known) {
+        let globals = program.as_ref().map_or(0, |program| program.globals());
+        self.most_globals = self.most_globals.max(globals);
+        self.programs.insert(address, program);
     }
 
     /// An activation that is parked.
@@ -299,19 +329,23 @@ impl Activation {
             units: std::ptr::null(),
             globals: std::ptr::null_mut(),
             constants: std::ptr::null(),
+            links: std::ptr::null(),
+            program: std::ptr::null_mut(),
+            version: &raw const links::NO_VERSION,
             max_items: 0,
             table: TABLE,
             resume: (std::ptr::null(), std::ptr::null_mut()),
-            links: native::Links::new(),
+            native: native::Links::new(),
             exit: Exit::Running,
             window: Window::new(FIRST_REGISTERS),
             calls,
+            first_program: std::ptr::null_mut(),
             max_calls: 0,
             outer_calls: 0,
             in_block: false,
             globals_before: 0,
             programs: HashMap::default(),
-            program: std::ptr::null_mut(),
+            most_globals: 0,
             counts: Counts::default(),
             machine: std::ptr::null_mut(),
         })
@@ -321,18 +355,29 @@ impl Activation {
     fn attach(&mut self, machine: &mut Machine<'_>) {
         let vm = machine.vm_mut();
         self.globals_before = vm.globals.len();
-        let globals = self.program().globals();
-        if vm.globals.len() < globals {
-            vm.globals.resize(globals, Value::Undef);
-        }
+        self.version = match vm.link.engine() {
+            Some(engine) => engine.version_word(),
+            None => &raw const links::NO_VERSION,
+        };
         let max_items = vm.meter.limits().max_value / ELEMENT_BYTES;
         self.max_items = usize::try_from(max_items).unwrap_or(usize::MAX);
         self.fuel = vm.meter.take_slice();
-        self.globals = vm.globals.as_mut_ptr();
-        self.units = self.program().units();
-        self.constants = self.program().constants();
         self.window_end = self.window.end();
         self.machine = std::ptr::from_mut(machine).cast();
+        self.reach_globals();
+        self.first_program = self.program;
+        // SAFETY: the present program is alive.
+        unsafe { links::switch(self, self.program) };
+    }
+
+    /// Has all globals there that programs name, and notes where they are.
+    fn reach_globals(&mut self) {
+        let most = self.most_globals;
+        let vm = self.machine_vm();
+        if vm.globals.len() < most {
+            vm.globals.resize(most, Value::Undef);
+        }
+        self.globals = self.machine_vm().globals.as_mut_ptr();
     }
 
     /// Gives the VM back what is its, and waits there for the next run.
@@ -394,9 +439,8 @@ impl Activation {
     /// and notes the fault if there is one.
     fn runs_op(&mut self, pc: Pc, base: *mut u8, at: usize) -> bool {
         let fuel = self.fuel;
-        let machine = self.machine();
-        machine.vm_mut().meter.give_slice(fuel);
-        let ran = machine.run_alone(at);
+        self.machine_vm().meter.give_slice(fuel);
+        let ran = self.as_running(|act| act.machine().run_alone(at));
         self.fuel = self.machine_vm().meter.take_slice();
         self.globals = self.machine_vm().globals.as_mut_ptr();
         match ran {
@@ -411,8 +455,8 @@ impl Activation {
     /// Lowers a region; `false` if that can't be.
     fn lower(&mut self, region: usize) -> bool {
         let lowered = self.program().lower(region);
-        self.units = self.program().units();
-        self.constants = self.program().constants();
+        // SAFETY: the present program is alive.
+        unsafe { links::switch(self, self.program) };
         lowered
     }
 

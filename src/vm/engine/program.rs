@@ -2,6 +2,7 @@
 //! they were used.
 
 use super::super::VM;
+use super::links::Link;
 #[cfg(feature = "jit")]
 use super::native::Native;
 use crate::chunk::Chunk;
@@ -10,10 +11,18 @@ use crate::lower::code::{Code, REGISTER_BYTES};
 use crate::lower::{Declined, Lowering, global_of};
 use crate::op::Op;
 use crate::value::Value;
-use crate::verify::{Shape, verify_chunk};
+use crate::verify::{Arity, RegionKind, Shape, verify_chunk};
 #[cfg(feature = "jit")]
 use std::path::Path;
 use std::sync::Arc;
+
+/// The lists of a program that its instructions use.
+#[derive(Clone, Copy)]
+pub(super) struct Tables {
+    pub(super) units: *const Unit,
+    pub(super) constants: *const Value,
+    pub(super) links: *const Link,
+}
 
 /// What a call needs to know of a region.
 pub(super) struct Unit {
@@ -103,6 +112,11 @@ pub(super) struct Program {
     units: Vec<Unit>,
     /// The chunk's constants, as far as the code loads them.
     constants: Vec<Value>,
+    /// By name index, what calls of the name reach; empty as long as no such call is lowered.
+    links: Vec<Link>,
+    /// The place of the unit in the VM's linkage; of no meaning while none of its frames is in the engine.
+    pub(super) place: u32,
+    tables: Tables,
     globals: usize,
     /// Where the instructions of regions begin, ascending, and the region.
     places: Vec<(usize, usize)>,
@@ -143,19 +157,38 @@ impl Program {
             entry: std::ptr::null_mut(),
             frame_bytes: u32::MAX,
         };
+        let lowering = Lowering::new(chunk, places, interpreted);
+        let lowering = match source {
+            Source::Copy(..) => lowering,
+            Source::Unit(_) => lowering.linked(),
+        };
+        let units: Vec<Unit> = (0..regions).map(|_| unit()).collect();
+        let constants = vec![Value::Undef; chunk.constants.len()];
         Some(Program {
+            tables: Tables {
+                units: units.as_ptr(),
+                constants: constants.as_ptr(),
+                links: std::ptr::null(),
+            },
             globals: count,
-            constants: vec![Value::Undef; chunk.constants.len()],
-            lowering: Lowering::new(chunk, places, interpreted),
+            constants,
+            links: Vec::new(),
+            place: vm.link.running_place(),
+            lowering,
             source,
             shape,
             codes: (0..regions).map(|_| None).collect(),
-            units: (0..regions).map(|_| unit()).collect(),
+            units,
             places: Vec::new(),
             interpreted,
             #[cfg(feature = "jit")]
             native: Native::new(regions),
         })
+    }
+
+    /// Whether it is the program of this unit.
+    pub(super) fn is_of(&self, unit: &Arc<engine::Unit>) -> bool {
+        matches!(&self.source, Source::Unit(own) if Arc::ptr_eq(own, unit))
     }
 
     /// Whether the VM runs this chunk. Its own chunk is told by where its lists are, as they may have
@@ -185,7 +218,8 @@ impl Program {
             && are_same(&copy.constants, &chunk.constants, Value::is_same)
     }
 
-    /// Lowers a region, if it isn't yet; `false` if it can't be.
+    /// Lowers a region, if it isn't yet; `false` if it can't be. The program stays where it is from then on:
+    /// its code knows the address.
     pub(super) fn lower(&mut self, region: usize) -> bool {
         if let Some(lowered) = &self.codes[region] {
             return lowered.is_ok();
@@ -208,6 +242,14 @@ impl Program {
             entry: code.words.as_mut_ptr(),
             frame_bytes: code.registers * REGISTER_BYTES as u32,
         };
+        if !code.relinks.is_empty() && self.links.is_empty() {
+            let names = self.source.chunk().names.len();
+            self.links.resize(names, Link::UNKNOWN);
+            self.tables.links = self.links.as_ptr();
+        }
+        for at in &code.relinks {
+            code.words[*at as usize + 1] = std::ptr::from_mut(self).expose_provenance() as u64;
+        }
         let start = code.words.as_ptr().addr();
         let place = self.places.partition_point(|(other, _)| *other < start);
         self.places.insert(place, (start, region));
@@ -267,12 +309,34 @@ impl Program {
         self.source.chunk()
     }
 
-    pub(super) fn units(&self) -> *const Unit {
-        self.units.as_ptr()
+    /// Whether a region is that of a sub.
+    pub(super) fn is_sub(&self, region: usize) -> bool {
+        matches!(self.shape.regions()[region].kind, RegionKind::Sub(_))
     }
 
-    pub(super) fn constants(&self) -> *const Value {
-        self.constants.as_ptr()
+    /// Whether the sub of this row gives a value.
+    pub(super) fn gives_value(&self, row: usize) -> bool {
+        self.shape.subs()[row].returns == Arity::Value
+    }
+
+    /// The lists that instructions use; they move when a region is lowered.
+    pub(super) fn tables(&self) -> Tables {
+        self.tables
+    }
+
+    /// What calls of a region need to know of it.
+    pub(super) fn unit(&self, region: usize) -> *const Unit {
+        &raw const self.units[region]
+    }
+
+    /// What calls of a name reach.
+    pub(super) fn link(&self, name: u16) -> Link {
+        self.links[usize::from(name)]
+    }
+
+    /// Sets what calls of a name reach.
+    pub(super) fn set_link(&mut self, name: usize, link: Link) {
+        self.links[name] = link;
     }
 
     /// How many globals the program names.

@@ -317,24 +317,40 @@ pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: W
     if (*(*act).units.add(region)).entry.is_null() && !(*act).lower(region) {
         return leave(pc, base, act);
     }
-    if !(*act).succeeds(pc, base, |vm| vm.charge(1)) {
+    let frame_bytes = (*(*act).units.add(region)).frame_bytes as usize;
+    let Some(callee) = open_window(pc, base, act, word.a(), frame_bytes) else {
         return false;
+    };
+    native::note_call(act, region, callee);
+    go_to!((*(*act).units.add(region)).entry, callee, act)
+}
+
+/// Pays for a call, makes room for it and records it; the base of the callee's window. Where that can't
+/// be, the fault is noted.
+pub(super) unsafe fn open_window(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    offset: u16,
+    frame_bytes: usize,
+) -> Option<*mut u8> {
+    if !(*act).succeeds(pc, base, |vm| vm.charge(1)) {
+        return None;
     }
     if (*act).calls_top == (*act).calls_end
         && let Err(fault) = (*act).grow_calls()
     {
         (*act).exit = Exit::Fault(pc, base, fault);
-        return false;
+        return None;
     }
-    let unit = (*act).units.add(region);
-    let offset = usize::from(word.a());
-    let end = base.wrapping_add(offset + (*unit).frame_bytes as usize);
+    let offset = usize::from(offset);
+    let end = base.wrapping_add(offset + frame_bytes);
     let base = if end > (*act).window_end {
-        match (*act).grow_window(base, offset + (*unit).frame_bytes as usize) {
+        match (*act).grow_window(base, offset + frame_bytes) {
             Ok(base) => base,
             Err((base, fault)) => {
                 (*act).exit = Exit::Fault(pc, base, fault);
-                return false;
+                return None;
             }
         }
     } else {
@@ -345,8 +361,7 @@ pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: W
         base_offset: offset,
     });
     (*act).calls_top = (*act).calls_top.add(1);
-    native::note_call(act, region, base.add(offset));
-    go_to!((*(*act).units.add(region)).entry, base.add(offset), act)
+    Some(base.add(offset))
 }
 
 /// Leaves the engine before the op at hand.
@@ -398,9 +413,11 @@ pub(super) unsafe fn slot_loop(pc: Pc, base: *mut u8, act: *mut Activation, word
             first.put(s);
             looped
         }
-        Op::PushIntRangeLoop(array, _, limit) => {
-            (*act).with_vm(|vm| fused::push_int_range(vm, array, &mut i, limit))
-        }
+        Op::PushIntRangeLoop(array, _, limit) => (*act).as_running(|act| {
+            let looped = act.with_vm(|vm| fused::push_int_range(vm, array, &mut i, limit));
+            act.globals = act.machine_vm().globals.as_mut_ptr();
+            looped
+        }),
         _ => Ok(()),
     };
     second.put(Value::Int(i));

@@ -2,6 +2,7 @@
 //! and fuzz targets.
 
 use crate::{
+    linked::vm_of_parts,
     outcome::{self, Outcome, World, program_limits},
     program::install_extensions,
     same::all_same,
@@ -70,6 +71,8 @@ pub struct Setup {
     pub world: World,
     /// What the VM is given before the run: handlers, values.
     pub prepare: fn(&mut VM),
+    /// Whether the chunk is taken apart into functions that call each other.
+    pub in_parts: bool,
 }
 
 impl Setup {
@@ -82,6 +85,16 @@ impl Setup {
             },
             world: World::Bare,
             prepare: install_extensions,
+            in_parts: false,
+        }
+    }
+
+    /// The same with the chunk taken apart into functions that call each other.
+    #[must_use]
+    pub fn linked(self) -> Setup {
+        Setup {
+            in_parts: true,
+            ..self
         }
     }
 
@@ -104,11 +117,22 @@ impl Setup {
 
     /// Runs a chunk in a tier.
     pub fn run(&self, chunk: &Chunk, tier: &Tier) -> Outcome {
-        let mut vm = VM::new(chunk.clone());
+        let mut vm = match self.in_parts {
+            true => vm_of_parts(chunk),
+            false => VM::new(chunk.clone()),
+        };
         vm.set_limits(self.limits);
         (tier.choose)(&mut vm);
         (self.prepare)(&mut vm);
-        outcome::run(vm, self.world.clone())
+        if !self.in_parts {
+            return outcome::run(vm, self.world.clone());
+        }
+        // Where a global is depends on when its name is first met, and that on the tier.
+        outcome::run_and_look(vm, self.world.clone(), |vm| {
+            let names = chunk.names.iter();
+            let values = names.map(|name| vm.global(name).cloned().unwrap_or_default());
+            values.collect()
+        })
     }
 }
 

@@ -79,6 +79,7 @@ fn run_all(root: &Path, names: &[String]) -> anyhow::Result<()> {
         limits,
         world: World::Bare,
         prepare: |_| (),
+        in_parts: false,
     };
     let (mut files, mut refused, mut runs, mut traps) = (0, 0, 0, 0);
     for path in paths(root)? {

@@ -22,7 +22,8 @@ mod state;
 use super::dispatch::Pc;
 use super::program::Program;
 use super::window::{Reg, reg, tag};
-use super::{Activation, CallRecord, Exit};
+use super::{Activation, CallRecord, EngineState, Exit};
+use crate::chunk::Chunk;
 use crate::jit::abi::{Helper, Layout, NOT_ENTERED, Place, Reason};
 use crate::jit::compile::Compiled;
 use crate::jit::kinds::Kind;
@@ -49,6 +50,8 @@ pub(super) struct Links {
     frames: usize,
     /// When it last got some.
     last_look: Option<Instant>,
+    /// Whether anything was compiled, or taken from the cache, since the engine was last left.
+    asked_compiler: bool,
 }
 
 impl Links {
@@ -62,6 +65,7 @@ impl Links {
             slice: FIRST_SLICE,
             frames: room::FIRST_FRAMES,
             last_look: None,
+            asked_compiler: false,
         }
     }
 }
@@ -76,7 +80,7 @@ const LOOK_TIME: Duration = Duration::from_micros(200);
 
 /// What native code knows of the activation.
 pub(super) fn layout() -> Layout {
-    const LINKS: usize = offset_of!(Activation, links);
+    const LINKS: usize = offset_of!(Activation, native);
     Layout {
         fuel: offset_of!(Activation, fuel) as i32,
         globals: offset_of!(Activation, globals) as i32,
@@ -190,24 +194,33 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
 
 /// The engine is about to begin: with everything to be compiled, natively.
 pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
-    let options = (*act).machine_vm().engine.jit;
-    (*act).program().native.set_options(options);
     let vm = (*act).machine_vm();
-    if options.mode != JitMode::Off
-        && let Some(directory) = &vm.engine.cache
-    {
-        (*(*act).program).keep_in(directory, vm.running());
-    }
-    if options.mode != JitMode::Eager {
+    prepare(&mut *(*act).program, &vm.engine, vm.running());
+    if vm.engine.jit.mode != JitMode::Eager {
         return Some((pc, base));
     }
     go_on_natively(act, pc, base)
 }
 
+/// Readies a program that is about to be run, of this chunk.
+pub(super) fn prepare(program: &mut Program, engine: &EngineState, chunk: &Chunk) {
+    program.native.set_options(engine.jit);
+    if engine.jit.mode != JitMode::Off
+        && let Some(directory) = &engine.cache
+    {
+        program.keep_in(directory, chunk);
+    }
+}
+
 /// The engine is about to be left: writes what was compiled to the cache.
 pub(super) unsafe fn end(act: *mut Activation) {
-    if let Some(stats) = (*act).program().native.flush() {
-        (*act).machine_vm().engine.jit_stats.cache = stats;
+    if !std::mem::take(&mut (*act).native.asked_compiler) {
+        return;
+    }
+    for program in (*act).programs.values_mut().flatten() {
+        if let Some(stats) = program.native.flush() {
+            (*act).machine_vm().engine.jit_stats.cache = stats;
+        }
     }
 }
 
@@ -375,6 +388,7 @@ unsafe fn note_compiled(
     began: Instant,
     compiled: Option<state::Size>,
 ) -> bool {
+    (*act).native.asked_compiler = true;
     let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
     stats.compile_ns += began.elapsed().as_nanos() as u64;
     match compiled {
@@ -434,11 +448,11 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
         None => return Ran::Refused(base),
     };
     adapt_slice(act);
-    let slice = (*act).links.slice;
+    let slice = (*act).native.slice;
     let drawn = (*act).machine_vm().meter.draw(slice);
     let fuel = (*act).fuel + drawn;
     let top = (*act).calls_top;
-    (*act).links.records = top.wrapping_add(depth);
+    (*act).native.records = top.wrapping_add(depth);
     (*act).machine_vm().engine.jit_stats.entries += 1;
     let code = (*compiled).code.at((*compiled).entry);
     let left = enter(act, base, fuel, depth as u64, code);
@@ -458,10 +472,10 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
 /// Native code was left: makes records of its calls, and says where the innermost one stands.
 unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran {
     (*act).machine_vm().engine.jit_stats.exits += 1;
-    let frames = depth - (*act).links.exit_depth as usize;
+    let frames = depth - (*act).native.exit_depth as usize;
     if frames >= depth && depth > 0 {
         // It went as deep as it could.
-        (*act).links.frames = ((*act).links.frames * 4).min(room::MOST_FRAMES);
+        (*act).native.frames = ((*act).native.frames * 4).min(room::MOST_FRAMES);
     }
     let program: *mut Program = (*act).program;
     for place in 0..frames {
@@ -471,17 +485,17 @@ unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran
         (*record).pc = (*program).instruction(at.region(), at.at());
     }
     (*act).calls_top = top.add(frames);
-    let place = Place((*act).links.exit_place);
+    let place = Place((*act).native.exit_place);
     if !matches!((*act).exit, Exit::Running) {
         return Ran::Ended;
     }
     let pc = (*program).instruction(place.region(), place.at());
-    Ran::Left(place.reason(), pc, (*act).links.exit_base)
+    Ran::Left(place.reason(), pc, (*act).native.exit_base)
 }
 
 /// Makes the slices of fuel such that the clock is looked at often enough, and not more.
 unsafe fn adapt_slice(act: *mut Activation) {
-    let links = &mut (*act).links;
+    let links = &mut (*act).native;
     let now = Instant::now();
     if let Some(last) = links.last_look {
         let passed = now.duration_since(last);

@@ -127,6 +127,11 @@ fn generated(seed: u64, seen: &Seen) -> Result<(), String> {
     for fuel in [used / 2, seed % 50, seed % 400] {
         seen.compare(&chunk, &setup(fuel)).map_err(in_family)?;
     }
+    let in_parts = |error| format!("{family:?} in parts, {error}");
+    for fuel in [FUEL, used * 2 + seed % 50] {
+        let setup = setup(fuel).linked();
+        seen.compare(&chunk, &setup).map_err(in_parts)?;
+    }
     Ok(())
 }
 
@@ -144,6 +149,7 @@ fn vectors(sweep: &Sweep, seen: &Seen) -> Tally {
                 limits: vector_limits(),
                 world,
                 prepare: |_| (),
+                in_parts: false,
             };
             let in_case = |error| format!("{}, {error}", case.name);
             seen.compare(&case.chunk, &setup).map_err(in_case)?;
@@ -177,6 +183,7 @@ fn files(sweep: &Sweep, root: &Path, seen: &Seen) -> anyhow::Result<Tally> {
                 },
                 world: World::Scripted(scripted(b"one\ntwo\nthree")),
                 prepare: |_| (),
+                in_parts: false,
             };
             let in_file = |error| format!("{name}, {error}");
             seen.compare(chunk, &setup).map_err(in_file)?;
