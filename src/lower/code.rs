@@ -174,7 +174,7 @@ macro_rules! for_each_rop {
             Leave 1 "leave the frame before the stack op, with scope b, c open";
             // Functions of other chunks.
             CallLinked 1 "call function b with c values, the window moved up to a";
-            Relink 2 "go on behind the call of function b, which gave a";
+            Relink 2 "go on behind the call of a function";
             End 2 "end the function with a, dropping the registers below b, or leave with scope k open";
             // Of code that is only interpreted.
             AddLoopLt 1 "a = a + Int flags; if a < b, one fuel -> c";

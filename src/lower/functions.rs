@@ -31,11 +31,14 @@ impl Translator<'_> {
             .emit(Rop::CallLinked, flags, window, name, argc as u16);
         let behind = self.out.position() as u32;
         self.out.code.relinks.push(behind);
-        self.out.emit_with(Rop::Relink, 0, [window, name, 0], 0);
+        self.out.emit_with(Rop::Relink, 0, [0; 3], 0);
         self.out.label();
         self.stack.reset(first + usize::from(gives));
-        if gives {
-            self.note_counted(first);
+        self.note_counted(first);
+        if !gives {
+            // It may give one all the same.
+            self.out.emit(Rop::Drop, 0, window, 0, 0);
+            self.out.label();
         }
         (at + 1, true)
     }

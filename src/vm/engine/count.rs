@@ -34,9 +34,7 @@ unsafe fn count(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool
         let calls = match word.op() {
             Rop::Call => true,
             // One that leaves is counted there, one whose link is made where that is.
-            Rop::CallLinked => {
-                links::is_current(act, (*act).links.add(usize::from(word.b())), word)
-            }
+            Rop::CallLinked => links::is_known(act, word),
             _ => false,
         };
         (*act).counts.calls += u64::from(calls);

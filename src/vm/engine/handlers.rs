@@ -14,7 +14,7 @@
 
 use super::Activation;
 use super::dispatch::{Pc, go, go_to};
-use super::links::{self, Fix, Link};
+use super::links;
 use super::native::{self, Called};
 use super::slow;
 use super::window::{Reg, reg, tag};
@@ -322,28 +322,18 @@ handlers! {
     }
 
     CallLinked(pc, base, act, word) {
-        let link: *const Link = (*act).links.add(usize::from(word.b()));
+        let link = links::link_at(act, word);
         let callee = base.add(usize::from(word.a()));
-        if !links::is_current(act, link, word) {
-            return links::call(pc, callee, act, word);
-        }
-        if (*link).fresh != 0 {
-            return links::call_code(pc, callee, act, word);
-        }
-        if !links::has_room(act, link, callee) {
+        if !links::is_current(act, link, word) || !links::has_room(act, link, callee) {
             return links::call(pc, callee, act, word);
         }
         links::begin(pc, act, link, word);
         go_to!((*(*link).unit).entry, callee, act)
     }
 
-    Relink(pc, base, act, word) {
+    Relink(pc, base, act, _word) {
         // The program that this code is of.
         links::switch(act, std::ptr::with_exposed_provenance_mut(*pc.add(1) as usize));
-        let link: *const Link = (*act).links.add(usize::from(word.b()));
-        if (*link).fix != Fix::Nothing {
-            return links::fix(pc, base, act, word);
-        }
         go!(pc, base, act, 2)
     }
 
@@ -396,7 +386,8 @@ handlers! {
     }
 }
 
-/// Returns: a general one, and one for each small number of registers to look through.
+/// Returns: a general one, and one for each small number of registers to look through. A caller in
+/// another chunk may expect a value where there is none: it finds Undef.
 macro_rules! returns {
     ($($name:ident $with_value:ident $count:expr;)*) => { handlers! { $(
         $name(pc, base, act, word) {
@@ -412,9 +403,11 @@ macro_rules! returns {
             if any & tag::COUNTED != 0 {
                 outline!(pc, base, act, word, {
                     slow::clear(base, word.a());
+                    reg(base, 0).set_word(u32::from(tag::UNDEF));
                     return_to_caller!(base, act)
                 })
             }
+            reg(base, 0).set_word(u32::from(tag::UNDEF));
             return_to_caller!(base, act, top)
         }
 

@@ -1,5 +1,6 @@
 //! Calls between chunks within the engine: what an instruction knows of the function that it names, and
-//! how a call of it begins and ends.
+//! how a call of it begins. It ends as any other: a value, or Undef, is in the first register, and the
+//! instruction behind the call goes back to the caller's program.
 //!
 //! A name's link is made when it is first called that the VM's linkage already knows: the very first call
 //! leaves the engine, as errors are the reference interpreter's. It holds as long as the version of the
@@ -19,11 +20,12 @@
     reason = "every line relies on the same promise"
 )]
 
-use super::dispatch::{Pc, go, go_to};
+use super::dispatch::{Pc, go_to};
 use super::native;
 use super::program::{Program, Unit};
 use super::window::{Reg, reg, tag};
 use super::{Activation, CallRecord, Known, MOST_PROGRAMS, slow};
+use crate::engine::Entry;
 use crate::lower::code::{REGISTER_BYTES, Word, flag};
 use crate::value::Value;
 use crate::verify::RegionKind;
@@ -45,12 +47,10 @@ pub(super) struct Link {
     region: u32,
     /// The place of the function's unit in the VM's linkage.
     pub(super) place: u32,
-    /// How many arguments it is for.
-    argc: u16,
-    /// Registers behind the arguments that begin as Undef: slots of code that is run from its first op.
-    pub(super) fresh: u16,
+    /// How many arguments it is for, and above that how many registers behind them begin as Undef: slots of
+    /// code that is run from its first op.
+    arity: u32,
     pub(super) wants: Wants,
-    pub(super) fix: Fix,
 }
 
 impl Link {
@@ -61,27 +61,42 @@ impl Link {
         program: std::ptr::null_mut(),
         region: 0,
         place: 0,
-        argc: 0,
-        fresh: 0,
+        arity: 0,
         wants: Wants::Any,
-        fix: Fix::Nothing,
     };
 }
 
-/// What is to be done so that the caller finds the values that it expects.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fix {
-    Nothing,
-    /// The function gives none, and one is expected.
-    Undef,
-    /// It gives one, and none is expected.
-    Drop,
+impl Link {
+    fn argc(&self) -> u16 {
+        self.arity as u16
+    }
+
+    fn fresh(&self) -> u16 {
+        (self.arity >> 16) as u16
+    }
+}
+
+/// What the call reaches, if that is known.
+#[inline(always)]
+pub(super) unsafe fn link_at(act: *mut Activation, word: Word) -> *const Link {
+    (*(*act).program).links().add(usize::from(word.b()))
+}
+
+/// Whether a link is what the call reaches now, and nothing is to be cleared for it.
+#[inline(always)]
+pub(super) unsafe fn is_current(act: *mut Activation, link: *const Link, word: Word) -> bool {
+    (*link).arity == u32::from(word.c()) && holds(act, link)
+}
+
+#[inline(always)]
+unsafe fn holds(act: *mut Activation, link: *const Link) -> bool {
+    (*link).version == (*(*act).version).load(Ordering::Acquire)
 }
 
 /// Whether a link is what the call reaches now.
-#[inline(always)]
-pub(super) unsafe fn is_current(act: *mut Activation, link: *const Link, word: Word) -> bool {
-    (*link).version == (*(*act).version).load(Ordering::Acquire) && (*link).argc == word.c()
+pub(super) unsafe fn is_known(act: *mut Activation, word: Word) -> bool {
+    let link = link_at(act, word);
+    holds(act, link) && (*link).argc() == word.c()
 }
 
 /// Whether there is room for the call, and fuel.
@@ -110,22 +125,25 @@ pub(super) unsafe fn switch(act: *mut Activation, program: *mut Program) {
     let tables = (*program).tables();
     (*act).units = tables.units;
     (*act).constants = tables.constants;
-    (*act).links = tables.links;
 }
 
-/// As the handler, of a chunk's code, whose slots behind the arguments begin as Undef.
+/// As the handler, of anything. Of a chunk's code the slots behind the arguments begin as Undef. `callee`
+/// is the base that the called frame would have.
 #[inline(never)]
-pub(super) unsafe fn call_code(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bool {
-    let link = (*act).links.add(usize::from(word.b()));
-    if !has_room(act, link, callee) {
-        return call(pc, callee, act, word);
+pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bool {
+    if !is_known(act, word) {
+        return call_slowly(pc, callee, act, word);
     }
-    let first = callee.add(usize::from((*link).argc) * REGISTER_BYTES);
-    let mut place = 0;
-    while place < usize::from((*link).fresh) {
-        let slot = Reg(first.add(place * REGISTER_BYTES));
+    let link = link_at(act, word);
+    if !has_room(act, link, callee) {
+        return call_slowly(pc, callee, act, word);
+    }
+    let mut place = usize::from((*link).argc());
+    let end = place + usize::from((*link).fresh());
+    while place < end {
+        let slot = Reg(callee.add(place * REGISTER_BYTES));
         if slot.is_counted() {
-            return call(pc, callee, act, word);
+            return call_slowly(pc, callee, act, word);
         }
         slot.set_word(u32::from(tag::UNDEF));
         place += 1;
@@ -134,10 +152,9 @@ pub(super) unsafe fn call_code(pc: Pc, callee: *mut u8, act: *mut Activation, wo
     go_to!((*(*link).unit).entry, callee, act)
 }
 
-/// A call whose link isn't known, or with the end of something reached. `callee` is the base that the
-/// called frame would have.
+/// A call whose link isn't known, or with the end of something reached.
 #[inline(never)]
-pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bool {
+unsafe fn call_slowly(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bool {
     if !opens(pc, callee, act, word) {
         return false;
     }
@@ -150,7 +167,7 @@ pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: W
 unsafe fn opens(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bool {
     let base = callee.sub(usize::from(word.a()));
     let name = usize::from(word.b());
-    if !is_current(act, (*act).links.add(name), word) {
+    if !is_known(act, word) {
         let Some(link) = (*act).find_link(word) else {
             return slow::leave(pc, base, act);
         };
@@ -159,12 +176,12 @@ unsafe fn opens(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bo
         switch(act, (*act).program);
         (*act).counts.note_call();
     }
-    let link = *(*act).links.add(name);
+    let link = *link_at(act, word);
     let frame_bytes = (*link.unit).frame_bytes as usize;
     let Some(callee) = slow::open_window(pc, base, act, word.a(), frame_bytes) else {
         return false;
     };
-    for place in link.argc..link.argc + link.fresh {
+    for place in link.argc()..link.argc() + link.fresh() {
         reg(callee, place * REGISTER_BYTES as u16).put(Value::Undef);
     }
     switch(act, link.program);
@@ -174,18 +191,6 @@ unsafe fn opens(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bo
     }
     (*act).resume = ((*link.unit).entry, callee);
     true
-}
-
-/// Does what is left to do behind a call, and goes on.
-#[inline(never)]
-pub(super) unsafe fn fix(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
-    let result = reg(base, word.a());
-    match (*act).program().link(word.b()).fix {
-        Fix::Nothing => {}
-        Fix::Undef => result.put(Value::Undef),
-        Fix::Drop => result.clear(),
-    }
-    go!(pc, base, act, 2)
 }
 
 /// Ends the call of a chunk's code, with its value or Undef, dropping what the frame holds.
@@ -217,7 +222,7 @@ impl Activation {
         let program = self.linked_program(code)?;
         // SAFETY: it lives as long as there are frames in the engine, and is used by nobody else now.
         let callee = unsafe { &mut *program };
-        let (region, fix, slots) = function_of(callee, code, wants)?;
+        let (region, slots) = function_of(callee, code.entry)?;
         let fresh = match slots {
             Some(slots) => slots.checked_sub(usize::from(argc))?,
             None => 0,
@@ -228,10 +233,8 @@ impl Activation {
             program,
             region: region as u32,
             place: code.place,
-            argc: word.c(),
-            fresh: fresh as u16,
+            arity: u32::from(argc) | (fresh as u32) << 16,
             wants,
-            fix,
         })
     }
 
@@ -276,32 +279,17 @@ impl Activation {
     }
 }
 
-/// The region that a call of this code runs, lowered; what is to be done with what it gives; and the
-/// number of its slots, if arguments are the first of them.
-fn function_of(
-    program: &mut Program,
-    code: CodeLink,
-    wants: Wants,
-) -> Option<(usize, Fix, Option<usize>)> {
-    let index = program.shape().region_at(code.entry.op)?;
+/// The region that a call of this code runs, lowered, and the number of its slots, if arguments are the
+/// first of them.
+fn function_of(program: &mut Program, entry: Entry) -> Option<(usize, Option<usize>)> {
+    let index = program.shape().region_at(entry.op)?;
     let region = program.shape().regions()[index];
-    if region.entry != code.entry.op || !program.lower(index) {
+    if region.entry != entry.op || !program.lower(index) {
         return None;
     }
-    let gives = match (region.kind, code.entry.args_in_slots) {
-        (RegionKind::Sub(row), false) => program.gives_value(row),
-        // It gives a value always, Undef for want of one.
-        (RegionKind::Main, true) => true,
-        _ => return None,
-    };
-    let fix = match (gives, wants) {
-        (false, Wants::Value) => Fix::Undef,
-        (true, Wants::Nothing) => Fix::Drop,
-        _ => Fix::Nothing,
-    };
-    let slots = code
-        .entry
-        .args_in_slots
-        .then(|| program.code(index).map_or(0, |code| code.slots[0].len()));
-    Some((index, fix, slots))
+    match (region.kind, entry.args_in_slots) {
+        (RegionKind::Sub(_), false) => Some((index, None)),
+        (RegionKind::Main, true) => Some((index, Some(program.code(index)?.slots[0].len()))),
+        _ => None,
+    }
 }

@@ -38,7 +38,6 @@ use crate::jit::{JitMode, JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
-use links::Link;
 use program::{Program, Unit};
 use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
@@ -141,13 +140,11 @@ struct Activation {
     calls_end: *mut CallRecord,
     calls_bottom: *mut CallRecord,
     window_end: *mut u8,
-    units: *const Unit,
     globals: *mut Value,
-    constants: *const Value,
-    /// By name index, what calls of functions reach.
-    links: *const Link,
-    /// The present program, whose lists those are.
+    /// The present program, and lists of it.
     program: *mut Program,
+    units: *const Unit,
+    constants: *const Value,
     /// The version of what names of functions mean.
     version: *const AtomicU64,
     /// Elements that an array may have.
@@ -156,7 +153,7 @@ struct Activation {
     /// Where to go on, for the loop that stands in for tail calls.
     resume: (Pc, *mut u8),
     /// What native code knows of the run, and says.
-    native: native::Links,
+    links: native::Links,
     exit: Exit,
     window: Window,
     calls: Vec<CallRecord>,
@@ -329,13 +326,12 @@ impl Activation {
             units: std::ptr::null(),
             globals: std::ptr::null_mut(),
             constants: std::ptr::null(),
-            links: std::ptr::null(),
             program: std::ptr::null_mut(),
             version: &raw const links::NO_VERSION,
             max_items: 0,
             table: TABLE,
             resume: (std::ptr::null(), std::ptr::null_mut()),
-            native: native::Links::new(),
+            links: native::Links::new(),
             exit: Exit::Running,
             window: Window::new(FIRST_REGISTERS),
             calls,

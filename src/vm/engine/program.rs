@@ -11,17 +11,18 @@ use crate::lower::code::{Code, REGISTER_BYTES};
 use crate::lower::{Declined, Lowering, global_of};
 use crate::op::Op;
 use crate::value::Value;
-use crate::verify::{Arity, RegionKind, Shape, verify_chunk};
+#[cfg(feature = "jit")]
+use crate::verify::Arity;
+use crate::verify::{RegionKind, Shape, verify_chunk};
 #[cfg(feature = "jit")]
 use std::path::Path;
 use std::sync::Arc;
 
-/// The lists of a program that its instructions use.
+/// The lists of a program that its instructions use most.
 #[derive(Clone, Copy)]
 pub(super) struct Tables {
     pub(super) units: *const Unit,
     pub(super) constants: *const Value,
-    pub(super) links: *const Link,
 }
 
 /// What a call needs to know of a region.
@@ -168,7 +169,6 @@ impl Program {
             tables: Tables {
                 units: units.as_ptr(),
                 constants: constants.as_ptr(),
-                links: std::ptr::null(),
             },
             globals: count,
             constants,
@@ -245,7 +245,6 @@ impl Program {
         if !code.relinks.is_empty() && self.links.is_empty() {
             let names = self.source.chunk().names.len();
             self.links.resize(names, Link::UNKNOWN);
-            self.tables.links = self.links.as_ptr();
         }
         for at in &code.relinks {
             code.words[*at as usize + 1] = std::ptr::from_mut(self).expose_provenance() as u64;
@@ -314,12 +313,16 @@ impl Program {
         matches!(self.shape.regions()[region].kind, RegionKind::Sub(_))
     }
 
-    /// Whether the sub of this row gives a value.
-    pub(super) fn gives_value(&self, row: usize) -> bool {
-        self.shape.subs()[row].returns == Arity::Value
+    /// Whether a region is that of a sub that gives no value.
+    #[cfg(feature = "jit")]
+    pub(super) fn gives_nothing(&self, region: usize) -> bool {
+        match self.shape.regions()[region].kind {
+            RegionKind::Sub(row) => self.shape.subs()[row].returns != Arity::Value,
+            RegionKind::Main | RegionKind::Block(_) => false,
+        }
     }
 
-    /// The lists that instructions use; they move when a region is lowered.
+    /// The lists that instructions use most.
     pub(super) fn tables(&self) -> Tables {
         self.tables
     }
@@ -327,6 +330,11 @@ impl Program {
     /// What calls of a region need to know of it.
     pub(super) fn unit(&self, region: usize) -> *const Unit {
         &raw const self.units[region]
+    }
+
+    /// What calls of each name reach.
+    pub(super) fn links(&self) -> *const Link {
+        self.links.as_ptr()
     }
 
     /// What calls of a name reach.

@@ -80,7 +80,7 @@ const LOOK_TIME: Duration = Duration::from_micros(200);
 
 /// What native code knows of the activation.
 pub(super) fn layout() -> Layout {
-    const LINKS: usize = offset_of!(Activation, native);
+    const LINKS: usize = offset_of!(Activation, links);
     Layout {
         fuel: offset_of!(Activation, fuel) as i32,
         globals: offset_of!(Activation, globals) as i32,
@@ -126,6 +126,9 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
     };
     match run(act, compiled, base) {
         Ran::Returned(base) => {
+            if (*act).program().gives_nothing(region) {
+                reg(base, 0).set_word(u32::from(tag::UNDEF));
+            }
             (*act).resume = (begin, base);
             Called::Returned
         }
@@ -214,7 +217,7 @@ pub(super) fn prepare(program: &mut Program, engine: &EngineState, chunk: &Chunk
 
 /// The engine is about to be left: writes what was compiled to the cache.
 pub(super) unsafe fn end(act: *mut Activation) {
-    if !std::mem::take(&mut (*act).native.asked_compiler) {
+    if !std::mem::take(&mut (*act).links.asked_compiler) {
         return;
     }
     for program in (*act).programs.values_mut().flatten() {
@@ -388,7 +391,7 @@ unsafe fn note_compiled(
     began: Instant,
     compiled: Option<state::Size>,
 ) -> bool {
-    (*act).native.asked_compiler = true;
+    (*act).links.asked_compiler = true;
     let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
     stats.compile_ns += began.elapsed().as_nanos() as u64;
     match compiled {
@@ -448,11 +451,12 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
         None => return Ran::Refused(base),
     };
     adapt_slice(act);
-    let slice = (*act).native.slice;
+    let slice = (*act).links.slice;
     let drawn = (*act).machine_vm().meter.draw(slice);
-    let fuel = (*act).fuel + drawn;
+    let before = (*act).fuel;
+    let fuel = before + drawn;
     let top = (*act).calls_top;
-    (*act).native.records = top.wrapping_add(depth);
+    (*act).links.records = top.wrapping_add(depth);
     (*act).machine_vm().engine.jit_stats.entries += 1;
     let code = (*compiled).code.at((*compiled).entry);
     let left = enter(act, base, fuel, depth as u64, code);
@@ -461,7 +465,7 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
     } else if left == NOT_ENTERED {
         (*act).fuel = fuel;
     }
-    give_surplus_back(act);
+    give_surplus_back(act, before);
     match left {
         0.. => Ran::Returned(base),
         NOT_ENTERED => Ran::Refused(base),
@@ -472,10 +476,10 @@ unsafe fn run(act: *mut Activation, compiled: *const Compiled, base: *mut u8) ->
 /// Native code was left: makes records of its calls, and says where the innermost one stands.
 unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran {
     (*act).machine_vm().engine.jit_stats.exits += 1;
-    let frames = depth - (*act).native.exit_depth as usize;
+    let frames = depth - (*act).links.exit_depth as usize;
     if frames >= depth && depth > 0 {
         // It went as deep as it could.
-        (*act).native.frames = ((*act).native.frames * 4).min(room::MOST_FRAMES);
+        (*act).links.frames = ((*act).links.frames * 4).min(room::MOST_FRAMES);
     }
     let program: *mut Program = (*act).program;
     for place in 0..frames {
@@ -485,17 +489,17 @@ unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize) -> Ran
         (*record).pc = (*program).instruction(at.region(), at.at());
     }
     (*act).calls_top = top.add(frames);
-    let place = Place((*act).native.exit_place);
+    let place = Place((*act).links.exit_place);
     if !matches!((*act).exit, Exit::Running) {
         return Ran::Ended;
     }
     let pc = (*program).instruction(place.region(), place.at());
-    Ran::Left(place.reason(), pc, (*act).native.exit_base)
+    Ran::Left(place.reason(), pc, (*act).links.exit_base)
 }
 
 /// Makes the slices of fuel such that the clock is looked at often enough, and not more.
 unsafe fn adapt_slice(act: *mut Activation) {
-    let links = &mut (*act).native;
+    let links = &mut (*act).links;
     let now = Instant::now();
     if let Some(last) = links.last_look {
         let passed = now.duration_since(last);
@@ -508,12 +512,13 @@ unsafe fn adapt_slice(act: *mut Activation) {
     links.last_look = Some(now);
 }
 
-/// The engine keeps no more fuel than lasts until its next look.
-unsafe fn give_surplus_back(act: *mut Activation) {
+/// The engine keeps no more fuel than it had: a loop that calls native code again and again is to come to
+/// its next look all the same.
+unsafe fn give_surplus_back(act: *mut Activation, before: u64) {
     let most = match mode(act) {
         // With nothing to spend, the next loop or call is looked at at once.
         JitMode::Eager => 0,
-        _ => LOOK_EVERY,
+        _ => before.min(LOOK_EVERY),
     };
     let fuel = (*act).fuel;
     if fuel > most {

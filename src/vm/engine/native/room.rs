@@ -47,7 +47,7 @@ pub(super) unsafe fn make(
         return Some((base, 0));
     }
     let active = (*act).active_calls();
-    let wanted = (*act).native.frames.min(stack).min(window);
+    let wanted = (*act).links.frames.min(stack).min(window);
     let wanted = wanted.min((*act).max_calls.saturating_sub(active));
     let records = record_room(act, active, wanted);
     Some((base, wanted.min(records)))
@@ -56,7 +56,7 @@ pub(super) unsafe fn make(
 /// Makes the window larger if it has room for a few frames only.
 unsafe fn grow_window(act: *mut Activation, compiled: &Compiled, base: *mut u8) -> *mut u8 {
     let frames = if compiled.calls {
-        (*act).native.frames + 2
+        (*act).links.frames + 2
     } else {
         2
     };
