@@ -155,7 +155,7 @@ impl VM {
             globals: vec![Value::Undef; unit.chunk().names.len()],
             policy: engine.policy(),
             meter: Meter::new(engine.limits()),
-            engine: EngineState::with_choice(engine.choice()),
+            engine: EngineState::of(engine.running()),
             link: Linkage::of_unit(engine, unit),
             ..VM::empty()
         }

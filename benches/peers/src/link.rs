@@ -116,7 +116,11 @@ fn emit_sub(b: &mut ChunkBuilder, name: u16) {
 /// A call within a chunk beside one into another chunk.
 fn call_cost(name: &str, choice: EngineChoice, jit: JitMode) -> anyhow::Result<Vec<Row>> {
     const CALLS: i32 = 200_000;
-    let engine = Engine::builder().engine(choice).build();
+    let jit = JitOptions {
+        mode: jit,
+        ..JitOptions::default()
+    };
+    let engine = Engine::builder().engine(choice).jit(jit).build();
     let mut within = ChunkBuilder::new();
     let f = within.add_name("f");
     emit_loop(&mut within, f, CALLS);
@@ -133,12 +137,6 @@ fn call_cost(name: &str, choice: EngineChoice, jit: JitMode) -> anyhow::Result<V
         engine.unit("across", across.build()),
     );
     let (mut vm_within, mut vm_across) = (engine.vm(&within), engine.vm(&across));
-    for vm in [&mut vm_within, &mut vm_across] {
-        vm.set_jit(JitOptions {
-            mode: jit,
-            ..JitOptions::default()
-        });
-    }
     let (mut inner, mut outer, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let per_call = |vm: &mut fusevm::VM| -> anyhow::Result<f64> {

@@ -34,6 +34,7 @@ use super::reference::Machine;
 use super::trap::{Fault, Step};
 use crate::chunk::Chunk;
 use crate::code::Code;
+use crate::engine::Running;
 use crate::jit::{JitMode, JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use count::Counts;
@@ -97,9 +98,11 @@ impl EngineState {
         !cfg!(feature = "jit") || self.jit.mode == JitMode::Off
     }
 
-    pub(super) fn with_choice(choice: EngineChoice) -> EngineState {
+    pub(super) fn of(running: &Running) -> EngineState {
         EngineState {
-            choice,
+            choice: running.choice,
+            jit: running.jit,
+            cache: running.cache.clone(),
             ..EngineState::default()
         }
     }
