@@ -296,3 +296,30 @@ fn a_wrong_count_of_arguments_is_found_after_a_redefinition() {
         "{message}"
     );
 }
+
+#[test]
+fn eight_threads_share_an_engine_and_its_module() {
+    const THREADS: usize = 8;
+    const RUNS: usize = 25;
+    let module = module_without(&[]);
+    for tier in &TIERS {
+        let engine = Engine::builder().function("", "before", |_, _| Ok(Value::Undef));
+        let engine = engine.build();
+        engine.load(module.clone());
+        let unit = engine.unit("main", caller("before", &[150]));
+        let run = || {
+            let mut vm = engine.vm(&unit);
+            (tier.choose)(&mut vm);
+            for _ in 0..RUNS {
+                vm.reset();
+                let result = vm.execute().expect("no trap");
+                assert_eq!(result, Some(Value::Int(expected(0, 150))), "{}", tier.name);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(run);
+            }
+        });
+    }
+}

@@ -206,10 +206,10 @@ macro_rules! define_rop {
             pub(crate) const COUNT: usize = [$(Rop::$name),*].len();
 
             /// All of them, by number.
-            pub(super) const ALL: [Rop; Rop::COUNT] = [$(Rop::$name),*];
+            pub(crate) const ALL: [Rop; Rop::COUNT] = [$(Rop::$name),*];
 
             /// What it does, with the letters of its fields.
-            pub(super) const fn picture(self) -> &'static str {
+            pub(crate) const fn picture(self) -> &'static str {
                 match self { $(Rop::$name => $picture,)* }
             }
 
@@ -411,8 +411,6 @@ pub(crate) struct Code {
     /// Ops that can be gone on with, all values in their homes, and where their instructions begin;
     /// ascending.
     pub(crate) entries: Vec<(u32, u32)>,
-    /// Constants that the code loads.
-    pub(crate) constants: Vec<u16>,
     /// Where the instructions behind calls of functions are. Their second words are the engine's.
     pub(crate) relinks: Vec<u32>,
     maps: Vec<StackMap>,
@@ -420,6 +418,15 @@ pub(crate) struct Code {
 }
 
 impl Code {
+    /// Makes room for about so many maps and entries.
+    pub(crate) fn reserve_maps(&mut self, maps: usize) {
+        /// Values on the stack at such a place, as a rule.
+        const VALUES: usize = 2;
+        self.entries.reserve(maps);
+        self.maps.reserve(maps);
+        self.places.reserve(maps * VALUES);
+    }
+
     /// Records the stack at the instruction that begins at `at`. Calls come in ascending order.
     pub(crate) fn add_map(&mut self, at: usize, places: impl Iterator<Item = Place>) {
         let start = self.places.len();

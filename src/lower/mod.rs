@@ -55,11 +55,16 @@ pub(crate) struct Lowering {
     /// Whether the chunk is a unit of an engine: it may call functions of others, and be one.
     linked: bool,
     marks: Vec<Mark>,
-    /// The ops of the present region.
-    reached: Vec<u32>,
-    /// Those of them that jump back.
+    /// Where the instructions of each op of the present region begin.
+    positions: Vec<u32>,
+    /// The ops of the present region: stretches of them, ascending, the end of each not in it.
+    stretches: Vec<(u32, u32)>,
+    /// How many places of the region are jumped to or resumed at, roughly.
+    leaders: usize,
+    /// Those of the ops that jump back.
     back_jumps: Vec<u32>,
     work: Vec<u32>,
+    scratch: Scratch,
 }
 
 /// What is known of an op while its region is lowered.
@@ -68,8 +73,15 @@ struct Mark {
     reached: bool,
     /// Whether something other than the op before it leads here.
     leader: bool,
-    /// Where its instructions begin.
-    position: u32,
+    /// Whether the op before it is the reference interpreter's.
+    resumes: bool,
+}
+
+/// Memory of a translation, for the next one.
+#[derive(Debug, Default)]
+struct Scratch {
+    stack: AbstractStack,
+    fixups: Vec<emit::Fixup>,
 }
 
 impl Lowering {
@@ -95,9 +107,12 @@ impl Lowering {
             linked: false,
             // One behind the last op, which is where a jump to the end goes.
             marks: vec![Mark::default(); chunk.ops.len() + 1],
-            reached: Vec::new(),
+            positions: vec![0; chunk.ops.len() + 1],
+            stretches: Vec::new(),
+            leaders: 0,
             back_jumps: Vec::new(),
             work: Vec::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -137,8 +152,9 @@ impl Lowering {
         let frame = self.find_ops(chunk, shape, region);
         let code = frame.and_then(|frame| self.translate(chunk, shape, frame, end));
         self.back_jumps.clear();
-        for op in self.reached.drain(..) {
-            self.marks[op as usize] = Mark::default();
+        self.leaders = 0;
+        for (start, end) in self.stretches.drain(..) {
+            self.marks[start as usize..end as usize].fill(Mark::default());
         }
         code
     }
@@ -158,8 +174,6 @@ impl Lowering {
         }
         let mut scopes = vec![shape.scopes()[region.scope].slots];
         self.work.push(region.entry as u32);
-        // Straight stretches of ops, which have to be brought in order at the end.
-        let mut stretches: Vec<(u32, u32)> = Vec::new();
         while let Some(start) = self.work.pop() {
             let mut at = start as usize;
             let behind = loop {
@@ -171,31 +185,27 @@ impl Lowering {
                 let Some(op) = chunk.ops.get(at).filter(|_| at != end) else {
                     break at + 1;
                 };
-                if let Some(target) = jump_target(op).filter(|target| *target != end) {
-                    if target <= at {
-                        self.back_jumps.push(at as u32);
-                    }
-                    let mark = &mut self.marks[target];
-                    mark.leader = true;
-                    if !mark.reached {
-                        self.work.push(target as u32);
-                    }
-                }
-                if at + 1 != end && self.is_public(op) {
-                    self.marks[at + 1].leader = true;
-                }
                 match op.flow() {
-                    Flow::Next | Flow::Branch => {}
-                    Flow::Jump | Flow::Return => break at + 1,
+                    Flow::Next if self.is_public(op) => {
+                        let behind = &mut self.marks[at + 1];
+                        (behind.leader, behind.resumes) = (behind.leader || at + 1 != end, true);
+                        self.leaders += 1;
+                    }
+                    Flow::Next => {}
+                    Flow::Branch => self.note_jump(op, at, end),
+                    Flow::Jump => {
+                        self.note_jump(op, at, end);
+                        break at + 1;
+                    }
+                    Flow::Return => break at + 1,
                     Flow::Scope => self.note_scope(shape, at + 1, &mut scopes),
                 }
                 at += 1;
             };
-            stretches.push((start, behind as u32));
+            self.stretches.push((start, behind as u32));
         }
-        stretches.sort_unstable();
-        let ops = stretches.iter().flat_map(|(start, end)| *start..*end);
-        self.reached.extend(ops);
+        // They were found in any order.
+        self.stretches.sort_unstable();
         self.mark_inverted_loops(chunk);
         FrameLayout::new(chunk, &region, &scopes, |at| self.marks[at].leader)
     }
@@ -234,6 +244,22 @@ impl Lowering {
                     | Op::RedirectPop
                     | Op::ExpandParam(_)
             )
+    }
+
+    /// Marks where the jump or branch at `at` goes, and goes there later.
+    fn note_jump(&mut self, op: &Op, at: usize, end: usize) {
+        let Some(target) = jump_target(op).filter(|target| *target != end) else {
+            return;
+        };
+        if target <= at {
+            self.back_jumps.push(at as u32);
+        }
+        self.leaders += 1;
+        let mark = &mut self.marks[target];
+        mark.leader = true;
+        if !mark.reached {
+            self.work.push(target as u32);
+        }
     }
 
     /// Makes room for the slots of the scope at `at`.
@@ -322,6 +348,8 @@ struct FrameLayout {
     keeps_slots: bool,
     /// Whether it is the code of a chunk from its first op on, which may be called as a function.
     is_main: bool,
+    /// The scope that the region begins in.
+    scope: usize,
     entry: usize,
     /// The height that the region begins with.
     entry_height: usize,
@@ -380,6 +408,7 @@ impl FrameLayout {
         Ok(FrameLayout {
             keeps_slots: !is_sub,
             is_main: region.kind == RegionKind::Main,
+            scope: region.scope,
             entry: region.entry,
             entry_height,
             argc,
@@ -455,18 +484,19 @@ impl Lowering {
         frame: FrameLayout,
         end: usize,
     ) -> Result<Code, Declined> {
-        let reached = std::mem::take(&mut self.reached);
-        let mut positions = Vec::with_capacity(reached.len());
-        let ops = &reached[..reached.partition_point(|at| (*at as usize) < end)];
-        let pairs = borrow::pairs(chunk, shape, &frame, self, ops);
+        let pairs = borrow::pairs(chunk, shape, &frame, self, end);
+        let ops = self.stretches.iter().map(|(start, end)| end - start);
+        let ops = ops.sum::<u32>() as usize;
+        let mut positions = std::mem::take(&mut self.positions);
+        let Scratch { stack, fixups } = std::mem::take(&mut self.scratch);
         let mut translator = Translator {
             chunk,
             shape,
             lowering: self,
             counted: frame.homes as u16,
             frame,
-            stack: AbstractStack::default(),
-            out: Emitter::with_capacity(reached.len()),
+            stack,
+            out: Emitter::with_capacity(ops, self.leaders, fixups),
             depth: 0,
             returns: Vec::new(),
             pairs,
@@ -474,33 +504,26 @@ impl Lowering {
             end,
             ends: Vec::new(),
         };
-        translator.run(&reached, &mut positions);
+        translator.set_scope(translator.frame.scope);
+        translator.run(&mut positions);
         let ends = translator.emit_ends();
-        let out = translator.take_code();
-        let mut entries = Vec::new();
-        for (at, position) in reached.iter().zip(&positions) {
-            let mark = &mut self.marks[*at as usize];
-            mark.position = *position;
-            if mark.leader {
-                entries.push((*at, *position));
-            }
-        }
-        self.reached = reached;
-        let mut code = out.finish(|op| match self.marks.get(op) {
-            Some(mark) => mark.position as usize,
-            None => ends[op - self.marks.len()],
-        })?;
-        code.entries = entries;
-        Ok(code)
+        let (out, stack) = translator.take_code();
+        let (code, fixups) = out.finish(|op| match positions.get(op) {
+            Some(position) => *position as usize,
+            None => ends[op - positions.len()],
+        });
+        self.positions = positions;
+        self.scratch = Scratch { stack, fixups };
+        code
     }
 }
 
 impl Translator<'_> {
     /// Translates the ops reached, ascending, and notes where each begins.
-    fn run(&mut self, reached: &[u32], positions: &mut Vec<u32>) {
-        let enters_elsewhere = reached
-            .first()
-            .is_none_or(|at| *at as usize != self.frame.entry);
+    fn run(&mut self, positions: &mut [u32]) {
+        let lowering = self.lowering;
+        let first = lowering.stretches.first();
+        let enters_elsewhere = first.is_none_or(|(at, _)| *at as usize != self.frame.entry);
         if enters_elsewhere || self.lowering.marks[self.frame.entry].leader {
             self.out.op = self.frame.entry as u32;
             self.enter();
@@ -513,54 +536,61 @@ impl Translator<'_> {
         if skip_to > self.frame.entry {
             self.enter();
         }
-        for at in reached.iter().map(|at| *at as usize) {
+        let stretches = lowering.stretches.iter();
+        for at in stretches.flat_map(|(start, end)| *start as usize..*end as usize) {
             self.out.op = at as u32;
-            if self.lowering.marks[at].leader {
+            let mark = lowering.marks[at];
+            if mark.leader {
                 if falls_through {
                     self.flush_all();
                 }
                 self.out.label();
             }
-            if self.lowering.marks[at].leader || !falls_through {
-                self.begin_at(at);
+            if mark.leader || !falls_through {
+                self.begin_at(at, mark);
             } else if at == self.frame.entry && self.frame.prologue == 0 {
                 self.enter();
             }
-            positions.push(self.out.position() as u32);
+            let position = self.out.position() as u32;
+            positions[at] = position;
+            if mark.leader {
+                self.out.code.entries.push((at as u32, position));
+            }
             if at < skip_to {
                 falls_through = true;
                 continue;
             }
             // At the end is no op of the region, nor a scope on record.
-            if at != self.end
-                && let Some(scope) = self.shape.scope_at(at)
-            {
-                self.scope = scope;
-            }
-            self.depth = self.shape.scopes()[self.scope].depth as usize;
+            debug_assert!(at == self.end || self.shape.scope_at(at) == Some(self.scope));
             let (next, goes_on) = self.op(at);
             skip_to = next;
             falls_through = goes_on;
         }
     }
 
+    /// Notes that code goes on in this scope.
+    fn set_scope(&mut self, scope: usize) {
+        self.scope = scope;
+        self.depth = self.shape.scopes()[scope].depth as usize;
+    }
+
     /// Begins a stretch that is jumped to, or that a frame is taken up at: all values are at home.
-    fn begin_at(&mut self, at: usize) {
+    fn begin_at(&mut self, at: usize, mark: Mark) {
         let height = self.shape.height_at(at).unwrap_or(0) as usize;
         self.stack.reset(height);
-        if self.is_behind_public(at)
+        if at != self.end
+            && let Some(scope) = self.shape.scope_at(at)
+        {
+            self.set_scope(scope);
+        }
+        if mark.resumes
             && let Some(top) = height.checked_sub(1)
         {
             self.note_counted(top);
         }
     }
 
-    fn is_behind_public(&self, at: usize) -> bool {
-        let before = at.checked_sub(1).and_then(|at| self.chunk.ops.get(at));
-        before.is_some_and(|op| self.lowering.is_public(op))
-    }
-
-    fn take_code(mut self) -> Emitter {
+    fn take_code(mut self) -> (Emitter, AbstractStack) {
         for at in &self.returns {
             let word = Word(self.out.code.words[*at]);
             let counted = emit::field(self.counted);
@@ -573,7 +603,7 @@ impl Translator<'_> {
         self.out.code.counted = self.counted;
         self.out.code.slots = self.frame.slots;
         self.out.code.homes = self.frame.homes as u16;
-        self.out
+        (self.out, self.stack)
     }
 }
 

@@ -148,7 +148,7 @@ impl Translator<'_> {
             }
             Op::PushFrame => {
                 self.clear_slots(self.depth + 1);
-                self.scope = self.opened_scope(at);
+                self.set_scope(self.opened_scope(at));
                 at + 1
             }
             Op::PopFrame => {
@@ -598,10 +598,10 @@ impl Translator<'_> {
             }
         }
         self.stack.truncate(base);
-        if let Some(parent) = scope.and_then(|scope| scope.parent) {
-            self.scope = parent;
-        }
         self.clear_slots(self.depth);
+        if let Some(parent) = scope.and_then(|scope| scope.parent) {
+            self.set_scope(parent);
+        }
     }
 
     /// Begins the region: slots that are new are Undef, arguments where they belong.

@@ -256,6 +256,13 @@ impl VM {
         self.engine.choice = choice;
     }
 
+    /// Has the register engine lower all of the running chunk's code now, which it otherwise does part by
+    /// part when that is first run: for a host that would rather wait before a run than in it. `false` if
+    /// the chunk is loose, or some of its code is too large.
+    pub fn lower(&mut self) -> bool {
+        engine::lower(self)
+    }
+
     /// Sets when the engine compiles what it runs.
     pub fn set_jit(&mut self, options: JitOptions) {
         self.engine.jit = options;

@@ -158,7 +158,7 @@ unsafe fn call_slowly(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word)
     if !opens(pc, callee, act, word) {
         return false;
     }
-    go_to!((*act).resume.0, (*act).resume.1, act)
+    slow::resume(act)
 }
 
 /// Begins such a call; where it goes on is in [`Activation::resume`] then. `false` if the engine is to be
@@ -271,11 +271,19 @@ impl Activation {
 
     /// Does something with the VM while the present program's unit is the running one.
     pub(super) fn as_running<R>(&mut self, act: impl FnOnce(&mut Activation) -> R) -> R {
+        /// Goes back to the unit at the place, also when the host panics.
+        struct Back<'a>(&'a mut Activation, u32);
+
+        impl Drop for Back<'_> {
+            fn drop(&mut self) {
+                self.0.machine_vm().link.switch_to(self.1);
+            }
+        }
+
         let place = self.program().place;
         let before = self.machine_vm().link.switch_to(place);
-        let result = act(self);
-        self.machine_vm().link.switch_to(before);
-        result
+        let back = Back(self, before);
+        act(&mut *back.0)
     }
 }
 

@@ -27,6 +27,9 @@ mod native;
 mod program;
 mod publish;
 mod slow;
+mod stack;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use super::VM;
@@ -66,7 +69,7 @@ const WARM: u32 = 100;
 const OPS_PER_HEAT: usize = 16;
 
 /// Registers of a new window, and calls that there is room for at first.
-const FIRST_REGISTERS: usize = 512;
+const FIRST_REGISTERS: usize = 128;
 const FIRST_CALLS: usize = 64;
 
 /// Registers of the largest window that is kept for the next run.
@@ -114,7 +117,7 @@ impl std::fmt::Debug for EngineState {
     }
 }
 
-// SAFETY: a parked activation has pointers only into memory that it owns itself.
+// SAFETY: a parked activation has pointers only to statics and into memory that it owns itself.
 unsafe impl Send for EngineState {}
 
 /// A call that is active: its instruction, and how far its window is above its caller's.
@@ -175,6 +178,10 @@ struct Activation {
     /// As many globals as any of them names.
     most_globals: usize,
     counts: Counts,
+    /// Where the native stack was when the first handler was called, and how far it was from there at
+    /// most when that was looked at.
+    stack_begin: usize,
+    stack_growth: usize,
     /// Null while parked.
     machine: *mut Machine<'static>,
 }
@@ -242,6 +249,14 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
         }
         left = Left::Returned;
     }
+}
+
+/// Lowers all of the chunk that the VM runs; `false` if some of it can't be.
+pub(super) fn lower(vm: &mut VM) -> bool {
+    let mut activation = vm.engine.parked.take().unwrap_or_else(Activation::new);
+    let lowered = activation.choose_program(vm, true) && activation.program().lower_all();
+    vm.engine.parked = Some(activation);
+    lowered
 }
 
 /// Whether the ops of the VM's chunk were changed in place since the engine copied them.
@@ -346,6 +361,8 @@ impl Activation {
             programs: HashMap::default(),
             most_globals: 0,
             counts: Counts::default(),
+            stack_begin: 0,
+            stack_growth: 0,
             machine: std::ptr::null_mut(),
         })
     }
@@ -390,6 +407,7 @@ impl Activation {
         let parked = &raw mut vm.engine.parked;
         self.machine = std::ptr::null_mut();
         self.globals = std::ptr::null_mut();
+        self.version = &raw const links::NO_VERSION;
         // SAFETY: the VM is alive and is not looked at otherwise here.
         unsafe { *parked = Some(self) };
     }

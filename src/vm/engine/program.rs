@@ -56,8 +56,15 @@ pub(super) fn identity(chunk: &Chunk) -> Identity {
 impl Source {
     fn chunk(&self) -> &Chunk {
         match self {
-            Source::Copy(chunk, _) => chunk,
+            Source::Copy(chunk, ..) => chunk,
             Source::Unit(unit) => unit.chunk(),
+        }
+    }
+
+    fn shape(&self) -> &Shape {
+        match self {
+            Source::Copy(_, _, shape) => shape,
+            Source::Unit(unit) => unit.shape().expect("only strict units have programs"),
         }
     }
 }
@@ -106,13 +113,10 @@ fn is_same_op(a: &Op, b: &Op) -> bool {
 /// A strict chunk and its register code.
 pub(super) struct Program {
     source: Source,
-    shape: Shape,
     lowering: Lowering,
     /// The code of each region that was lowered, or that it can't be.
-    codes: Vec<Option<Result<Box<Code>, Declined>>>,
+    codes: Vec<Option<Result<Lowered, Declined>>>,
     units: Vec<Unit>,
-    /// The chunk's constants, as far as the code loads them.
-    constants: Vec<Value>,
     /// By name index, what calls of the name reach; empty as long as no such call is lowered.
     links: Vec<Link>,
     /// The place of the unit in the VM's linkage; of no meaning while none of its frames is in the engine.
@@ -128,10 +132,17 @@ pub(super) struct Program {
     pub(super) native: Native,
 }
 
+/// The code of a region, and its first instruction: instructions change while they run, so all pointers to
+/// them are derived from this one.
+struct Lowered {
+    code: Box<Code>,
+    begin: *mut u64,
+}
+
 /// Where a program's chunk is.
 enum Source {
-    /// A copy of the VM's own, which anybody may change, and what tells that one at a glance.
-    Copy(Box<Chunk>, Identity),
+    /// A copy of the VM's own, which anybody may change, what tells that one at a glance, and its shape.
+    Copy(Box<Chunk>, Identity, Shape),
     /// A unit, which never changes.
     Unit(Arc<engine::Unit>),
 }
@@ -139,15 +150,16 @@ enum Source {
 impl Program {
     /// The program of the chunk that the VM runs; `None` if that isn't strict.
     pub(super) fn of(vm: &mut VM) -> Option<Program> {
-        let (source, shape) = match vm.link.unit() {
-            Some(unit) => (Source::Unit(Arc::clone(unit)), unit.shape()?.clone()),
+        let source = match vm.link.unit() {
+            Some(unit) if !unit.is_strict() => return None,
+            Some(unit) => Source::Unit(Arc::clone(unit)),
             None => {
                 let shape = verify_chunk(&vm.chunk).ok()?;
                 let copy = Box::new(copy_of(&vm.chunk));
-                (Source::Copy(copy, identity(&vm.chunk)), shape)
+                Source::Copy(copy, identity(&vm.chunk), shape)
             }
         };
-        let regions = shape.regions().len();
+        let regions = source.shape().regions().len();
         let interpreted = vm.engine.is_interpreted();
         let places = global_places(vm)?;
         let chunk = vm.running();
@@ -164,19 +176,16 @@ impl Program {
             Source::Unit(_) => lowering.linked(),
         };
         let units: Vec<Unit> = (0..regions).map(|_| unit()).collect();
-        let constants = vec![Value::Undef; chunk.constants.len()];
         Some(Program {
             tables: Tables {
                 units: units.as_ptr(),
-                constants: constants.as_ptr(),
+                constants: source.chunk().constants.as_ptr(),
             },
             globals: count,
-            constants,
             links: Vec::new(),
             place: vm.link.running_place(),
             lowering,
             source,
-            shape,
             codes: (0..regions).map(|_| None).collect(),
             units,
             places: Vec::new(),
@@ -199,7 +208,7 @@ impl Program {
         }
         match (&self.source, vm.link.unit()) {
             (Source::Unit(unit), Some(running)) => Arc::ptr_eq(unit, running),
-            (Source::Copy(_, origin), None) => {
+            (Source::Copy(_, origin, _), None) => {
                 *origin == identity(&vm.chunk) && (!compares || self.is_unchanged(&vm.chunk))
             }
             (Source::Unit(_), None) | (Source::Copy(..), Some(_)) => false,
@@ -224,23 +233,15 @@ impl Program {
         if let Some(lowered) = &self.codes[region] {
             return lowered.is_ok();
         }
-        let mut code = match self
+        let lowered = self
             .lowering
-            .lower(self.source.chunk(), &self.shape, region)
-        {
-            Ok(code) => code,
+            .lower(self.source.chunk(), self.source.shape(), region);
+        let mut code = match lowered {
+            Ok(code) => Box::new(code),
             Err(declined) => {
                 self.codes[region] = Some(Err(declined));
                 return false;
             }
-        };
-        for index in &code.constants {
-            let index = usize::from(*index);
-            self.constants[index] = self.source.chunk().constants[index].clone();
-        }
-        self.units[region] = Unit {
-            entry: code.words.as_mut_ptr(),
-            frame_bytes: code.registers * REGISTER_BYTES as u32,
         };
         if !code.relinks.is_empty() && self.links.is_empty() {
             let names = self.source.chunk().names.len();
@@ -249,27 +250,41 @@ impl Program {
         for at in &code.relinks {
             code.words[*at as usize + 1] = std::ptr::from_mut(self).expose_provenance() as u64;
         }
-        let start = code.words.as_ptr().addr();
+        let begin = code.words.as_mut_ptr();
+        self.units[region] = Unit {
+            entry: begin,
+            frame_bytes: code.registers * REGISTER_BYTES as u32,
+        };
+        let start = begin.addr();
         let place = self.places.partition_point(|(other, _)| *other < start);
         self.places.insert(place, (start, region));
-        self.codes[region] = Some(Ok(Box::new(code)));
+        self.codes[region] = Some(Ok(Lowered { code, begin }));
         true
+    }
+
+    /// Lowers all regions; `false` if some can't be.
+    pub(super) fn lower_all(&mut self) -> bool {
+        // All of them, whatever becomes of one.
+        (0..self.codes.len()).fold(true, |all, region| self.lower(region) && all)
     }
 
     /// The code of a region that was lowered.
     pub(super) fn code(&self, region: usize) -> Option<&Code> {
+        Some(&self.lowered(region)?.code)
+    }
+
+    fn lowered(&self, region: usize) -> Option<&Lowered> {
         match &self.codes[region] {
-            Some(Ok(code)) => Some(code),
+            Some(Ok(lowered)) => Some(lowered),
             Some(Err(_)) | None => None,
         }
     }
 
     /// The instruction at a position of a region that was lowered.
     pub(super) fn instruction(&self, region: usize, position: usize) -> *const u64 {
-        let words = self
-            .code(region)
-            .map_or(std::ptr::null(), |code| code.words.as_ptr());
-        words.wrapping_add(position)
+        let lowered = self.lowered(region);
+        let begin = lowered.map_or(std::ptr::null_mut(), |lowered| lowered.begin);
+        begin.wrapping_add(position)
     }
 
     /// The region of an instruction, and its position there.
@@ -297,11 +312,11 @@ impl Program {
     /// How many arguments a region takes.
     #[cfg(feature = "jit")]
     pub(super) fn argc(&self, region: usize) -> usize {
-        self.shape.regions()[region].entry_height as usize
+        self.shape().regions()[region].entry_height as usize
     }
 
     pub(super) fn shape(&self) -> &Shape {
-        &self.shape
+        self.source.shape()
     }
 
     pub(super) fn chunk(&self) -> &Chunk {
@@ -310,14 +325,14 @@ impl Program {
 
     /// Whether a region is that of a sub.
     pub(super) fn is_sub(&self, region: usize) -> bool {
-        matches!(self.shape.regions()[region].kind, RegionKind::Sub(_))
+        matches!(self.shape().regions()[region].kind, RegionKind::Sub(_))
     }
 
     /// Whether a region is that of a sub that gives no value.
     #[cfg(feature = "jit")]
     pub(super) fn gives_nothing(&self, region: usize) -> bool {
-        match self.shape.regions()[region].kind {
-            RegionKind::Sub(row) => self.shape.subs()[row].returns != Arity::Value,
+        match self.shape().regions()[region].kind {
+            RegionKind::Sub(row) => self.shape().subs()[row].returns != Arity::Value,
             RegionKind::Main | RegionKind::Block(_) => false,
         }
     }

@@ -13,7 +13,7 @@
 use super::dispatch::{Pc, go_to};
 use super::native;
 use super::window::{Reg, reg, tag};
-use super::{Activation, CallRecord, Exit};
+use super::{Activation, CallRecord, Exit, stack};
 use crate::lower::code::{Binary, Unary, Word, Worked, flag};
 use crate::op::Op;
 use crate::value::{Excess, Value, Work, collection, compare, number, string};
@@ -305,7 +305,7 @@ pub(super) unsafe fn fuel(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
     if !native::at_loop(act, next, base) {
         return false;
     }
-    go_to!((*act).resume.0, (*act).resume.1, act)
+    resume(act)
 }
 
 /// A call of a sub that isn't lowered yet, or with the end of something reached. `callee` is the base
@@ -322,7 +322,17 @@ pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: W
         return false;
     };
     native::note_call(act, region, callee);
-    go_to!((*(*act).units.add(region)).entry, callee, act)
+    (*act).resume = ((*(*act).units.add(region)).entry, callee);
+    resume(act)
+}
+
+/// Goes on at [`Activation::resume`]; from the loop that began the run, if the stack has grown.
+#[inline(always)]
+pub(super) unsafe fn resume(act: *mut Activation) -> bool {
+    if stack::has_grown(act) {
+        return true;
+    }
+    go_to!((*act).resume.0, (*act).resume.1, act)
 }
 
 /// Pays for a call, makes room for it and records it; the base of the callee's window. Where that can't

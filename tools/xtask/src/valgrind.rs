@@ -89,9 +89,11 @@ fn run_all(root: &Path, names: &[String]) -> anyhow::Result<()> {
             continue;
         };
         for chunk in &chunks {
-            for tier in &tiers {
-                runs += 1;
-                traps += u64::from(setup.run(chunk, tier).end.is_err());
+            for setup in [setup.clone(), setup.clone().linked()] {
+                for tier in &tiers {
+                    runs += 1;
+                    traps += u64::from(setup.run(chunk, tier).end.is_err());
+                }
             }
         }
     }
