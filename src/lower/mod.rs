@@ -539,7 +539,7 @@ impl Translator<'_> {
         let stretches = lowering.stretches.iter();
         for at in stretches.flat_map(|(start, end)| *start as usize..*end as usize) {
             self.out.op = at as u32;
-            let mark = lowering.marks[at];
+            let mark = &lowering.marks[at];
             if mark.leader {
                 if falls_through {
                     self.flush_all();
@@ -575,7 +575,7 @@ impl Translator<'_> {
     }
 
     /// Begins a stretch that is jumped to, or that a frame is taken up at: all values are at home.
-    fn begin_at(&mut self, at: usize, mark: Mark) {
+    fn begin_at(&mut self, at: usize, mark: &Mark) {
         let height = self.shape.height_at(at).unwrap_or(0) as usize;
         self.stack.reset(height);
         if at != self.end

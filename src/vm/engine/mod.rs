@@ -146,11 +146,11 @@ struct Activation {
     calls_end: *mut CallRecord,
     calls_bottom: *mut CallRecord,
     window_end: *mut u8,
-    globals: *mut Value,
-    /// The present program, and lists of it.
+    /// The present program, and lists of it, which are written as one: they stand within one cache line.
     program: *mut Program,
     units: *const Unit,
     constants: *const Value,
+    globals: *mut Value,
     /// The version of what names of functions mean.
     version: *const AtomicU64,
     /// Elements that an array may have.
@@ -342,8 +342,8 @@ impl Activation {
             calls_bottom: bottom,
             window_end: std::ptr::null_mut(),
             units: std::ptr::null(),
-            globals: std::ptr::null_mut(),
             constants: std::ptr::null(),
+            globals: std::ptr::null_mut(),
             program: std::ptr::null_mut(),
             version: &raw const links::NO_VERSION,
             max_items: 0,

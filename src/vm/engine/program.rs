@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 /// The lists of a program that its instructions use most.
 #[derive(Clone, Copy)]
+#[repr(C, align(16))]
 pub(super) struct Tables {
     pub(super) units: *const Unit,
     pub(super) constants: *const Value,

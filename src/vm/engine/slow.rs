@@ -591,6 +591,32 @@ pub(super) unsafe fn set_element(
     store_element(pc, base, act, word, array, value)
 }
 
+/// Stores the Int that the instruction has.
+#[inline(never)]
+pub(super) unsafe fn set_element_int(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    array: Reg,
+) -> bool {
+    store_element(pc, base, act, word, array, Value::Int(*pc.add(1) as i64))
+}
+
+/// Stores the scalar whose first half the instruction has.
+#[inline(never)]
+pub(super) unsafe fn set_element_word(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    array: Reg,
+) -> bool {
+    let mut value = Value::Undef;
+    Reg((&raw mut value).cast()).set_word(u32::from(word.c()));
+    store_element(pc, base, act, word, array, value)
+}
+
 /// Stores a value as an element.
 #[inline(never)]
 pub(super) unsafe fn store_element(

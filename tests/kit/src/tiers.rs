@@ -167,8 +167,21 @@ impl fmt::Display for Difference {
 /// # Errors
 /// The first difference.
 pub fn compare(chunk: &Chunk, setup: &Setup) -> Result<Outcome, Box<Difference>> {
+    compare_in(chunk, setup, &[])
+}
+
+/// The same with the first tier and those of these names, or all if there are none.
+///
+/// # Errors
+/// The first difference.
+pub fn compare_in(
+    chunk: &Chunk,
+    setup: &Setup,
+    names: &[String],
+) -> Result<Outcome, Box<Difference>> {
     let expected = setup.run(chunk, &TIERS[0]);
-    for tier in &TIERS[1..] {
+    let is_wanted = |tier: &&Tier| names.is_empty() || names.iter().any(|name| name == tier.name);
+    for tier in TIERS[1..].iter().filter(is_wanted) {
         let found = setup.run(chunk, tier);
         if let Some((what, expected, found)) = first_difference(&expected, &found) {
             return Err(Box::new(Difference {

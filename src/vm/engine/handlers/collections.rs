@@ -123,8 +123,7 @@ macro_rules! int_stores {
             }
             fallibly!(pc, base, act, word, 2, {
                 let place: unsafe fn(*mut u8, *mut Activation, u16) -> Reg = $array;
-                let value = crate::value::Value::Int(*pc.add(1) as i64);
-                slow::store_element(pc, base, act, word, place(base, act, word.a()), value)
+                slow::set_element_int(pc, base, act, word, place(base, act, word.a()))
             })
         })*
     } };
@@ -153,9 +152,7 @@ handlers! {
             }
         }
         fallibly!(pc, base, act, word, 1, {
-            let mut value = crate::value::Value::Undef;
-            Reg((&raw mut value).cast()).set_word(u32::from(word.c()));
-            slow::store_element(pc, base, act, word, global(act, word.a()), value)
+            slow::set_element_word(pc, base, act, word, global(act, word.a()))
         })
     }
 
