@@ -7,7 +7,7 @@
 //! owner. Wherever else in the region the owner may change, the slot is made to own its value first.
 
 use super::stack::Owner;
-use super::{FrameLayout, Lowering};
+use super::{FrameLayout, Lowering, mark};
 use crate::chunk::Chunk;
 use crate::op::Op;
 use crate::verify::Shape;
@@ -64,7 +64,8 @@ impl Search<'_> {
         let mut pairs: Vec<Pair> = Vec::new();
         let stores = self.ops(0).filter_map(|next| {
             let at = next.checked_sub(1)?;
-            let follows = self.lowering.marks[at].reached && !self.lowering.marks[next].leader;
+            let reached = self.lowering.marks[at] & mark::REACHED != 0;
+            let follows = reached && !self.lowering.is_leader(next);
             match self.chunk.ops[next] {
                 Op::SetSlot(slot) if follows => Some((at, self.pair(at, slot)?)),
                 _ => None,

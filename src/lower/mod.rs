@@ -54,7 +54,8 @@ pub(crate) struct Lowering {
     interpreted: bool,
     /// Whether the chunk is a unit of an engine: it may call functions of others, and be one.
     linked: bool,
-    marks: Vec<Mark>,
+    /// By op, a set of [`mark`]s.
+    marks: Vec<u8>,
     /// Where the instructions of each op of the present region begin.
     positions: Vec<u32>,
     /// The ops of the present region: stretches of them, ascending, the end of each not in it.
@@ -67,14 +68,15 @@ pub(crate) struct Lowering {
     scratch: Scratch,
 }
 
-/// What is known of an op while its region is lowered.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mark {
-    reached: bool,
-    /// Whether something other than the op before it leads here.
-    leader: bool,
-    /// Whether the op before it is the reference interpreter's.
-    resumes: bool,
+/// What is known of an op while its region is lowered: a set of these. They are bytes, as a list of zeros
+/// costs least to make.
+mod mark {
+    /// It is one of the region.
+    pub(super) const REACHED: u8 = 1;
+    /// Something other than the op before it leads here.
+    pub(super) const LEADER: u8 = 2;
+    /// The op before it is the reference interpreter's.
+    pub(super) const RESUMES: u8 = 4;
 }
 
 /// Memory of a translation, for the next one.
@@ -106,7 +108,7 @@ impl Lowering {
             interpreted,
             linked: false,
             // One behind the last op, which is where a jump to the end goes.
-            marks: vec![Mark::default(); chunk.ops.len() + 1],
+            marks: vec![0; chunk.ops.len() + 1],
             positions: vec![0; chunk.ops.len() + 1],
             stretches: Vec::new(),
             leaders: 0,
@@ -122,6 +124,11 @@ impl Lowering {
             linked: true,
             ..self
         }
+    }
+
+    /// Whether something other than the op before it leads to the op at `at`.
+    fn is_leader(&self, at: usize) -> bool {
+        self.marks[at] & mark::LEADER != 0
     }
 
     /// The global that a name stands for.
@@ -154,7 +161,7 @@ impl Lowering {
         self.back_jumps.clear();
         self.leaders = 0;
         for (start, end) in self.stretches.drain(..) {
-            self.marks[start as usize..end as usize].fill(Mark::default());
+            self.marks[start as usize..end as usize].fill(0);
         }
         code
     }
@@ -170,7 +177,7 @@ impl Lowering {
         let region = shape.regions()[region];
         let end = end_of(chunk, region.kind);
         if matches!(region.kind, RegionKind::Block(_)) {
-            self.marks[region.entry].leader = true;
+            self.marks[region.entry] |= mark::LEADER;
         }
         let mut scopes = vec![shape.scopes()[region.scope].slots];
         self.work.push(region.entry as u32);
@@ -178,17 +185,17 @@ impl Lowering {
             let mut at = start as usize;
             let behind = loop {
                 let mark = &mut self.marks[at];
-                if mark.reached {
+                if *mark & mark::REACHED != 0 {
                     break at;
                 }
-                mark.reached = true;
+                *mark |= mark::REACHED;
                 let Some(op) = chunk.ops.get(at).filter(|_| at != end) else {
                     break at + 1;
                 };
                 match op.flow() {
                     Flow::Next if self.is_public(op) => {
-                        let behind = &mut self.marks[at + 1];
-                        (behind.leader, behind.resumes) = (behind.leader || at + 1 != end, true);
+                        let leads = if at + 1 == end { 0 } else { mark::LEADER };
+                        self.marks[at + 1] |= leads | mark::RESUMES;
                         self.leaders += 1;
                     }
                     Flow::Next => {}
@@ -207,7 +214,7 @@ impl Lowering {
         // They were found in any order.
         self.stretches.sort_unstable();
         self.mark_inverted_loops(chunk);
-        FrameLayout::new(chunk, &region, &scopes, |at| self.marks[at].leader)
+        FrameLayout::new(chunk, &region, &scopes, |at| self.is_leader(at))
     }
 
     /// Whether the reference interpreter runs the op on the VM's public state: handlers and blocks,
@@ -256,8 +263,8 @@ impl Lowering {
         }
         self.leaders += 1;
         let mark = &mut self.marks[target];
-        mark.leader = true;
-        if !mark.reached {
+        *mark |= mark::LEADER;
+        if *mark & mark::REACHED == 0 {
             self.work.push(target as u32);
         }
     }
@@ -282,7 +289,7 @@ impl Lowering {
             if let Op::Jump(target) = chunk.ops[at]
                 && let Some(test) = self.loop_test(chunk, at, target)
             {
-                self.marks[test + 1].leader = true;
+                self.marks[test + 1] |= mark::LEADER;
             }
         }
     }
@@ -295,7 +302,7 @@ impl Lowering {
             return None;
         }
         for test in head..at.min(head + LONGEST) {
-            if test > head && self.marks[test].leader {
+            if test > head && self.is_leader(test) {
                 return None;
             }
             match chunk.ops[test] {
@@ -524,7 +531,7 @@ impl Translator<'_> {
         let lowering = self.lowering;
         let first = lowering.stretches.first();
         let enters_elsewhere = first.is_none_or(|(at, _)| *at as usize != self.frame.entry);
-        if enters_elsewhere || self.lowering.marks[self.frame.entry].leader {
+        if enters_elsewhere || self.is_leader(self.frame.entry) {
             self.out.op = self.frame.entry as u32;
             self.enter();
             if enters_elsewhere {
@@ -539,21 +546,22 @@ impl Translator<'_> {
         let stretches = lowering.stretches.iter();
         for at in stretches.flat_map(|(start, end)| *start as usize..*end as usize) {
             self.out.op = at as u32;
-            let mark = &lowering.marks[at];
-            if mark.leader {
+            let mark = lowering.marks[at];
+            let is_leader = mark & mark::LEADER != 0;
+            if is_leader {
                 if falls_through {
                     self.flush_all();
                 }
                 self.out.label();
             }
-            if mark.leader || !falls_through {
+            if is_leader || !falls_through {
                 self.begin_at(at, mark);
             } else if at == self.frame.entry && self.frame.prologue == 0 {
                 self.enter();
             }
             let position = self.out.position() as u32;
             positions[at] = position;
-            if mark.leader {
+            if is_leader {
                 self.out.code.entries.push((at as u32, position));
             }
             if at < skip_to {
@@ -575,7 +583,7 @@ impl Translator<'_> {
     }
 
     /// Begins a stretch that is jumped to, or that a frame is taken up at: all values are at home.
-    fn begin_at(&mut self, at: usize, mark: &Mark) {
+    fn begin_at(&mut self, at: usize, mark: u8) {
         let height = self.shape.height_at(at).unwrap_or(0) as usize;
         self.stack.reset(height);
         if at != self.end
@@ -583,7 +591,7 @@ impl Translator<'_> {
         {
             self.set_scope(scope);
         }
-        if mark.resumes
+        if mark & mark::RESUMES != 0
             && let Some(top) = height.checked_sub(1)
         {
             self.note_counted(top);

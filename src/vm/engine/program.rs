@@ -57,14 +57,14 @@ pub(super) fn identity(chunk: &Chunk) -> Identity {
 impl Source {
     fn chunk(&self) -> &Chunk {
         match self {
-            Source::Copy(chunk, ..) => chunk,
+            Source::Copy(copied) => &copied.chunk,
             Source::Unit(unit) => unit.chunk(),
         }
     }
 
     fn shape(&self) -> &Shape {
         match self {
-            Source::Copy(_, _, shape) => shape,
+            Source::Copy(copied) => &copied.shape,
             Source::Unit(unit) => unit.shape().expect("only strict units have programs"),
         }
     }
@@ -142,10 +142,18 @@ struct Lowered {
 
 /// Where a program's chunk is.
 enum Source {
-    /// A copy of the VM's own, which anybody may change, what tells that one at a glance, and its shape.
-    Copy(Box<Chunk>, Identity, Shape),
+    /// A copy of the VM's own.
+    Copy(Box<Copied>),
     /// A unit, which never changes.
     Unit(Arc<engine::Unit>),
+}
+
+/// A copy of a chunk that anybody may change.
+struct Copied {
+    chunk: Chunk,
+    /// What tells the original at a glance.
+    origin: Identity,
+    shape: Shape,
 }
 
 impl Program {
@@ -156,8 +164,11 @@ impl Program {
             Some(unit) => Source::Unit(Arc::clone(unit)),
             None => {
                 let shape = verify_chunk(&vm.chunk).ok()?;
-                let copy = Box::new(copy_of(&vm.chunk));
-                Source::Copy(copy, identity(&vm.chunk), shape)
+                Source::Copy(Box::new(Copied {
+                    chunk: copy_of(&vm.chunk),
+                    origin: identity(&vm.chunk),
+                    shape,
+                }))
             }
         };
         let regions = source.shape().regions().len();
@@ -209,8 +220,8 @@ impl Program {
         }
         match (&self.source, vm.link.unit()) {
             (Source::Unit(unit), Some(running)) => Arc::ptr_eq(unit, running),
-            (Source::Copy(_, origin, _), None) => {
-                *origin == identity(&vm.chunk) && (!compares || self.is_unchanged(&vm.chunk))
+            (Source::Copy(copied), None) => {
+                copied.origin == identity(&vm.chunk) && (!compares || self.is_unchanged(&vm.chunk))
             }
             (Source::Unit(_), None) | (Source::Copy(..), Some(_)) => false,
         }
@@ -265,8 +276,8 @@ impl Program {
 
     /// Lowers all regions; `false` if some can't be.
     pub(super) fn lower_all(&mut self) -> bool {
-        // All of them, whatever becomes of one.
-        (0..self.codes.len()).fold(true, |all, region| self.lower(region) && all)
+        let declined = (0..self.codes.len()).filter(|region| !self.lower(*region));
+        declined.count() == 0
     }
 
     /// The code of a region that was lowered.
