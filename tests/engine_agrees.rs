@@ -31,6 +31,21 @@ fn generated_programs() {
     }
 }
 
+#[test]
+fn generated_programs_in_chunks_that_call_each_other() {
+    for family in Family::ALL {
+        for seed in 0..PROGRAMS / 3 {
+            let chunk = family.program(seed);
+            for fuel in [3000, seed % 400] {
+                let setup = Setup::generated(fuel).seeded().linked();
+                if let Err(difference) = compare(&chunk, &setup) {
+                    panic!("{family:?}, seed {seed}, fuel {fuel}: {difference}");
+                }
+            }
+        }
+    }
+}
+
 /// `f(n)` is 0 for 0, else `f(n - 1) + 1`.
 fn recursion(depth: i64) -> Chunk {
     let mut b = ChunkBuilder::new();

@@ -2,11 +2,13 @@
 
 use super::functions::{Found, Functions};
 use super::registry::{Key, Registry};
-use super::{CompileRequest, Compiler, Engine, Failure, HostFactory, Shared, Version};
+use super::{CompileRequest, Compiler, Engine, Failure, HostFactory, Running, Shared, Version};
 use crate::chunk::Chunk;
 use crate::host::{Host, Policy};
+use crate::jit::JitOptions;
 use crate::value::Value;
 use crate::vm::{BuiltinHandler, EngineChoice, Limits, VM};
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 /// Makes an [`Engine`].
@@ -40,7 +42,7 @@ pub struct EngineBuilder {
     compiler: Option<Box<Compiler>>,
     policy: Option<Policy>,
     limits: Limits,
-    choice: EngineChoice,
+    running: Running,
 }
 
 impl EngineBuilder {
@@ -136,7 +138,22 @@ impl EngineBuilder {
     /// Sets which interpreter runs programs.
     #[must_use]
     pub fn engine(mut self, choice: EngineChoice) -> Self {
-        self.choice = choice;
+        self.running.choice = choice;
+        self
+    }
+
+    /// Sets when what the register engine runs is compiled to native code, as [`VM::set_jit`] does.
+    #[must_use]
+    pub fn jit(mut self, options: JitOptions) -> Self {
+        self.running.jit = options;
+        self
+    }
+
+    /// Sets the directory in which native code is kept for later processes, as [`VM::set_native_cache`]
+    /// does.
+    #[must_use]
+    pub fn native_cache(mut self, directory: &Path) -> Self {
+        self.running.cache = Some(Arc::from(directory));
         self
     }
 
@@ -148,7 +165,7 @@ impl EngineBuilder {
             compiler: self.compiler,
             policy: self.policy.unwrap_or(Policy::ALLOW_ALL),
             limits: self.limits,
-            choice: self.choice,
+            running: self.running,
             functions: RwLock::new(self.functions),
             version: Version::default(),
         }))

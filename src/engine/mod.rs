@@ -33,11 +33,13 @@ pub use unit::Unit;
 use crate::chunk::Chunk;
 use crate::format::{LoadedChunk, Module};
 use crate::host::{Host, Policy};
+use crate::jit::JitOptions;
 use crate::value::Value;
 use crate::vm::{EngineChoice, Limits, VM};
 use functions::Functions;
 pub(crate) use functions::{Found, LinkError};
 pub(crate) use registry::Registry;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub(crate) use unit::Entry;
@@ -79,9 +81,18 @@ pub(crate) struct Shared {
     compiler: Option<Box<Compiler>>,
     policy: Policy,
     limits: Limits,
-    choice: EngineChoice,
+    running: Running,
     functions: RwLock<Functions>,
     version: Version,
+}
+
+/// What runs the programs of VMs.
+#[derive(Clone, Default)]
+pub(crate) struct Running {
+    pub(crate) choice: EngineChoice,
+    pub(crate) jit: JitOptions,
+    /// Where native code is kept for later processes.
+    pub(crate) cache: Option<Arc<Path>>,
 }
 
 /// Grows whenever a name may mean another function than before. All threads look at it with each call
@@ -160,7 +171,13 @@ impl Engine {
     /// The number of changes so far after which names may mean other functions.
     #[inline]
     pub fn version(&self) -> u64 {
-        self.0.version.0.load(Ordering::Acquire)
+        self.version_word().load(Ordering::Acquire)
+    }
+
+    /// Where the version is, as long as the engine lives.
+    #[inline]
+    pub(crate) fn version_word(&self) -> &AtomicU64 {
+        &self.0.version.0
     }
 
     /// The function that a chunk of `caller`'s space calls by this name.
@@ -226,8 +243,8 @@ impl Engine {
         self.0.limits
     }
 
-    pub(crate) fn choice(&self) -> EngineChoice {
-        self.0.choice
+    pub(crate) fn running(&self) -> &Running {
+        &self.0.running
     }
 
     fn change<R>(&self, act: impl FnOnce(&mut Functions) -> R) -> R {

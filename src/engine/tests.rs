@@ -1,7 +1,7 @@
 //! Do VMs of an engine reach functions, handlers and globals as they should?
 
 use super::*;
-use crate::chunk::{ChunkBuilder, Effect, Import, ImportKind, Touches};
+use crate::chunk::{ChunkBuilder, Effect, Import, ImportKind, Signature, Touches};
 use crate::code::Code;
 use crate::op::Op;
 use Op::*;
@@ -395,4 +395,41 @@ fn threads_share_an_engine() {
             });
         }
     });
+}
+
+/// A loop that calls `f` with 0 to 999, and what a run of it counts in the register engine.
+fn counted(f: Chunk) -> crate::vm::Stats {
+    let engine = Engine::builder()
+        .engine(crate::vm::EngineChoice::Register)
+        .build();
+    engine.define("", "f", f);
+    let main = chunk(
+        &["f"],
+        &[
+            GetSlot(0),
+            Call(0, 1),
+            SetSlot(0),
+            SlotLtIntJumpIfFalse(0, 1000, 5),
+            Jump(0),
+            GetSlot(0),
+        ],
+    );
+    let unit = engine.unit("main", main);
+    let mut vm = engine.vm(&unit);
+    vm.set_counting(true);
+    assert_eq!(vm.execute().expect("no trap"), Some(Value::Int(1000)));
+    *vm.stats().expect("counted")
+}
+
+#[test]
+fn calls_between_chunks_stay_in_the_engine() {
+    let sub = function("f", &[SetSlot(0), GetSlot(0), Inc, ReturnValue]);
+    let sub = Chunk {
+        signatures: vec![Signature { name: 0, argc: 1 }],
+        ..sub
+    };
+    for f in [sub, chunk(&[], &[GetSlot(0), Inc])] {
+        let stats = counted(f);
+        assert!(stats.ops < 20 && stats.calls == 1000, "{stats:?}");
+    }
 }

@@ -57,7 +57,14 @@ pub(crate) struct Trampoline(pub(crate) Compiled);
 fn flags(verifies: bool) -> Option<settings::Flags> {
     let mut flags = settings::builder();
     for (name, value) in [
-        ("opt_level", if std::env::var_os("FSPEED").is_some() { "speed" } else { "none" }),
+        (
+            "opt_level",
+            if std::env::var_os("FSPEED").is_some() {
+                "speed"
+            } else {
+                "none"
+            },
+        ),
         ("enable_pinned_reg", "true"),
         ("enable_verifier", if verifies { "true" } else { "false" }),
         ("is_pic", "false"),
@@ -160,7 +167,9 @@ impl Compiler {
         let arguments = b.block_params(block).to_vec();
         let flags = MemFlagsData::trusted();
         let context = b.ins().get_pinned_reg(types::I64);
-        let table = b.ins().load(types::I64, flags, context, self.layout.helpers);
+        let table = b
+            .ins()
+            .load(types::I64, flags, context, self.layout.helpers);
         let function = b.ins().load(types::I64, flags, table, helper as i32 * 8);
         let inner = b.import_signature(inner);
         let call = b.ins().call_indirect(inner, function, &arguments);
@@ -258,12 +267,7 @@ impl Compiler {
         Some((module.finish()?, all))
     }
 
-    fn translate(
-        &mut self,
-        cx: &Context<'_>,
-        index: usize,
-        ids: &[FuncId],
-    ) -> translate::Share {
+    fn translate(&mut self, cx: &Context<'_>, index: usize, ids: &[FuncId]) -> translate::Share {
         let called = &cx.group.called;
         let functions = &cx.group.functions;
         let import = |region: usize, func: &mut cranelift_codegen::ir::Function| {

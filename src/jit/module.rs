@@ -151,9 +151,14 @@ impl Module for Collector {
         ctrl_plane: &mut ControlPlane,
     ) -> ModuleResult<()> {
         let dump = std::env::var_os("FUSEVM_DUMP").is_some();
-        if dump { ctx.set_disasm(true); eprintln!("{}", ctx.func.display()); }
+        if dump {
+            ctx.set_disasm(true);
+            eprintln!("{}", ctx.func.display());
+        }
         let compiled = ctx.compile(&*self.isa, ctrl_plane)?;
-        if dump && let Some(v) = &compiled.vcode { eprintln!("{v}"); }
+        if dump && let Some(v) = &compiled.vcode {
+            eprintln!("{v}");
+        }
         let bytes = compiled.code_buffer().to_vec();
         let frame = compiled.buffer.frame_layout();
         // Beside the frame itself: the return address, the frame pointer, saved registers.

@@ -218,7 +218,9 @@ impl Views {
             }
         };
         let all = |block: usize, levels: &Levels| -> Levels {
-            (0..levels.len()).map(|array| joined(block, array, levels)).collect()
+            (0..levels.len())
+                .map(|array| joined(block, array, levels))
+                .collect()
         };
         let top = vec![Level::Write; self.count()];
         let mut at_start = vec![top; graph.blocks.len()];
@@ -271,7 +273,10 @@ impl Views {
             let levels = wanted.iter().zip(&least).map(|(a, b)| *a.min(b));
             let mut levels: Levels = levels.collect();
             // Outer loops come first.
-            for outer in graph.loops[..place].iter().filter(|outer| outer.has(around.latch)) {
+            for outer in graph.loops[..place]
+                .iter()
+                .filter(|outer| outer.has(around.latch))
+            {
                 let outer = given[outer.head].iter().flatten();
                 for (level, outer) in levels.iter_mut().zip(outer) {
                     *level = (*level).max(*outer);
@@ -308,9 +313,7 @@ fn counts(inst: &Inst, kinds: &[Kind], seen: Seen) -> bool {
         Rop::ElementSet | Rop::SlotElementSet | Rop::HashSet | Rop::ArrayPush => boxed(inst.c()),
         Rop::GlobalCopy => seen.loaded().is_none(),
         Rop::ElementCopy => element_kind(seen, Kind::Any, kinds[inst.c()]).is_none(),
-        Rop::SlotElementCopy => {
-            element_kind(seen, kinds[inst.b()], kinds[inst.c()]).is_none()
-        }
+        Rop::SlotElementCopy => element_kind(seen, kinds[inst.b()], kinds[inst.c()]).is_none(),
         Rop::HashGetCopy | Rop::Outline | Rop::SlotLoop => true,
         Rop::Call => inst.role == Role::Plain,
         _ => inst.role == Role::Rejoin,

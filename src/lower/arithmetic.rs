@@ -2,9 +2,10 @@
 //! with one.
 
 use super::Translator;
-use super::code::{Binary, Rop, Unary, Worked, flag};
+use super::code::{Binary, Rop, Unary, Word, Worked, flag};
 use super::emit::field;
 use super::stack::{Entry, Owner};
+use crate::op::Op;
 
 impl Translator<'_> {
     pub(super) fn unary(&mut self, at: usize, kind: Unary) -> usize {
@@ -88,7 +89,43 @@ impl Translator<'_> {
             (Entry::Int(k), b) => self.with_constant(at, Rop::AddI, b, height + 1, k as u64),
             (a, Entry::Float(k)) => self.with_constant(at, Rop::AddF, a, height, k.to_bits()),
             (Entry::Float(k), b) => self.with_constant(at, Rop::AddF, b, height + 1, k.to_bits()),
-            (a, b) => self.binary_on(at, Rop::Add, 0, a, b, Entry::Scalar),
+            (a, b) => self.sum(at, (Rop::Add, Rop::MulAdd), a, b),
+        }
+    }
+
+    /// `a b -- r`, a sum or difference. Where `b` is the product that was just made and the result goes
+    /// where `a` is, both are one instruction.
+    fn sum(&mut self, at: usize, rops: (Rop, Rop), a: Entry, b: Entry) -> usize {
+        let (plain, accumulating) = rops;
+        let Some((last, word)) = self.product(b).filter(|_| self.is_changed(a, at)) else {
+            return self.binary_on(at, plain, 0, a, b, Entry::Scalar);
+        };
+        self.out.retract(last);
+        let dest = self.dest(at);
+        self.out
+            .emit(accumulating, word.flags(), dest.field, word.b(), word.c());
+        self.finish(dest, Entry::Scalar)
+    }
+
+    /// The multiplication that gave the entry above the top, if it is the instruction before.
+    fn product(&self, entry: Entry) -> Option<(usize, Word)> {
+        let home = self.home_field(self.stack.height() + 1);
+        let is_product = |(_, word): &(usize, Word)| word.op() == Rop::Mul && word.a() == home;
+        let product = self.out.last().filter(is_product);
+        product.filter(|_| entry == Entry::Scalar)
+    }
+
+    /// Whether the result of the op at `at` goes to the register that its first operand, taken from the
+    /// top, is in.
+    fn is_changed(&self, operand: Entry, at: usize) -> bool {
+        let stored = match self.op_at(at + 1) {
+            Some(Op::SetSlot(slot)) if !self.is_leader(at + 1) => Some(self.slot(*slot)),
+            _ => None,
+        };
+        match operand {
+            Entry::Slot(register) => stored == Some(register),
+            Entry::Home | Entry::Scalar | Entry::Borrowed(_) => stored.is_none(),
+            _ => false,
         }
     }
 
@@ -99,7 +136,7 @@ impl Translator<'_> {
             (Entry::Int(k), b) => self.with_constant(at, Rop::ISub, b, height + 1, k as u64),
             (a, Entry::Float(k)) => self.with_constant(at, Rop::SubF, a, height, k.to_bits()),
             (Entry::Float(k), b) => self.with_constant(at, Rop::FSub, b, height + 1, k.to_bits()),
-            (a, b) => self.binary_on(at, Rop::Sub, 0, a, b, Entry::Scalar),
+            (a, b) => self.sum(at, (Rop::Sub, Rop::MulSub), a, b),
         }
     }
 

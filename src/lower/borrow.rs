@@ -7,7 +7,7 @@
 //! owner. Wherever else in the region the owner may change, the slot is made to own its value first.
 
 use super::stack::Owner;
-use super::{FrameLayout, Lowering};
+use super::{FrameLayout, Lowering, mark};
 use crate::chunk::Chunk;
 use crate::op::Op;
 use crate::verify::Shape;
@@ -26,19 +26,23 @@ struct Search<'a> {
     shape: &'a Shape,
     frame: &'a FrameLayout,
     lowering: &'a Lowering,
-    reached: &'a [u32],
+    /// Where the region ends.
+    end: usize,
     /// The stretches of ops that a jump back closes: the first and the last op.
     loops: Vec<(usize, usize)>,
 }
 
-/// The pairs of a region, whose ops are `reached`, ascending, its end not among them.
+/// The pairs of the present region of `lowering`, which ends at `end`.
 pub(super) fn pairs(
     chunk: &Chunk,
     shape: &Shape,
     frame: &FrameLayout,
     lowering: &Lowering,
-    reached: &[u32],
+    end: usize,
 ) -> Vec<Pair> {
+    if lowering.back_jumps.is_empty() {
+        return Vec::new();
+    }
     let ends = lowering.back_jumps.iter().map(|at| *at as usize);
     let loops = ends.filter_map(|end| Some((super::jump_target(&chunk.ops[end])?, end)));
     let search = Search {
@@ -46,7 +50,7 @@ pub(super) fn pairs(
         shape,
         frame,
         lowering,
-        reached,
+        end,
         loops: loops.collect(),
     };
     if search.loops.is_empty() {
@@ -58,9 +62,10 @@ pub(super) fn pairs(
 impl Search<'_> {
     fn pairs(&self) -> Vec<Pair> {
         let mut pairs: Vec<Pair> = Vec::new();
-        let stores = self.reached.windows(2).filter_map(|two| {
-            let (at, next) = (two[0] as usize, two[1] as usize);
-            let follows = next == at + 1 && !self.lowering.marks[next].leader;
+        let stores = self.ops(0).filter_map(|next| {
+            let at = next.checked_sub(1)?;
+            let reached = self.lowering.marks[at] & mark::REACHED != 0;
+            let follows = reached && !self.lowering.is_leader(next);
             match self.chunk.ops[next] {
                 Op::SetSlot(slot) if follows => Some((at, self.pair(at, slot)?)),
                 _ => None,
@@ -92,6 +97,16 @@ impl Search<'_> {
         Some((owner, self.register(at, slot)?))
     }
 
+    /// The ops of the region from `first` on, but for its end.
+    fn ops(&self, first: usize) -> impl Iterator<Item = usize> {
+        let stretches = &self.lowering.stretches;
+        let begin = stretches.partition_point(|(_, behind)| (*behind as usize) <= first);
+        let ops = stretches[begin..]
+            .iter()
+            .flat_map(|(start, behind)| *start as usize..*behind as usize);
+        ops.filter(move |op| *op >= first && *op != self.end)
+    }
+
     fn register(&self, at: usize, slot: u16) -> Option<u16> {
         let depth = self.shape.scopes()[self.shape.scope_at(at)?].depth as usize;
         let slots = self.frame.slots.get(depth)?;
@@ -107,9 +122,7 @@ impl Search<'_> {
 
     /// Whether some op of the loop may change what the owner holds.
     fn changes_within(&self, (head, end): (usize, usize), owner: Owner) -> bool {
-        let first = self.reached.partition_point(|op| (*op as usize) < head);
-        let ops = self.reached[first..].iter().map(|op| *op as usize);
-        ops.take_while(|op| *op <= end).any(|at| {
+        self.ops(head).take_while(|op| *op <= end).any(|at| {
             let op = &self.chunk.ops[at];
             match owner {
                 Owner::Global(global) => {

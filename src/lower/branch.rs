@@ -248,7 +248,7 @@ impl Translator<'_> {
         for (height, scope) in std::mem::take(&mut self.ends) {
             places.push(self.out.position());
             self.stack.reset(height);
-            self.scope = scope;
+            self.set_scope(scope);
             self.leave(self.end);
         }
         places

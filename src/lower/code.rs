@@ -172,6 +172,10 @@ macro_rules! for_each_rop {
             Outline 2 "run the stack op k on the b values from register a on, giving c";
             SlotLoop 2 "run the fused loop of the stack op k on the slots a and b";
             Leave 1 "leave the frame before the stack op, with scope b, c open";
+            // Functions of other chunks.
+            CallLinked 1 "call function b with c values, the window moved up to a";
+            Relink 2 "go on behind the call of a function";
+            End 2 "end the function with a, dropping the registers below b, or leave with scope k open";
             // Combinations of others.
             AddLoopLt 1 "a = a + Int flags; if a < b, one fuel -> c";
             AddLoopLtI 2 "a = a + Int b; if a < Int k, one fuel -> c";
@@ -180,6 +184,10 @@ macro_rules! for_each_rop {
             ElementLen 1 "a = length of element c of global b";
             SlotElementLen 1 "a = length of element c of register b";
             HashExists 1 "a = whether global b has an entry c";
+            MulAdd 1 "a = a + b * c";
+            MulSub 1 "a = a - b * c";
+            MulAddFloats 1 "a = a + b * c, which were Floats the last time";
+            MulSubFloats 1 "a = a - b * c, which were Floats the last time";
             Native 1 "run sub b, c natively, then return; stands at no place of its code";
         }
     };
@@ -198,10 +206,10 @@ macro_rules! define_rop {
             pub(crate) const COUNT: usize = [$(Rop::$name),*].len();
 
             /// All of them, by number.
-            pub(super) const ALL: [Rop; Rop::COUNT] = [$(Rop::$name),*];
+            pub(crate) const ALL: [Rop; Rop::COUNT] = [$(Rop::$name),*];
 
             /// What it does, with the letters of its fields.
-            pub(super) const fn picture(self) -> &'static str {
+            pub(crate) const fn picture(self) -> &'static str {
                 match self { $(Rop::$name => $picture,)* }
             }
 
@@ -308,6 +316,8 @@ pub(crate) mod flag {
     pub(crate) const FIRST_DIES: u8 = 1;
     /// The second operand that is read dies.
     pub(crate) const SECOND_DIES: u8 = 2;
+    /// There is a value: a function that is called is to give one, or one that ends does.
+    pub(crate) const GIVES: u8 = 1;
     /// The operand counts as an Int, whatever it is. Of a comparison with an Int.
     pub(crate) const AS_INT: u8 = 4;
     /// Where the kind begins.
@@ -395,13 +405,22 @@ pub(crate) struct Code {
     /// Ops that can be gone on with, all values in their homes, and where their instructions begin;
     /// ascending.
     pub(crate) entries: Vec<(u32, u32)>,
-    /// Constants that the code loads.
-    pub(crate) constants: Vec<u16>,
+    /// Where the instructions behind calls of functions are. Their second words are the engine's.
+    pub(crate) relinks: Vec<u32>,
     maps: Vec<StackMap>,
     places: Vec<Place>,
 }
 
 impl Code {
+    /// Makes room for about so many maps and entries.
+    pub(crate) fn reserve_maps(&mut self, maps: usize) {
+        /// Values on the stack at such a place, as a rule.
+        const VALUES: usize = 2;
+        self.entries.reserve(maps);
+        self.maps.reserve(maps);
+        self.places.reserve(maps * VALUES);
+    }
+
     /// Records the stack at the instruction that begins at `at`. Calls come in ascending order.
     pub(crate) fn add_map(&mut self, at: usize, places: impl Iterator<Item = Place>) {
         let start = self.places.len();

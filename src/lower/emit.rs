@@ -11,7 +11,7 @@ pub(super) fn field(register: u16) -> u16 {
 
 /// A branch whose target's position is not known yet.
 #[derive(Clone, Copy, Debug)]
-struct Fixup {
+pub(super) struct Fixup {
     at: u32,
     target: u32,
 }
@@ -28,12 +28,17 @@ pub(super) struct Emitter {
 }
 
 impl Emitter {
-    /// An emitter with room for the code of so many ops.
-    pub(super) fn with_capacity(ops: usize) -> Emitter {
-        let mut emitter = Emitter::default();
+    /// An emitter with room for the code of so many ops, about so many of them places where all of a frame
+    /// must be found; and with memory for fixups.
+    pub(super) fn with_capacity(ops: usize, places: usize, fixups: Vec<Fixup>) -> Emitter {
+        let mut emitter = Emitter {
+            fixups,
+            ..Emitter::default()
+        };
         let words = ops + ops / 2 + 4;
         emitter.code.words.reserve(words);
         emitter.code.ops.reserve(words);
+        emitter.code.reserve_maps(places);
         emitter
     }
 
@@ -100,12 +105,24 @@ impl Emitter {
         self.last = None;
     }
 
-    /// Points every branch at its target; `position_of` gives where an op's instructions begin.
-    ///
-    /// # Errors
-    /// When a branch is too far for its field.
-    pub(super) fn finish(mut self, position_of: impl Fn(usize) -> usize) -> Result<Code, Declined> {
-        for fixup in &self.fixups {
+    /// Points every branch at its target; `position_of` gives where an op's instructions begin. The code is
+    /// an error when a branch is too far for its field. Also gives the memory for fixups back.
+    pub(super) fn finish(
+        mut self,
+        position_of: impl Fn(usize) -> usize,
+    ) -> (Result<Code, Declined>, Vec<Fixup>) {
+        let mut fixups = std::mem::take(&mut self.fixups);
+        let pointed = self.point(&fixups, position_of);
+        fixups.clear();
+        (pointed.map(|()| self.code), fixups)
+    }
+
+    fn point(
+        &mut self,
+        fixups: &[Fixup],
+        position_of: impl Fn(usize) -> usize,
+    ) -> Result<(), Declined> {
+        for fixup in fixups {
             let at = fixup.at as usize;
             let distance = position_of(fixup.target as usize) as i64 - at as i64;
             let word = Word(self.code.words[at]);
@@ -118,7 +135,7 @@ impl Emitter {
             };
             self.code.words[at] = Word::new(word.op(), word.flags(), word.a(), b, c).0;
         }
-        Ok(self.code)
+        Ok(())
     }
 }
 

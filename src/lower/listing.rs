@@ -30,7 +30,7 @@ struct Place {
 impl Listing {
     /// Lowers the main program of a chunk, its subs and its blocks; `shape` is that of the chunk.
     pub fn of(chunk: &Chunk, shape: &Shape) -> Listing {
-        let mut lowering = Lowering::new(chunk, None);
+        let mut lowering = Lowering::new(chunk, None).linked();
         let mut codes = Vec::new();
         let mut places = Vec::new();
         for (index, region) in shape.regions().iter().enumerate() {
@@ -176,7 +176,7 @@ impl Instruction {
         };
         let text = match (before, after) {
             ("->", _) => self.target(i32::from(field as i16)),
-            ("global", _) => name_of(field),
+            ("global" | "function", _) => name_of(field),
             ("constant", _) => format!("#{field}"),
             ("giving", _) | (_, "values" | "registers") => field.to_string(),
             _ => format!("r{}", usize::from(field) / REGISTER_BYTES),

@@ -17,6 +17,7 @@ mod borrow;
 mod branch;
 pub(crate) mod code;
 mod emit;
+mod functions;
 mod listing;
 mod operands;
 mod stack;
@@ -25,7 +26,7 @@ mod translate;
 use crate::chunk::Chunk;
 use crate::op::{Flow, Op};
 use crate::verify::{Arity, RegionKind, Shape};
-use code::{Code, MAX_REGISTERS, Word};
+use code::{Code, MAX_REGISTERS, Rop, Word};
 use emit::Emitter;
 pub use listing::Listing;
 use stack::AbstractStack;
@@ -49,22 +50,38 @@ pub(crate) struct Lowering {
     sub_of_name: Vec<u32>,
     /// The global of each name, where that isn't the name's index.
     globals: Option<Box<[u16]>>,
-    marks: Vec<Mark>,
-    /// The ops of the present region.
-    reached: Vec<u32>,
-    /// Those of them that jump back.
+    /// Whether the chunk is a unit of an engine: it may call functions of others, and be one.
+    linked: bool,
+    /// By op, a set of [`mark`]s.
+    marks: Vec<u8>,
+    /// Where the instructions of each op of the present region begin.
+    positions: Vec<u32>,
+    /// The ops of the present region: stretches of them, ascending, the end of each not in it.
+    stretches: Vec<(u32, u32)>,
+    /// How many places of the region are jumped to or resumed at, roughly.
+    leaders: usize,
+    /// Those of the ops that jump back.
     back_jumps: Vec<u32>,
     work: Vec<u32>,
+    scratch: Scratch,
 }
 
-/// What is known of an op while its region is lowered.
-#[derive(Clone, Copy, Debug, Default)]
-struct Mark {
-    reached: bool,
-    /// Whether something other than the op before it leads here.
-    leader: bool,
-    /// Where its instructions begin.
-    position: u32,
+/// What is known of an op while its region is lowered: a set of these. They are bytes, as a list of zeros
+/// costs least to make.
+mod mark {
+    /// It is one of the region.
+    pub(super) const REACHED: u8 = 1;
+    /// Something other than the op before it leads here.
+    pub(super) const LEADER: u8 = 2;
+    /// The op before it is the reference interpreter's.
+    pub(super) const RESUMES: u8 = 4;
+}
+
+/// Memory of a translation, for the next one.
+#[derive(Debug, Default)]
+struct Scratch {
+    stack: AbstractStack,
+    fixups: Vec<emit::Fixup>,
 }
 
 impl Lowering {
@@ -85,12 +102,29 @@ impl Lowering {
         Lowering {
             sub_of_name,
             globals,
+            linked: false,
             // One behind the last op, which is where a jump to the end goes.
-            marks: vec![Mark::default(); chunk.ops.len() + 1],
-            reached: Vec::new(),
+            marks: vec![0; chunk.ops.len() + 1],
+            positions: vec![0; chunk.ops.len() + 1],
+            stretches: Vec::new(),
+            leaders: 0,
             back_jumps: Vec::new(),
             work: Vec::new(),
+            scratch: Scratch::default(),
         }
+    }
+
+    /// The same for a unit of an engine.
+    pub(crate) fn linked(self) -> Lowering {
+        Lowering {
+            linked: true,
+            ..self
+        }
+    }
+
+    /// Whether something other than the op before it leads to the op at `at`.
+    fn is_leader(&self, at: usize) -> bool {
+        self.marks[at] & mark::LEADER != 0
     }
 
     /// The global that a name stands for.
@@ -121,8 +155,9 @@ impl Lowering {
         let frame = self.find_ops(chunk, shape, region);
         let code = frame.and_then(|frame| self.translate(chunk, shape, frame, end));
         self.back_jumps.clear();
-        for op in self.reached.drain(..) {
-            self.marks[op as usize] = Mark::default();
+        self.leaders = 0;
+        for (start, end) in self.stretches.drain(..) {
+            self.marks[start as usize..end as usize].fill(0);
         }
         code
     }
@@ -138,50 +173,44 @@ impl Lowering {
         let region = shape.regions()[region];
         let end = end_of(chunk, region.kind);
         if matches!(region.kind, RegionKind::Block(_)) {
-            self.marks[region.entry].leader = true;
+            self.marks[region.entry] |= mark::LEADER;
         }
         let mut scopes = vec![shape.scopes()[region.scope].slots];
         self.work.push(region.entry as u32);
-        // Straight stretches of ops, which have to be brought in order at the end.
-        let mut stretches: Vec<(u32, u32)> = Vec::new();
         while let Some(start) = self.work.pop() {
             let mut at = start as usize;
             let behind = loop {
                 let mark = &mut self.marks[at];
-                if mark.reached {
+                if *mark & mark::REACHED != 0 {
                     break at;
                 }
-                mark.reached = true;
+                *mark |= mark::REACHED;
                 let Some(op) = chunk.ops.get(at).filter(|_| at != end) else {
                     break at + 1;
                 };
-                if let Some(target) = jump_target(op).filter(|target| *target != end) {
-                    if target <= at {
-                        self.back_jumps.push(at as u32);
-                    }
-                    let mark = &mut self.marks[target];
-                    mark.leader = true;
-                    if !mark.reached {
-                        self.work.push(target as u32);
-                    }
-                }
-                if at + 1 != end && self.is_public(op) {
-                    self.marks[at + 1].leader = true;
-                }
                 match op.flow() {
-                    Flow::Next | Flow::Branch => {}
-                    Flow::Jump | Flow::Return => break at + 1,
+                    Flow::Next if self.is_public(op) => {
+                        let leads = if at + 1 == end { 0 } else { mark::LEADER };
+                        self.marks[at + 1] |= leads | mark::RESUMES;
+                        self.leaders += 1;
+                    }
+                    Flow::Next => {}
+                    Flow::Branch => self.note_jump(op, at, end),
+                    Flow::Jump => {
+                        self.note_jump(op, at, end);
+                        break at + 1;
+                    }
+                    Flow::Return => break at + 1,
                     Flow::Scope => self.note_scope(shape, at + 1, &mut scopes),
                 }
                 at += 1;
             };
-            stretches.push((start, behind as u32));
+            self.stretches.push((start, behind as u32));
         }
-        stretches.sort_unstable();
-        let ops = stretches.iter().flat_map(|(start, end)| *start..*end);
-        self.reached.extend(ops);
+        // They were found in any order.
+        self.stretches.sort_unstable();
         self.mark_inverted_loops(chunk);
-        FrameLayout::new(chunk, &region, &scopes, |at| self.marks[at].leader)
+        FrameLayout::new(chunk, &region, &scopes, |at| self.is_leader(at))
     }
 
     /// Whether the reference interpreter runs the op on the VM's public state: handlers and blocks,
@@ -220,6 +249,22 @@ impl Lowering {
             )
     }
 
+    /// Marks where the jump or branch at `at` goes, and goes there later.
+    fn note_jump(&mut self, op: &Op, at: usize, end: usize) {
+        let Some(target) = jump_target(op).filter(|target| *target != end) else {
+            return;
+        };
+        if target <= at {
+            self.back_jumps.push(at as u32);
+        }
+        self.leaders += 1;
+        let mark = &mut self.marks[target];
+        *mark |= mark::LEADER;
+        if *mark & mark::REACHED == 0 {
+            self.work.push(target as u32);
+        }
+    }
+
     /// Makes room for the slots of the scope at `at`.
     fn note_scope(&self, shape: &Shape, at: usize, scopes: &mut Vec<u32>) {
         if let Some(scope) = shape.scope_at(at) {
@@ -240,7 +285,7 @@ impl Lowering {
             if let Op::Jump(target) = chunk.ops[at]
                 && let Some(test) = self.loop_test(chunk, at, target)
             {
-                self.marks[test + 1].leader = true;
+                self.marks[test + 1] |= mark::LEADER;
             }
         }
     }
@@ -253,7 +298,7 @@ impl Lowering {
             return None;
         }
         for test in head..at.min(head + LONGEST) {
-            if test > head && self.marks[test].leader {
+            if test > head && self.is_leader(test) {
                 return None;
             }
             match chunk.ops[test] {
@@ -304,6 +349,10 @@ struct FrameLayout {
     /// Whether the slots are there before the region begins: those of the program, which an embedder
     /// may have filled, and those that a block shares.
     keeps_slots: bool,
+    /// Whether it is the code of a chunk from its first op on, which may be called as a function.
+    is_main: bool,
+    /// The scope that the region begins in.
+    scope: usize,
     entry: usize,
     /// The height that the region begins with.
     entry_height: usize,
@@ -361,6 +410,8 @@ impl FrameLayout {
         };
         Ok(FrameLayout {
             keeps_slots: !is_sub,
+            is_main: region.kind == RegionKind::Main,
+            scope: region.scope,
             entry: region.entry,
             entry_height,
             argc,
@@ -436,18 +487,19 @@ impl Lowering {
         frame: FrameLayout,
         end: usize,
     ) -> Result<Code, Declined> {
-        let reached = std::mem::take(&mut self.reached);
-        let mut positions = Vec::with_capacity(reached.len());
-        let ops = &reached[..reached.partition_point(|at| (*at as usize) < end)];
-        let pairs = borrow::pairs(chunk, shape, &frame, self, ops);
+        let pairs = borrow::pairs(chunk, shape, &frame, self, end);
+        let ops = self.stretches.iter().map(|(start, end)| end - start);
+        let ops = ops.sum::<u32>() as usize;
+        let mut positions = std::mem::take(&mut self.positions);
+        let Scratch { stack, fixups } = std::mem::take(&mut self.scratch);
         let mut translator = Translator {
             chunk,
             shape,
             lowering: self,
             counted: frame.homes as u16,
             frame,
-            stack: AbstractStack::default(),
-            out: Emitter::with_capacity(reached.len()),
+            stack,
+            out: Emitter::with_capacity(ops, self.leaders, fixups),
             depth: 0,
             returns: Vec::new(),
             pairs,
@@ -455,34 +507,27 @@ impl Lowering {
             end,
             ends: Vec::new(),
         };
-        translator.run(&reached, &mut positions);
+        translator.set_scope(translator.frame.scope);
+        translator.run(&mut positions);
         let ends = translator.emit_ends();
-        let out = translator.take_code();
-        let mut entries = Vec::new();
-        for (at, position) in reached.iter().zip(&positions) {
-            let mark = &mut self.marks[*at as usize];
-            mark.position = *position;
-            if mark.leader {
-                entries.push((*at, *position));
-            }
-        }
-        self.reached = reached;
-        let mut code = out.finish(|op| match self.marks.get(op) {
-            Some(mark) => mark.position as usize,
-            None => ends[op - self.marks.len()],
-        })?;
-        code.entries = entries;
-        Ok(code)
+        let (out, stack) = translator.take_code();
+        let (code, fixups) = out.finish(|op| match positions.get(op) {
+            Some(position) => *position as usize,
+            None => ends[op - positions.len()],
+        });
+        self.positions = positions;
+        self.scratch = Scratch { stack, fixups };
+        code
     }
 }
 
 impl Translator<'_> {
     /// Translates the ops reached, ascending, and notes where each begins.
-    fn run(&mut self, reached: &[u32], positions: &mut Vec<u32>) {
-        let enters_elsewhere = reached
-            .first()
-            .is_none_or(|at| *at as usize != self.frame.entry);
-        if enters_elsewhere || self.lowering.marks[self.frame.entry].leader {
+    fn run(&mut self, positions: &mut [u32]) {
+        let lowering = self.lowering;
+        let first = lowering.stretches.first();
+        let enters_elsewhere = first.is_none_or(|(at, _)| *at as usize != self.frame.entry);
+        if enters_elsewhere || self.is_leader(self.frame.entry) {
             self.out.op = self.frame.entry as u32;
             self.enter();
             if enters_elsewhere {
@@ -494,65 +539,75 @@ impl Translator<'_> {
         if skip_to > self.frame.entry {
             self.enter();
         }
-        for at in reached.iter().map(|at| *at as usize) {
+        let stretches = lowering.stretches.iter();
+        for at in stretches.flat_map(|(start, end)| *start as usize..*end as usize) {
             self.out.op = at as u32;
-            if self.lowering.marks[at].leader {
+            let mark = lowering.marks[at];
+            let is_leader = mark & mark::LEADER != 0;
+            if is_leader {
                 if falls_through {
                     self.flush_all();
                 }
                 self.out.label();
             }
-            if self.lowering.marks[at].leader || !falls_through {
-                self.begin_at(at);
+            if is_leader || !falls_through {
+                self.begin_at(at, mark);
             } else if at == self.frame.entry && self.frame.prologue == 0 {
                 self.enter();
             }
-            positions.push(self.out.position() as u32);
+            let position = self.out.position() as u32;
+            positions[at] = position;
+            if is_leader {
+                self.out.code.entries.push((at as u32, position));
+            }
             if at < skip_to {
                 falls_through = true;
                 continue;
             }
             // At the end is no op of the region, nor a scope on record.
-            if at != self.end
-                && let Some(scope) = self.shape.scope_at(at)
-            {
-                self.scope = scope;
-            }
-            self.depth = self.shape.scopes()[self.scope].depth as usize;
+            debug_assert!(at == self.end || self.shape.scope_at(at) == Some(self.scope));
             let (next, goes_on) = self.op(at);
             skip_to = next;
             falls_through = goes_on;
         }
     }
 
+    /// Notes that code goes on in this scope.
+    fn set_scope(&mut self, scope: usize) {
+        self.scope = scope;
+        self.depth = self.shape.scopes()[scope].depth as usize;
+    }
+
     /// Begins a stretch that is jumped to, or that a frame is taken up at: all values are at home.
-    fn begin_at(&mut self, at: usize) {
+    fn begin_at(&mut self, at: usize, mark: u8) {
         let height = self.shape.height_at(at).unwrap_or(0) as usize;
         self.stack.reset(height);
-        if self.is_behind_public(at)
+        if at != self.end
+            && let Some(scope) = self.shape.scope_at(at)
+        {
+            self.set_scope(scope);
+        }
+        if mark & mark::RESUMES != 0
             && let Some(top) = height.checked_sub(1)
         {
             self.note_counted(top);
         }
     }
 
-    fn is_behind_public(&self, at: usize) -> bool {
-        let before = at.checked_sub(1).and_then(|at| self.chunk.ops.get(at));
-        before.is_some_and(|op| self.lowering.is_public(op))
-    }
-
-    fn take_code(mut self) -> Emitter {
+    fn take_code(mut self) -> (Emitter, AbstractStack) {
         for at in &self.returns {
             let word = Word(self.out.code.words[*at]);
             let counted = emit::field(self.counted);
-            let op = word.op().return_of(self.counted);
-            self.out.code.words[*at] = Word::new(op, 0, counted, word.b(), 0).0;
+            self.out.code.words[*at] = match word.op() {
+                Rop::End => Word::new(Rop::End, word.flags(), word.a(), counted, 0).0,
+                op => Word::new(op.return_of(self.counted), 0, counted, word.b(), 0).0,
+            };
         }
         self.out.code.registers = self.frame.registers as u32;
         self.out.code.counted = self.counted;
         self.out.code.slots = self.frame.slots;
         self.out.code.homes = self.frame.homes as u16;
-        self.out
+        (self.out, self.stack)
     }
 }
 

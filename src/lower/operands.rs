@@ -110,7 +110,6 @@ impl<'a> Translator<'a> {
                     .emit_with(Rop::LoadFloat, 0, [into, 0, 0], f.to_bits());
             }
             Entry::Const(index) => {
-                self.out.code.constants.push(index);
                 self.out.emit(Rop::LoadConst, 0, into, index, 0);
             }
             Entry::Word(word) => {
@@ -231,6 +230,6 @@ impl<'a> Translator<'a> {
     }
 
     pub(super) fn is_leader(&self, at: usize) -> bool {
-        self.lowering.marks[at].leader
+        self.lowering.is_leader(at)
     }
 }

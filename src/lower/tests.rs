@@ -102,6 +102,22 @@ fn adding_and_testing_at_a_loops_end_are_one_instruction() {
 }
 
 #[test]
+fn a_product_is_added_to_where_the_sum_stays() {
+    let product = [Op::GetSlot(1), Op::GetSlot(2), Op::Mul];
+    let with_sum = |op: Op, to| {
+        let ops = [Op::GetSlot(0)].into_iter().chain(product.clone());
+        rops(&main_code(&chunk(ops.chain([op, Op::SetSlot(to)]))).expect("code"))
+    };
+    assert_eq!(with_sum(Op::Add, 0), [Rop::MulAdd, Rop::Leave]);
+    assert_eq!(with_sum(Op::Sub, 0), [Rop::MulSub, Rop::Leave]);
+    assert_eq!(with_sum(Op::Add, 1), [Rop::Mul, Rop::Add, Rop::Leave]);
+    // The sum of two products is in the home of the first.
+    let ops = product.iter().cycle().take(6).cloned().chain([Op::Add]);
+    let code = main_code(&chunk(ops)).expect("code");
+    assert_eq!(rops(&code), [Rop::Mul, Rop::MulAdd, Rop::Leave]);
+}
+
+#[test]
 fn a_pushed_slot_is_read_before_it_is_written() {
     let code = main_code(&chunk([
         Op::GetSlot(0),

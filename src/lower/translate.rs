@@ -128,6 +128,10 @@ impl Translator<'_> {
             }
 
             Op::Call(name, argc) => return self.call(at, name, usize::from(argc)),
+            Op::Return | Op::ReturnValue if self.ends_function() => {
+                let gives = *op == Op::ReturnValue;
+                return self.end_function(at, gives);
+            }
             Op::Return => {
                 self.map();
                 self.returns.push(self.out.position());
@@ -143,7 +147,7 @@ impl Translator<'_> {
             }
             Op::PushFrame => {
                 self.clear_slots(self.depth + 1);
-                self.scope = self.opened_scope(at);
+                self.set_scope(self.opened_scope(at));
                 at + 1
             }
             Op::PopFrame => {
@@ -251,7 +255,7 @@ impl Translator<'_> {
     }
 
     /// The register of the top, which stays.
-    fn returned(&mut self) -> u16 {
+    pub(super) fn returned(&mut self) -> u16 {
         let top = self.stack.height() - 1;
         match self.stack.get(top) {
             Entry::Slot(register) => field(register),
@@ -472,21 +476,10 @@ impl Translator<'_> {
 
     fn call(&mut self, at: usize, name: u16, argc: usize) -> (usize, bool) {
         let Some(row) = self.lowering.sub_row(name) else {
-            return self.leave(at);
+            return self.call_function(at, name, argc);
         };
         let first = self.stack.height() - argc;
-        self.before_globals_change();
-        for position in first..self.stack.height() {
-            match self.stack.get(position) {
-                Entry::Slot(register) => {
-                    let home = self.home_field(position);
-                    self.out.emit(Rop::Borrow, 0, home, field(register), 0);
-                    self.stack.set(position, Entry::Home);
-                }
-                Entry::Borrowed(Owner::Register(_)) => self.stack.set(position, Entry::Home),
-                _ => self.settle(position),
-            }
-        }
+        self.pass(first);
         self.map();
         let region = self.shape.subs()[row].region as u32;
         let (low, high) = (region as u16, (region >> 16) as u16);
@@ -501,10 +494,30 @@ impl Translator<'_> {
         (at + 1, true)
     }
 
+    /// Puts the arguments from `first` on where a callee finds them. It may borrow from slots, as this
+    /// frame outlives it, and it may change globals.
+    pub(super) fn pass(&mut self, first: usize) {
+        self.before_globals_change();
+        for position in first..self.stack.height() {
+            match self.stack.get(position) {
+                Entry::Slot(register) => {
+                    let home = self.home_field(position);
+                    self.out.emit(Rop::Borrow, 0, home, field(register), 0);
+                    self.stack.set(position, Entry::Home);
+                }
+                Entry::Borrowed(Owner::Register(_)) => self.stack.set(position, Entry::Home),
+                _ => self.settle(position),
+            }
+        }
+    }
+
     /// Leaves the frame before the op at `at`, which is public or the region's end. What follows is
     /// reached by taking the frame up there.
     pub(super) fn leave(&mut self, at: usize) -> (usize, bool) {
         debug_assert!(at == self.end || self.lowering.is_public(&self.chunk.ops[at]));
+        if at == self.end && self.ends_function() {
+            return self.end_function(at, self.stack.height() > 0);
+        }
         self.map();
         let scope = self.scope as u32;
         let (low, high) = (scope as u16, (scope >> 16) as u16);
@@ -582,10 +595,10 @@ impl Translator<'_> {
             }
         }
         self.stack.truncate(base);
-        if let Some(parent) = scope.and_then(|scope| scope.parent) {
-            self.scope = parent;
-        }
         self.clear_slots(self.depth);
+        if let Some(parent) = scope.and_then(|scope| scope.parent) {
+            self.set_scope(parent);
+        }
     }
 
     /// Begins the region: slots that are new are Undef, arguments where they belong.

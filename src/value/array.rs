@@ -94,11 +94,11 @@ impl Array {
         self.0.live()
     }
 
-    /// The element at `index`.
+    /// The element at `index`, an Int's bits; out of range `None`, or the Undef of a dead element.
     #[inline]
     pub(crate) fn element(&self, index: usize) -> Option<&Value> {
-        let place = self.0.head.checked_add(index)?;
-        self.0.items.get(place)
+        // What wraps is a negative Int: it names a dead element, or is far behind the last one.
+        self.0.items.get(self.0.head.wrapping_add(index))
     }
 
     /// The elements, to be changed in place; copies them first if they are shared.

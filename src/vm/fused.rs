@@ -113,10 +113,13 @@ pub(super) fn push_int_range(vm: &mut VM, array: u16, i: &mut i64, limit: i32) -
 fn push_some(vm: &mut VM, array: u16, i: &mut i64, limit: i64) -> Step {
     let times = pay_iterations(vm, *i, limit, 1)?;
     let mut work = vm.meter.work();
-    for _ in 0..times {
+    for done in 1..=times {
         let array = vm.global_mut(array);
-        collection::array_push(array, Value::Int(*i), &mut work)
-            .map_err(|excess| vm.meter.fault_of(excess))?;
+        if let Err(excess) = collection::array_push(array, Value::Int(*i), &mut work) {
+            // How many are paid at once depends on when fuel was last looked at: no tier may show it.
+            vm.meter.pay_back(times - done);
+            return Err(vm.meter.fault_of(excess));
+        }
         *i += 1;
     }
     vm.check_memory()

@@ -226,6 +226,11 @@ impl Meter {
         }
     }
 
+    /// Takes back what was paid for something that didn't come to be done.
+    pub(super) fn pay_back(&mut self, units: u64) {
+        self.slice = self.slice.saturating_add(units);
+    }
+
     /// How many times `cost` can be paid before the next look.
     #[inline]
     pub(super) fn affordable(&self, cost: u64) -> u64 {

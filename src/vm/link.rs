@@ -95,7 +95,8 @@ enum LinkTarget {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CodeLink {
     pub(super) entry: Entry,
-    place: u32,
+    /// The place of its unit.
+    pub(super) place: u32,
 }
 
 /// What the interpreter does for a call.
@@ -145,6 +146,19 @@ impl Linkage {
             return None;
         }
         self.kept(name)
+    }
+
+    /// As [`callee`](Self::callee), of code that the unit at `place` calls.
+    pub(super) fn known_code(&self, place: u32, name: u16) -> Option<(CodeLink, Wants)> {
+        if self.engine.as_ref()?.version() != self.version {
+            return None;
+        }
+        let links = &self.linked_at(place)?.links;
+        let link = links.get(usize::from(name))?.as_ref()?;
+        match link.target {
+            LinkTarget::Code(code) => Some((code, link.wants)),
+            LinkTarget::Host(_) => None,
+        }
     }
 
     /// What is kept for calls of this name.
@@ -358,9 +372,19 @@ impl Linkage {
         place
     }
 
+    /// The engine's version that the links are of.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The place of the unit that runs.
+    pub(super) fn running_place(&self) -> u32 {
+        self.running.as_ref().map_or(FIRST, |running| running.place)
+    }
+
     /// Makes the unit at a place the running one. Gives the place of the one before.
     #[inline]
-    fn switch_to(&mut self, place: u32) -> u32 {
+    pub(super) fn switch_to(&mut self, place: u32) -> u32 {
         let Some(before) = self.running.as_ref().map(|running| running.place) else {
             return FIRST;
         };
@@ -374,10 +398,10 @@ impl Linkage {
         before
     }
 
-    /// Notes that the frame at `frame` is that of a call into another chunk, and goes there.
+    /// Notes that the frame at `frame` is that of a call into the chunk at `place`, and goes there.
     #[inline]
-    pub(super) fn enter(&mut self, code: CodeLink, frame: usize, wants: Wants) {
-        let caller = self.switch_to(code.place);
+    pub(super) fn enter(&mut self, place: u32, frame: usize, wants: Wants) {
+        let caller = self.switch_to(place);
         self.returns.push(LinkReturn {
             frame,
             caller,
@@ -438,13 +462,15 @@ impl Linkage {
         calls.filter_map(|call| Some((call.frame, self.unit_at(call.caller)?)))
     }
 
-    fn unit_at(&self, place: u32) -> Option<&Arc<Unit>> {
+    /// The unit at a place.
+    pub(super) fn unit_at(&self, place: u32) -> Option<&Arc<Unit>> {
+        Some(&self.linked_at(place)?.unit)
+    }
+
+    fn linked_at(&self, place: u32) -> Option<&LinkedUnit> {
         match &self.running {
-            Some(running) if running.place == place => Some(&running.unit),
-            _ => {
-                let linked = self.places.get(place as usize)?.as_ref()?;
-                Some(&linked.unit)
-            }
+            Some(running) if running.place == place => Some(running),
+            _ => self.places.get(place as usize)?.as_deref(),
         }
     }
 }

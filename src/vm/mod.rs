@@ -156,7 +156,7 @@ impl VM {
             globals: vec![Value::Undef; unit.chunk().names.len()],
             policy: engine.policy(),
             meter: Meter::new(engine.limits()),
-            engine: EngineState::with_choice(engine.choice()),
+            engine: EngineState::of(engine.running()),
             link: Linkage::of_unit(engine, unit),
             ..VM::empty()
         }
@@ -255,6 +255,13 @@ impl VM {
     /// Sets which interpreter runs the program.
     pub fn set_engine(&mut self, choice: EngineChoice) {
         self.engine.choice = choice;
+    }
+
+    /// Has the register engine lower all of the running chunk's code now, which it otherwise does part by
+    /// part when that is first run: for a host that would rather wait before a run than in it. `false` if
+    /// the chunk is loose, or some of its code is too large.
+    pub fn lower(&mut self) -> bool {
+        engine::lower(self)
     }
 
     /// Sets when the engine compiles what it runs.

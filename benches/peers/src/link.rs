@@ -7,6 +7,7 @@ use crate::{
 use anyhow::{Context, ensure};
 use fusevm::engine::Unit;
 use fusevm::format::{Entry, Module, ModuleWriter};
+use fusevm::jit::{JitMode, JitOptions};
 use fusevm::vm::EngineChoice;
 use fusevm::{Chunk, ChunkBuilder, Engine, Op, Value};
 use std::io::Cursor;
@@ -31,11 +32,16 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     let mut rows = vm_cost()?;
-    for (name, choice) in [
-        ("reference", EngineChoice::Reference),
-        ("register", EngineChoice::Register),
+    for (name, choice, jit) in [
+        ("reference", EngineChoice::Reference, JitMode::Off),
+        ("register", EngineChoice::Register, JitMode::Off),
+        (
+            "register with the JIT",
+            EngineChoice::Register,
+            JitMode::Auto,
+        ),
     ] {
-        rows.extend(call_cost(name, choice)?);
+        rows.extend(call_cost(name, choice, jit)?);
     }
     rows.extend(many_functions()?);
     rows.extend(threads(arguments.runs)?);
@@ -100,15 +106,21 @@ fn emit_loop(b: &mut ChunkBuilder, function: u16, times: i32) {
 fn emit_sub(b: &mut ChunkBuilder, name: u16) {
     let over = b.emit(Op::Jump(0), 5);
     b.add_sub_entry(name, b.current_pos());
+    // Without it nothing says so in a chunk that doesn't call it, and its heights can't be proved.
+    b.declare_argc(name, 1);
     b.emit(Op::Inc, 5);
     b.emit(Op::ReturnValue, 5);
     b.patch_jump(over, b.current_pos());
 }
 
 /// A call within a chunk beside one into another chunk.
-fn call_cost(name: &str, choice: EngineChoice) -> anyhow::Result<Vec<Row>> {
+fn call_cost(name: &str, choice: EngineChoice, jit: JitMode) -> anyhow::Result<Vec<Row>> {
     const CALLS: i32 = 200_000;
-    let engine = Engine::builder().engine(choice).build();
+    let jit = JitOptions {
+        mode: jit,
+        ..JitOptions::default()
+    };
+    let engine = Engine::builder().engine(choice).jit(jit).build();
     let mut within = ChunkBuilder::new();
     let f = within.add_name("f");
     emit_loop(&mut within, f, CALLS);

@@ -30,9 +30,9 @@ pub(crate) struct Arguments {
 }
 
 /// A function of the library in the forms that are compared.
-struct Function {
-    name: String,
-    chunk: Chunk,
+pub(crate) struct Function {
+    pub(crate) name: String,
+    pub(crate) chunk: Chunk,
     bincode: Vec<u8>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn read_library(path: &Path) -> anyhow::Result<Vec<Function>> {
+pub(crate) fn read_library(path: &Path) -> anyhow::Result<Vec<Function>> {
     let blob = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
     let chunks: Vec<(String, Chunk)> = bincode::deserialize(&blob)?;
     chunks
@@ -70,7 +70,11 @@ fn read_library(path: &Path) -> anyhow::Result<Vec<Function>> {
 }
 
 /// Writes the library `copies` times into one module; copies differ in name and in a constant.
-fn write_module(path: &Path, functions: &[Function], copies: usize) -> anyhow::Result<()> {
+pub(crate) fn write_module(
+    path: &Path,
+    functions: &[Function],
+    copies: usize,
+) -> anyhow::Result<()> {
     let mut writer = ModuleWriter::create(path)?;
     for copy in 0..copies {
         for function in functions {

@@ -4,9 +4,11 @@ mod clock;
 mod library;
 mod link;
 mod load;
+mod lower;
 mod report;
 mod run;
 mod shell_ops;
+mod short_run;
 
 use clap::{Parser, Subcommand};
 
@@ -25,6 +27,8 @@ enum Comparison {
     /// Opening modules, first use of functions, whole-file checks; beside bincode 1. Libraries of fifty
     /// thousand functions, beside SQLite, rkyv and zsh.
     Load(load::Arguments),
+    /// Making register code of a library's functions; a program too short for it, beside 0.9.7.
+    Lower(lower::Arguments),
     /// An engine shared by many VMs: VMs, calls between chunks, threads.
     Link(link::Arguments),
     /// The same algorithms on our engines, the published versions of the old line, and other
@@ -51,6 +55,7 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.comparison {
         Comparison::Load(load) => report::print(&load::run(&load)?, arguments.json),
+        Comparison::Lower(lower) => report::print(&lower::run(&lower)?, arguments.json),
         Comparison::Link(link) => report::print(&link::run(&link)?, arguments.json),
         Comparison::Run(run) => run::run(&run, arguments.json),
         Comparison::Fresh(fresh) => report::print(&run::once::fresh(&fresh)?, arguments.json),

@@ -1,8 +1,8 @@
 //! The instructions of a function, inlined subs included.
 
+use super::Program;
 use super::graph::RegisterSet;
 use super::inst::{Flow, Inst, Role, is_return};
-use super::Program;
 use crate::lower::code::{Code, MAX_REGISTERS, Place, Rop};
 
 /// Words of the largest sub that is inlined, and how deep subs are inlined in each other.
@@ -97,7 +97,9 @@ impl Body {
 
     /// The registers that whoever looks at the stack before an instruction finds its values in.
     pub(crate) fn kept_at(&self, index: usize) -> &[u16] {
-        let start = index.checked_sub(1).map_or(0, |before| self.kept_ends[before]);
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.kept_ends[before]);
         &self.kept[start as usize..self.kept_ends[index] as usize]
     }
 

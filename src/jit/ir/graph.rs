@@ -225,7 +225,9 @@ fn leaders(body: &Body) -> Vec<usize> {
         }
     }
     let places = leader.iter().enumerate();
-    places.filter_map(|(at, leads)| leads.then_some(at)).collect()
+    places
+        .filter_map(|(at, leads)| leads.then_some(at))
+        .collect()
 }
 
 /// The loops that blocks which jump back close.

@@ -117,7 +117,7 @@ impl Inst {
         match self.op {
             Rop::Jump | Rop::Loop => Flow::Jump(wide()),
             Rop::IfTrue | Rop::IfFalse => Flow::Branch(wide()),
-            Rop::Leave => Flow::End,
+            Rop::Leave | Rop::CallLinked | Rop::End => Flow::End,
             op if is_return(op) => Flow::End,
             op if Branch::of(op).is_some() => {
                 Flow::Branch(from.wrapping_add_signed(self.word.c() as i16 as isize))
@@ -332,7 +332,10 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
         let reads = reads(gives.then_some(b), None);
         return Effects {
             reads,
-            writes: (inst.shift(), usize::from(inst.role == Role::Rejoin && gives)),
+            writes: (
+                inst.shift(),
+                usize::from(inst.role == Role::Rejoin && gives),
+            ),
         };
     }
     if inst.role == Role::Enter {
@@ -374,6 +377,13 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
             writes: (a, 1),
         },
         Rop::ElementSetI | Rop::ElementSetW => only(reads(Some(b), None)),
+        Rop::MulAdd | Rop::MulSub | Rop::MulAddFloats | Rop::MulSubFloats => Effects {
+            reads: Reads {
+                extra: Some(a),
+                ..reads(Some(b), Some(c))
+            },
+            writes: (a, 1),
+        },
         Rop::SlotElementSetI => Effects {
             reads: reads(Some(a), Some(b)),
             writes: (a, 1),
@@ -391,9 +401,15 @@ pub(crate) fn effects(inst: &Inst) -> Effects {
             writes: (a.min(b), a.abs_diff(b) + 1),
         },
         Rop::IfTrue | Rop::IfFalse => only(reads(Some(a), None)),
-        Rop::Jump | Rop::Loop | Rop::Fuel | Rop::Leave | Rop::Call | Rop::Native => {
-            only(Reads::default())
-        }
+        Rop::Jump
+        | Rop::Loop
+        | Rop::Fuel
+        | Rop::Leave
+        | Rop::CallLinked
+        | Rop::Relink
+        | Rop::End
+        | Rop::Native
+        | Rop::Call => only(Reads::default()),
         op if op.words() == 2 || is_unary(op) => to_a(reads(Some(b), None)),
         // What is left computes from two registers.
         _ => to_a(reads(Some(b), Some(c))),

@@ -90,7 +90,9 @@ impl Function {
     pub(crate) fn entry_positions(&self) -> Vec<u32> {
         let entries = self.entries().into_iter();
         let first = |block: usize| self.graph.blocks[block].start;
-        entries.map(|block| self.body.insts[first(block)].site.at).collect()
+        entries
+            .map(|block| self.body.insts[first(block)].site.at)
+            .collect()
     }
 }
 
@@ -196,12 +198,7 @@ impl Group {
     }
 
     /// The kinds behind a block; `None` if control doesn't get there.
-    fn pass_block(
-        &mut self,
-        program: &dyn Program,
-        index: usize,
-        block: usize,
-    ) -> Option<Kinds> {
+    fn pass_block(&mut self, program: &dyn Program, index: usize, block: usize) -> Option<Kinds> {
         let function = &self.functions[index];
         let mut kinds = function.kinds[block].clone();
         let place = &function.graph.blocks[block];

@@ -11,7 +11,7 @@ use crate::lower::code::{Rop, Word};
 
 /// The kinds that the operands of an instruction had.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Seen(pub(crate) u8);
+pub(crate) struct Seen(u16);
 
 /// What is assumed of an operand that is boxed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +25,20 @@ pub(crate) enum Assumed {
 }
 
 impl Seen {
-    const INT: u8 = 1;
-    const FLOAT: u8 = 2;
-    const OTHER: u8 = 4;
-    const KINDS: u8 = 7;
-    /// How far the second operand's bits are above the first's.
-    const SECOND: u8 = 3;
+    const INT: u16 = 1;
+    const FLOAT: u16 = 2;
+    const OTHER: u16 = 4;
+    const KINDS: u16 = 7;
+    /// How far the bits of the second and third operand are above the first's.
+    const SECOND: u16 = 3;
+    const THIRD: u16 = 7;
 
     /// The instruction was not of the usual sort: an index out of range, a division by zero, an
     /// array that had to be copied.
     pub(crate) const IRREGULAR: Seen = Seen(64);
 
     /// All of it: nothing can be assumed.
-    pub(crate) const EVERYTHING: Seen = Seen(127);
+    pub(crate) const EVERYTHING: Seen = Seen(u16::MAX);
 
     /// A first operand of a kind.
     pub(crate) fn of_first(kind: Kind) -> Seen {
@@ -53,12 +54,17 @@ impl Seen {
         Seen(Seen::of_first(kind).0 << Seen::SECOND)
     }
 
+    /// A third operand of a kind.
+    pub(crate) fn of_third(kind: Kind) -> Seen {
+        Seen(Seen::of_first(kind).0 << Seen::THIRD)
+    }
+
     /// Both together.
     pub(crate) fn and(self, other: Seen) -> Seen {
         Seen(self.0 | other.0)
     }
 
-    fn assumed(kinds: u8) -> Assumed {
+    fn assumed(kinds: u16) -> Assumed {
         match kinds & Seen::KINDS {
             0 => Assumed::Unknown,
             Seen::INT => Assumed::Int,
@@ -75,6 +81,11 @@ impl Seen {
     /// What is assumed of the second operand.
     pub(crate) fn second(self) -> Assumed {
         Seen::assumed(self.0 >> Seen::SECOND)
+    }
+
+    /// What was seen of the third operand, as of a first one.
+    pub(crate) fn third(self) -> Seen {
+        Seen(self.0 >> Seen::THIRD & Seen::KINDS)
     }
 
     /// Whether something unusual was seen.
@@ -102,6 +113,8 @@ pub(crate) enum Watch {
     Division(Option<u16>, u16),
     /// A base and an exponent.
     Power(u16, u16),
+    /// Factors, and what their product is added to.
+    Accumulation(u16, u16, u16),
     /// A global that is loaded.
     Global(u16),
     /// An element that is loaded: the array and the index.
@@ -131,6 +144,9 @@ impl Watch {
         match op {
             Rop::Div => Watch::Division(Some(b), c),
             Rop::Pow => Watch::Power(b, c),
+            Rop::MulAdd | Rop::MulSub | Rop::MulAddFloats | Rop::MulSubFloats => {
+                Watch::Accumulation(b, c, a)
+            }
             Rop::FDiv => Watch::Division(None, b),
             Rop::GlobalCopy | Rop::GlobalBorrow => Watch::Global(b),
             Rop::ElementCopy | Rop::ElementBorrow => Watch::Element(Array::Global(b), c),

@@ -1,7 +1,7 @@
 //! What an instruction does to the kinds of registers.
 
-use super::seen::{Assumed, Seen};
 use super::Kind;
+use super::seen::{Assumed, Seen};
 use crate::jit::ir::inst::{Addend, Against, Branch, Inst, Role, returns_value};
 use crate::lower::code::{Binary, Rop, Unary, Worked, flag};
 use crate::lower::{FALSE_WORD, TRUE_WORD};
@@ -15,6 +15,17 @@ pub(crate) enum Mode {
     Floats,
     /// A helper looks at them.
     Open,
+}
+
+impl Mode {
+    /// What is computed from them: an Int of Ints.
+    fn number(self) -> Kind {
+        match self {
+            Mode::Ints => Kind::Int,
+            Mode::Floats => Kind::Float,
+            Mode::Open => Kind::Scalar,
+        }
+    }
 }
 
 /// What an instruction that computes from two numbers does first.
@@ -45,6 +56,23 @@ impl Plan {
             mode,
         }
     }
+}
+
+/// What `a = a ± b * c` does first: with the factors, and with the sum and the product, which is open if
+/// the factors are.
+pub(crate) fn accumulation(kinds: &[Kind], inst: &Inst, seen: Seen) -> [Plan; 2] {
+    let (a, b, c) = (inst.a(), inst.b(), inst.c());
+    let product = Plan::of(kinds[b], kinds[c], seen);
+    let old = match a {
+        a if a == b => product.first,
+        a if a == c => product.second,
+        a => kinds[a],
+    };
+    let mut sum = Plan::of(old, product.mode.number(), seen.third());
+    if product.mode == Mode::Open {
+        sum.mode = Mode::Open;
+    }
+    [product, sum]
 }
 
 /// The kind of an operand beside an `other` one, once it is guarded.
@@ -159,10 +187,10 @@ impl Step<'_> {
         let plan = Plan::of(self.kinds[inst.b()], other, self.seen);
         self.guard(plan, inst.b(), c);
         self.dies(inst, inst.b(), c);
-        let kind = match plan.mode {
-            Mode::Ints => int,
-            Mode::Floats => float,
-            Mode::Open => Kind::Scalar,
+        let kind = match plan.mode.number() {
+            Kind::Int => int,
+            Kind::Float => float,
+            kind => kind,
         };
         self.set(inst.a(), kind);
     }
@@ -292,18 +320,23 @@ pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
             step.counts_as(inst, None, Kind::Float);
         }
         Rop::Pow => step.counts_as(inst, Some(c), Kind::Float),
+        Rop::MulAdd | Rop::MulSub | Rop::MulAddFloats | Rop::MulSubFloats => {
+            let [product, sum] = accumulation(step.kinds, inst, step.seen);
+            step.guard(product, b, Some(c));
+            if product.mode != Mode::Open {
+                step.refine(a, sum.first);
+            }
+            step.dies(inst, b, Some(c));
+            step.set(a, sum.mode.number());
+        }
         Rop::Div => step.quotient(inst, Some(c)),
         Rop::FDiv => step.quotient(inst, None),
         Rop::AddInt | Rop::BitAnd | Rop::BitOr | Rop::BitXor | Rop::Shl | Rop::Shr => {
             step.counts_as(inst, Some(c), Kind::Int);
         }
-        Rop::Inc
-        | Rop::Dec
-        | Rop::BitAndI
-        | Rop::BitOrI
-        | Rop::BitXorI
-        | Rop::ShlI
-        | Rop::ShrI => step.counts_as(inst, None, Kind::Int),
+        Rop::Inc | Rop::Dec | Rop::BitAndI | Rop::BitOrI | Rop::BitXorI | Rop::ShlI | Rop::ShrI => {
+            step.counts_as(inst, None, Kind::Int)
+        }
         Rop::StringLen => {
             step.dies(inst, b, None);
             step.set(a, Kind::Int);
@@ -421,12 +454,10 @@ fn compare(inst: &Inst, branch: Branch, step: &mut Step<'_>) -> bool {
         Addend::One => step.set(a, Kind::Int),
         Addend::Step(_) => {
             let plan = Plan::of(step.kinds[a], Kind::Int, step.seen);
-            let kind = match plan.mode {
-                Mode::Ints => Kind::Int,
-                Mode::Floats => Kind::Float,
-                Mode::Open => return false,
-            };
-            step.set(a, kind);
+            if plan.mode == Mode::Open {
+                return false;
+            }
+            step.set(a, plan.mode.number());
         }
     }
     if inst.word.flags() & flag::AS_INT != 0 && branch.adds == Addend::Nothing {

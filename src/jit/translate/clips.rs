@@ -84,8 +84,8 @@ fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Optio
         return None;
     }
     let (paid, cost) = costs(function, around)?;
-    let other_latch = (around.head..around.latch)
-        .any(|block| graph.after(block).any(|next| next == around.head));
+    let other_latch =
+        (around.head..around.latch).any(|block| graph.after(block).any(|next| next == around.head));
     // Where control comes into the middle, nothing would have been clipped.
     let comes_from_elsewhere = (0..graph.blocks.len()).any(|block| {
         let into = |next: usize| next != around.head && around.has(next);
@@ -126,7 +126,10 @@ fn costs(function: &Function, around: Loop) -> Option<(Vec<i64>, i64)> {
                 _ => takes_any |= may_take_fuel(inst),
             }
         }
-        for next in graph.after(block).filter(|next| around.has(*next) && *next > block) {
+        for next in graph
+            .after(block)
+            .filter(|next| around.has(*next) && *next > block)
+        {
             let known = &mut paid[next - around.head];
             if *known.get_or_insert(behind) != behind {
                 return None;

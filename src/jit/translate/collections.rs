@@ -114,8 +114,8 @@ impl Translator<'_, '_> {
             self.put(to, kind, value);
             return;
         }
-        let overlaps = array == Some(Array::Register(to))
-            || (to == index && self.kinds[index].is_boxed());
+        let overlaps =
+            array == Some(Array::Register(to)) || (to == index && self.kinds[index].is_boxed());
         match array.filter(|_| !overlaps && self.may_be_index(index)) {
             Some(array) => self.boxed_element(inst, array),
             None => {
@@ -158,7 +158,10 @@ impl Translator<'_, '_> {
         self.rarely(inst, after);
         self.b.switch_to_block(after);
         let low = self.b.ins().load(types::I64, flags, base, offset(to));
-        let high = self.b.ins().load(types::I64, flags, base, offset(to) + PAYLOAD);
+        let high = self
+            .b
+            .ins()
+            .load(types::I64, flags, base, offset(to) + PAYLOAD);
         self.b.ins().jump(done, &[low.into(), high.into()]);
         self.b.switch_to_block(done);
         self.halves[to] = Some((low_out, high_out));

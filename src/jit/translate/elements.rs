@@ -83,7 +83,10 @@ impl Elements {
     /// Whether the block wants more than is at hand.
     pub(super) fn lacks_for(&self, block: usize) -> bool {
         let wanted = self.views.at_start(block);
-        self.levels.iter().zip(wanted).any(|(has, wants)| has < wants)
+        self.levels
+            .iter()
+            .zip(wanted)
+            .any(|(has, wants)| has < wants)
     }
 
     /// What is at hand.
@@ -129,10 +132,13 @@ impl Translator<'_, '_> {
     /// Opens the views that all of these blocks want, as far as the most demanding of them wants.
     pub(super) fn open_for_all(&mut self, blocks: &[usize]) {
         for array in 0..self.elements.levels.len() {
-            let wanted = blocks.iter().map(|block| self.elements.views.at_start(*block)[array]);
-            let (least, most) = wanted.fold((Level::Write, Level::Nothing), |(least, most), level| {
-                (level.min(least), level.max(most))
-            });
+            let wanted = blocks
+                .iter()
+                .map(|block| self.elements.views.at_start(*block)[array]);
+            let (least, most) = wanted
+                .fold((Level::Write, Level::Nothing), |(least, most), level| {
+                    (level.min(least), level.max(most))
+                });
             if least > Level::Nothing {
                 self.open(array, most);
             }
@@ -257,10 +263,7 @@ impl Translator<'_, '_> {
             return;
         };
         self.open(from, Level::Read);
-        let (source, target) = (
-            self.elements.variables[from],
-            self.elements.variables[to],
-        );
+        let (source, target) = (self.elements.variables[from], self.elements.variables[to]);
         let items = self.b.use_var(source.items);
         let len = self.b.use_var(source.len);
         self.b.def_var(target.items, items);

@@ -105,7 +105,9 @@ impl Translator<'_, '_> {
 
     /// An unboxed register is about to get another value.
     pub(super) fn note_change(&mut self, register: usize) {
-        let Some(point) = &self.checkpoint else { return };
+        let Some(point) = &self.checkpoint else {
+            return;
+        };
         let matters = point.live.contains(register)
             && point.kinds[register].is_unboxed_value()
             && !point.changed.iter().any(|(known, _)| *known == register);
@@ -281,10 +283,7 @@ impl Translator<'_, '_> {
     pub(super) fn frame_base(&mut self, inst: &Inst) -> Value {
         match inst.shift() {
             0 => self.base,
-            shift => self
-                .b
-                .ins()
-                .iadd_imm_s(self.base, i64::from(offset(shift))),
+            shift => self.b.ins().iadd_imm_s(self.base, i64::from(offset(shift))),
         }
     }
 

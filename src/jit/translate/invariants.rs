@@ -4,10 +4,10 @@
 use super::super::abi::Reason;
 use super::super::ir::graph::{Graph, Loop};
 use super::super::ir::inst::{Inst, Role, effects};
+use super::super::kinds::Kind;
 use super::super::kinds::group::Function;
 use super::super::kinds::transfer::element_kind;
 use super::super::kinds::walk::{self, Walked};
-use super::super::kinds::Kind;
 use super::super::views::{self, Array, Level, Views};
 use super::{Context, Translator};
 use crate::lower::code::Rop;
@@ -54,7 +54,11 @@ pub(super) fn find(
 ) -> Vec<Invariant> {
     let graph = &function.graph;
     let mut found = Vec::new();
-    for around in graph.loops.iter().filter(|around| is_innermost(graph, **around)) {
+    for around in graph
+        .loops
+        .iter()
+        .filter(|around| is_innermost(graph, **around))
+    {
         let wanted = wanted(cx, function, views, *around);
         found.extend(wanted.into_iter().map(|what| Invariant {
             around: *around,
@@ -71,7 +75,10 @@ fn wanted(cx: &Context<'_>, function: &Function, views: &Views, around: Loop) ->
     let start = graph.blocks[around.head].start;
     let insts = &function.body.insts[start..graph.blocks[around.latch].end];
     let mut wanted: Vec<What> = Vec::new();
-    if insts.iter().any(|inst| inst.op == Rop::Call && inst.role == Role::Plain) {
+    if insts
+        .iter()
+        .any(|inst| inst.op == Rop::Call && inst.role == Role::Plain)
+    {
         return wanted;
     }
     let is_same_int = |register: usize| {
@@ -87,7 +94,9 @@ fn wanted(cx: &Context<'_>, function: &Function, views: &Views, around: Loop) ->
             views::access(inst).is_some_and(writes)
                 || matches!(inst.op, Rop::ArrayPush if array == Array::Global(inst.word.a()))
         };
-        let level = views.index(array).map(|index| views.at_start(around.head)[index]);
+        let level = views
+            .index(array)
+            .map(|index| views.at_start(around.head)[index]);
         level > Some(Level::Nothing) && !insts.iter().any(is_written)
     };
     for block in around.head..=around.latch {
@@ -144,13 +153,20 @@ fn floats_of(inst: &Inst, kinds: &[Kind]) -> [Option<What>; 2] {
         Rop::FSub | Rop::FDiv => [constant(), int(b)],
         Rop::AddF | Rop::SubF | Rop::MulF | Rop::DivF => [int(b), None],
         Rop::Div | Rop::Pow => [int(b), int(c)],
-        Rop::Add | Rop::Sub | Rop::Mul | Rop::AddFloats | Rop::SubFloats | Rop::MulFloats => {
-            match (kinds[b], kinds[c]) {
-                (Kind::Int, Kind::Float) => [int(b), None],
-                (Kind::Float, Kind::Int) => [int(c), None],
-                _ => [None, None],
-            }
-        }
+        Rop::MulAdd
+        | Rop::MulSub
+        | Rop::MulAddFloats
+        | Rop::MulSubFloats
+        | Rop::Add
+        | Rop::Sub
+        | Rop::Mul
+        | Rop::AddFloats
+        | Rop::SubFloats
+        | Rop::MulFloats => match (kinds[b], kinds[c]) {
+            (Kind::Int, Kind::Float) => [int(b), None],
+            (Kind::Float, Kind::Int) => [int(c), None],
+            _ => [None, None],
+        },
         _ => [None, None],
     }
 }
@@ -205,7 +221,12 @@ impl Translator<'_, '_> {
     }
 
     /// The element that an instruction loads, if it was made before the loop.
-    pub(super) fn element_at_hand(&mut self, array: Array, index: usize, kind: Kind) -> Option<Value> {
+    pub(super) fn element_at_hand(
+        &mut self,
+        array: Array,
+        index: usize,
+        kind: Kind,
+    ) -> Option<Value> {
         self.invariant(What::Element(array, index, kind))
     }
 

@@ -245,7 +245,8 @@ impl Translator<'_, '_> {
             let kind = self.function.kinds_at_entry(0, entries[0])[register];
             let is_wanted = |(number, block): (usize, &usize)| {
                 let kinds = self.function.kinds_at_entry(number, *block);
-                kinds[register] == kind && self.function.graph.blocks[*block].live.contains(register)
+                kinds[register] == kind
+                    && self.function.graph.blocks[*block].live.contains(register)
             };
             if entries.iter().enumerate().all(is_wanted) {
                 self.unbox_or(register, kind, refuse);
@@ -442,7 +443,7 @@ impl Translator<'_, '_> {
             | Rop::SlotLoop
             | Rop::Outline
             | Rop::StringLen => self.collection(inst),
-            Rop::Leave => self.leave_here(inst),
+            Rop::Leave | Rop::CallLinked | Rop::Relink | Rop::End => self.leave_here(inst),
             _ => self.compute(inst),
         }
     }
@@ -492,7 +493,11 @@ impl Translator<'_, '_> {
     fn ask_rarely(&mut self, helper: Helper, arguments: &[Value]) -> Value {
         self.call_rarely(helper, arguments);
         let (_, gives) = helper.shape();
-        let ty = if gives == [true] { types::F64 } else { types::I64 };
+        let ty = if gives == [true] {
+            types::F64
+        } else {
+            types::I64
+        };
         let context = self.b.ins().get_pinned_reg(types::I64);
         let flags = MemFlagsData::trusted();
         self.b.ins().load(ty, flags, context, self.cx.layout.answer)

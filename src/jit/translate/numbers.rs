@@ -6,7 +6,7 @@
 use super::super::abi::Helper;
 use super::super::ir::inst::{Comparison, Inst};
 use super::super::kinds::Kind;
-use super::super::kinds::transfer::{Mode, Plan, binary_of, settled, unary_of};
+use super::super::kinds::transfer::{Mode, Plan, accumulation, binary_of, settled, unary_of};
 use super::Translator;
 use crate::lower::code::{Binary, Rop, Unary, flag};
 use crate::value::tag;
@@ -65,6 +65,8 @@ impl Translator<'_, '_> {
             Rop::AddF | Rop::SubF | Rop::MulF | Rop::DivF | Rop::FSub => self.with_float(inst),
             Rop::Div | Rop::FDiv => self.divide(inst),
             Rop::Pow => self.power(inst),
+            Rop::MulAdd | Rop::MulAddFloats => self.accumulate(inst, Arithmetic::Add),
+            Rop::MulSub | Rop::MulSubFloats => self.accumulate(inst, Arithmetic::Sub),
             Rop::AddInt | Rop::BitAnd | Rop::BitOr | Rop::BitXor | Rop::Shl | Rop::Shr => {
                 self.settle(inst.b(), Some(inst.c()));
                 let a = self.as_int(inst.b());
@@ -166,6 +168,46 @@ impl Translator<'_, '_> {
             (what, Numbers::Floats(x, y)) => (Kind::Float, self.float_arithmetic(what, x, y)),
         };
         self.put(inst.a(), kind, value);
+    }
+
+    /// `a = a + b * c`, or the difference, each rounded.
+    fn accumulate(&mut self, inst: &Inst, what: Arithmetic) {
+        let (a, b, c) = (inst.a(), inst.b(), inst.c());
+        let [product, sum] = accumulation(&self.kinds, inst, self.seen);
+        self.guarded_as(b, product.first);
+        self.guarded_as(c, product.second);
+        if product.mode != Mode::Open {
+            self.guarded_as(a, sum.first);
+        }
+        let (x, y) = match (product.mode, sum.mode) {
+            (_, Mode::Open) | (Mode::Open, _) => {
+                self.step(inst);
+                return;
+            }
+            (Mode::Ints, _) => (self.value(b), self.value(c)),
+            (Mode::Floats, _) => (self.as_float(b), self.as_float(c)),
+        };
+        let is_int = product.mode == Mode::Ints;
+        let product = match is_int {
+            true => self.b.ins().imul(x, y),
+            false => self.b.ins().fmul(x, y),
+        };
+        let (kind, value) = match sum.mode {
+            Mode::Ints => {
+                let old = self.value(a);
+                (Kind::Int, self.int_arithmetic(what, old, product, None))
+            }
+            _ => {
+                let old = self.as_float(a);
+                let product = match is_int {
+                    true => self.b.ins().fcvt_from_sint(types::F64, product),
+                    false => product,
+                };
+                (Kind::Float, self.float_arithmetic(what, old, product))
+            }
+        };
+        self.drop_dying(inst, b, Some(c));
+        self.put(a, kind, value);
     }
 
     fn int_arithmetic(&mut self, what: Arithmetic, x: Value, y: Value, k: Option<i64>) -> Value {

@@ -4,9 +4,9 @@
 
 #![allow(unsafe_code)]
 
-use super::Activation;
 use super::dispatch::{self, Handler, Pc, TABLE};
 use super::native;
+use super::{Activation, links};
 use crate::lower::code::{Rop, Word};
 use std::time::Instant;
 
@@ -23,12 +23,25 @@ pub(super) struct Counts {
 
 static WATCHED: [Handler; 256] = [watched; 256];
 
+impl Counts {
+    /// Counts a call, if the run is counted.
+    pub(super) fn note_call(&mut self) {
+        self.calls += u64::from(self.counts);
+    }
+}
+
 /// Watches the instruction, and runs it.
 unsafe fn watched(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
     // SAFETY: as for the handler that is called. The counts are looked at by nobody else meanwhile.
     unsafe {
         (*act).counts.instructions += 1;
-        (*act).counts.calls += u64::from(word.op_index() == Rop::Call as u8);
+        let calls = match word.op() {
+            Rop::Call => true,
+            // One that leaves is counted there, one whose link is made where that is.
+            Rop::CallLinked => links::is_known(act, word),
+            _ => false,
+        };
+        (*act).counts.calls += u64::from(calls);
         if (*act).counts.observes {
             native::observe(act, pc, base, word);
         }
@@ -36,6 +49,7 @@ unsafe fn watched(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bo
     }
 }
 
+#[cfg(feature = "jit")]
 impl Activation {
     /// Notes from now on what instructions run on.
     pub(super) fn watch(&mut self) {

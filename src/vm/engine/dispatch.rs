@@ -2,14 +2,13 @@
 //!
 //! A handler is a function of the instruction's place, the frame's base, the activation and the
 //! instruction's first word. Its last act is to call the handler of the next instruction. With any
-//! optimization that call is a jump (a test measures the stack); at level 0, where it would not be,
-//! the same source notes where to go on and returns to a loop. So a handler has no locals with a
+//! optimization that call is a jump (a test measures the stack of each, and so does each look at fuel, see
+//! [`stack`]); at level 0, where it would not be, the same source notes where to go on and returns to a loop. So a handler has no locals with a
 //! destructor or an address that escapes: what needs those is in a function that it calls.
 
 #![allow(unsafe_code)]
 
-use super::Activation;
-use super::handlers;
+use super::{Activation, handlers, stack};
 use crate::lower::code::{Rop, Word, for_each_rop};
 
 /// The place of an instruction.
@@ -69,6 +68,7 @@ pub(super) use {go, go_to};
 pub(super) unsafe fn run(pc: Pc, base: *mut u8, act: *mut Activation) {
     // SAFETY: the caller's promise; each handler keeps it for the next.
     unsafe {
+        (*act).stack_begin = stack::position();
         let word = Word(*pc);
         let mut more = ((*act).table[usize::from(word.op_index())])(pc, base, act, word);
         while more {

@@ -14,6 +14,7 @@
 
 use super::Activation;
 use super::dispatch::{Pc, go, go_to};
+use super::links;
 use super::native::{self, Called};
 use super::slow;
 use super::window::{Reg, reg, tag};
@@ -72,8 +73,11 @@ macro_rules! fallibly {
 
 /// Goes on behind the innermost call.
 macro_rules! return_to_caller {
-    ($base:ident, $act:ident) => {{
-        let top = (*$act).calls_top.sub(1);
+    ($base:ident, $act:ident) => {
+        return_to_caller!($base, $act, (*$act).calls_top)
+    };
+    ($base:ident, $act:ident, $top:expr) => {{
+        let top = $top.sub(1);
         (*$act).calls_top = top;
         go!((*top).pc, $base.sub((*top).base_offset), $act, 1)
     }};
@@ -309,12 +313,52 @@ handlers! {
         let top = (*act).calls_top;
         let end = base_of_callee.wrapping_add((*unit).frame_bytes as usize);
         if end > (*act).window_end || top == (*act).calls_end || (*act).fuel == 0 {
-            return slow::call(pc, base, act, word);
+            return slow::call(pc, base_of_callee, act, word);
         }
         (*act).fuel -= 1;
         top.write(super::CallRecord { pc, base_offset: usize::from(word.a()) });
         (*act).calls_top = top.add(1);
         go_to!((*unit).entry, base_of_callee, act)
+    }
+
+    CallLinked(pc, base, act, word) {
+        let link = links::link_at(act, word);
+        let callee = base.add(usize::from(word.a()));
+        if !links::is_current(act, link, word) || !links::has_room(act, link, callee) {
+            return links::call(pc, callee, act, word);
+        }
+        links::begin(pc, act, link, word);
+        go_to!((*(*link).unit).entry, callee, act)
+    }
+
+    Relink(pc, base, act, _word) {
+        // The program that this code is of.
+        links::switch(act, std::ptr::with_exposed_provenance_mut(*pc.add(1) as usize));
+        go!(pc, base, act, 2)
+    }
+
+    End(pc, base, act, word) {
+        let top = (*act).calls_top;
+        if top == (*act).calls_bottom {
+            return slow::leave(pc, base, act);
+        }
+        let gives = word.flags() & flag::GIVES != 0;
+        let mut any = if gives { (reg(base, word.a()).tag() & tag::POINTER) << 3 } else { 0 };
+        for place in 0..word.b() / 16 {
+            any |= reg(base, place * 16).tag();
+        }
+        if any & tag::COUNTED != 0 {
+            outline!(pc, base, act, word, {
+                links::end_counted(base, word);
+                return_to_caller!(base, act)
+            })
+        }
+        if gives {
+            reg(base, 0).set_halves(reg(base, word.a()));
+        } else {
+            reg(base, 0).set_word(u32::from(tag::UNDEF));
+        }
+        return_to_caller!(base, act, top)
     }
 
     Native(_pc, base, act, word) {
@@ -342,11 +386,13 @@ handlers! {
     }
 }
 
-/// Returns: a general one, and one for each small number of registers to look through.
+/// Returns: a general one, and one for each small number of registers to look through. A caller in
+/// another chunk may expect a value where there is none: it finds Undef.
 macro_rules! returns {
     ($($name:ident $with_value:ident $count:expr;)*) => { handlers! { $(
         $name(pc, base, act, word) {
-            if (*act).calls_top == (*act).calls_bottom {
+            let top = (*act).calls_top;
+            if top == (*act).calls_bottom {
                 return slow::leave(pc, base, act);
             }
             let count: fn(Word) -> u16 = $count;
@@ -357,14 +403,17 @@ macro_rules! returns {
             if any & tag::COUNTED != 0 {
                 outline!(pc, base, act, word, {
                     slow::clear(base, word.a());
+                    reg(base, 0).set_word(u32::from(tag::UNDEF));
                     return_to_caller!(base, act)
                 })
             }
-            return_to_caller!(base, act)
+            reg(base, 0).set_word(u32::from(tag::UNDEF));
+            return_to_caller!(base, act, top)
         }
 
         $with_value(pc, base, act, word) {
-            if (*act).calls_top == (*act).calls_bottom {
+            let top = (*act).calls_top;
+            if top == (*act).calls_bottom {
                 return slow::leave(pc, base, act);
             }
             let count: fn(Word) -> u16 = $count;
@@ -380,7 +429,7 @@ macro_rules! returns {
                 })
             }
             reg(base, 0).set_halves(reg(base, word.b()));
-            return_to_caller!(base, act)
+            return_to_caller!(base, act, top)
         }
     )* } };
 }

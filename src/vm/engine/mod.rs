@@ -18,6 +18,7 @@ mod count;
 mod dispatch;
 mod enter;
 mod handlers;
+mod links;
 #[cfg(feature = "jit")]
 mod native;
 #[cfg(not(feature = "jit"))]
@@ -26,6 +27,9 @@ mod native;
 mod program;
 mod publish;
 mod slow;
+mod stack;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use super::VM;
@@ -33,6 +37,7 @@ use super::reference::Machine;
 use super::trap::{Fault, Step};
 use crate::chunk::Chunk;
 use crate::code::Code;
+use crate::engine::Running;
 use crate::jit::{JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use count::Counts;
@@ -42,6 +47,7 @@ use rustc_hash::FxBuildHasher;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use window::Window;
 
 /// Which interpreter runs a VM's program.
@@ -64,7 +70,7 @@ const WARM: u32 = 100;
 const OPS_PER_HEAT: usize = 16;
 
 /// Registers of a new window, and calls that there is room for at first.
-const FIRST_REGISTERS: usize = 512;
+const FIRST_REGISTERS: usize = 128;
 const FIRST_CALLS: usize = 64;
 
 /// Registers of the largest window that is kept for the next run.
@@ -91,9 +97,11 @@ pub(super) struct EngineState {
 }
 
 impl EngineState {
-    pub(super) fn with_choice(choice: EngineChoice) -> EngineState {
+    pub(super) fn of(running: &Running) -> EngineState {
         EngineState {
-            choice,
+            choice: running.choice,
+            jit: running.jit,
+            cache: running.cache.clone(),
             ..EngineState::default()
         }
     }
@@ -105,7 +113,7 @@ impl std::fmt::Debug for EngineState {
     }
 }
 
-// SAFETY: a parked activation has pointers only into memory that it owns itself.
+// SAFETY: a parked activation has pointers only to statics and into memory that it owns itself.
 unsafe impl Send for EngineState {}
 
 /// A call that is active: its instruction, and how far its window is above its caller's.
@@ -134,9 +142,13 @@ struct Activation {
     calls_end: *mut CallRecord,
     calls_bottom: *mut CallRecord,
     window_end: *mut u8,
+    /// The present program, and lists of it, which are written as one: they stand within one cache line.
+    program: *mut Program,
     units: *const Unit,
-    globals: *mut Value,
     constants: *const Value,
+    globals: *mut Value,
+    /// The version of what names of functions mean.
+    version: *const AtomicU64,
     /// Elements that an array may have.
     max_items: usize,
     table: [Handler; 256],
@@ -147,6 +159,8 @@ struct Activation {
     exit: Exit,
     window: Window,
     calls: Vec<CallRecord>,
+    /// The program of the first window.
+    first_program: *mut Program,
     /// Calls that may be active at once.
     max_calls: usize,
     /// Calls that are active outside of the engine, or are its first window.
@@ -155,9 +169,13 @@ struct Activation {
     globals_before: usize,
     /// The programs of the chunks that have run, by the address of their ops.
     programs: HashMap<usize, Known, FxBuildHasher>,
-    /// The present one of them.
-    program: *mut Program,
+    /// As many globals as any of them names.
+    most_globals: usize,
     counts: Counts,
+    /// Where the native stack was when the first handler was called, and how far it was from there at
+    /// most when that was looked at.
+    stack_begin: usize,
+    stack_growth: usize,
     /// Null while parked.
     machine: *mut Machine<'static>,
 }
@@ -165,8 +183,8 @@ struct Activation {
 /// The program of a chunk; `None` if it is loose.
 type Known = Option<Box<Program>>;
 
-/// The most programs that are kept.
-const MOST_PROGRAMS: usize = 1024;
+/// The most programs that are kept: as many functions as call each other within the engine.
+const MOST_PROGRAMS: usize = 4096;
 
 /// How the engine was left.
 pub(super) enum Left {
@@ -234,11 +252,20 @@ fn run_on(machine: &mut Machine<'_>) -> Step<Left> {
     }
 }
 
+/// Lowers all of the chunk that the VM runs; `false` if some of it can't be.
+pub(super) fn lower(vm: &mut VM) -> bool {
+    let mut activation = vm.engine.parked.take().unwrap_or_else(Activation::new);
+    let lowered = activation.choose_program(vm, true) && activation.program().lower_all();
+    vm.engine.parked = Some(activation);
+    lowered
+}
+
 /// Whether the ops of the VM's chunk were changed in place since the engine copied them.
 pub(super) fn was_edited(vm: &VM) -> bool {
-    let programs = vm.engine.parked.iter().flat_map(|parked| &parked.programs);
-    let mut programs = programs.filter_map(|(_, known)| known.as_deref());
-    programs.any(|program| program.is_run_by(vm, false) && !program.is_run_by(vm, true))
+    let address = vm.running().ops.as_ptr().addr();
+    let parked = vm.engine.parked.as_ref();
+    let known = parked.and_then(|parked| parked.programs.get(&address)?.as_ref());
+    known.is_some_and(|program| program.is_run_by(vm, false) && !program.is_run_by(vm, true))
 }
 
 impl Activation {
@@ -264,6 +291,15 @@ impl Activation {
 
     /// Makes the program of the chunk that the VM runs the present one; `false` if it is loose.
     fn choose_program(&mut self, vm: &mut VM, compares: bool) -> bool {
+        let found = self.finds_program(vm, compares);
+        // SAFETY: the present program is one of those that the activation owns.
+        if let Some(program) = unsafe { self.program.as_mut() } {
+            program.place = vm.link.running_place();
+        }
+        found
+    }
+
+    fn finds_program(&mut self, vm: &mut VM, compares: bool) -> bool {
         // SAFETY: the present program is one of those that the activation owns.
         let present = unsafe { self.program.as_ref() };
         if present.is_some_and(|program| program.is_run_by(vm, compares)) {
@@ -276,15 +312,24 @@ impl Activation {
             None => !compares,
         };
         if !known.is_some_and(fits) {
-            if self.programs.len() >= MOST_PROGRAMS {
+            // Links lead from one program to others, so none is dropped alone.
+            if known.is_some() || self.programs.len() >= MOST_PROGRAMS {
                 self.programs.clear();
+                self.most_globals = 0;
             }
             let program = Program::of(vm).map(Box::new);
-            self.programs.insert(address, program);
+            self.keep_program(address, program);
         }
         let program = self.programs.get_mut(&address).and_then(Option::as_mut);
         self.program = program.map_or(std::ptr::null_mut(), |program| &raw mut **program);
         !self.program.is_null()
+    }
+
+    /// Keeps the program of the chunk whose ops are at this address.
+    fn keep_program(&mut self, address: usize, program: Known) {
+        let globals = program.as_ref().map_or(0, |program| program.globals());
+        self.most_globals = self.most_globals.max(globals);
+        self.programs.insert(address, program);
     }
 
     /// An activation that is parked.
@@ -298,8 +343,10 @@ impl Activation {
             calls_bottom: bottom,
             window_end: std::ptr::null_mut(),
             units: std::ptr::null(),
-            globals: std::ptr::null_mut(),
             constants: std::ptr::null(),
+            globals: std::ptr::null_mut(),
+            program: std::ptr::null_mut(),
+            version: &raw const links::NO_VERSION,
             max_items: 0,
             table: TABLE,
             resume: (std::ptr::null(), std::ptr::null_mut()),
@@ -307,12 +354,15 @@ impl Activation {
             exit: Exit::Running,
             window: Window::new(FIRST_REGISTERS),
             calls,
+            first_program: std::ptr::null_mut(),
             max_calls: 0,
             outer_calls: 0,
             globals_before: 0,
             programs: HashMap::default(),
-            program: std::ptr::null_mut(),
+            most_globals: 0,
             counts: Counts::default(),
+            stack_begin: 0,
+            stack_growth: 0,
             machine: std::ptr::null_mut(),
         })
     }
@@ -321,18 +371,29 @@ impl Activation {
     fn attach(&mut self, machine: &mut Machine<'_>) {
         let vm = machine.vm_mut();
         self.globals_before = vm.globals.len();
-        let globals = self.program().globals();
-        if vm.globals.len() < globals {
-            vm.globals.resize(globals, Value::Undef);
-        }
+        self.version = match vm.link.engine() {
+            Some(engine) => engine.version_word(),
+            None => &raw const links::NO_VERSION,
+        };
         let max_items = vm.meter.limits().max_value / ELEMENT_BYTES;
         self.max_items = usize::try_from(max_items).unwrap_or(usize::MAX);
         self.fuel = vm.meter.take_slice();
-        self.globals = vm.globals.as_mut_ptr();
-        self.units = self.program().units();
-        self.constants = self.program().constants();
         self.window_end = self.window.end();
         self.machine = std::ptr::from_mut(machine).cast();
+        self.reach_globals();
+        self.first_program = self.program;
+        // SAFETY: the present program is alive.
+        unsafe { links::switch(self, self.program) };
+    }
+
+    /// Has all globals there that programs name, and notes where they are.
+    fn reach_globals(&mut self) {
+        let most = self.most_globals;
+        let vm = self.machine_vm();
+        if vm.globals.len() < most {
+            vm.globals.resize(most, Value::Undef);
+        }
+        self.globals = self.machine_vm().globals.as_mut_ptr();
     }
 
     /// Gives the VM back what is its, and waits there for the next run.
@@ -346,6 +407,7 @@ impl Activation {
         let parked = &raw mut vm.engine.parked;
         self.machine = std::ptr::null_mut();
         self.globals = std::ptr::null_mut();
+        self.version = &raw const links::NO_VERSION;
         // SAFETY: the VM is alive and is not looked at otherwise here.
         unsafe { *parked = Some(self) };
     }
@@ -394,9 +456,8 @@ impl Activation {
     /// and notes the fault if there is one.
     fn runs_op(&mut self, pc: Pc, base: *mut u8, at: usize) -> bool {
         let fuel = self.fuel;
-        let machine = self.machine();
-        machine.vm_mut().meter.give_slice(fuel);
-        let ran = machine.run_alone(at);
+        self.machine_vm().meter.give_slice(fuel);
+        let ran = self.as_running(|act| act.machine().run_alone(at));
         self.fuel = self.machine_vm().meter.take_slice();
         self.globals = self.machine_vm().globals.as_mut_ptr();
         match ran {
@@ -411,8 +472,8 @@ impl Activation {
     /// Lowers a region; `false` if that can't be.
     fn lower(&mut self, region: usize) -> bool {
         let lowered = self.program().lower(region);
-        self.units = self.program().units();
-        self.constants = self.program().constants();
+        // SAFETY: the present program is alive.
+        unsafe { links::switch(self, self.program) };
         lowered
     }
 

@@ -2,8 +2,10 @@
 
 #![allow(unsafe_code)]
 
-use super::Activation;
 use super::dispatch::Pc;
+use super::program::Program;
+use super::{Activation, EngineState};
+use crate::chunk::Chunk;
 use crate::lower::code::Word;
 
 /// What native code needs to know of a run: nothing.
@@ -41,6 +43,9 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
 
 /// Nothing is counted.
 pub(super) unsafe fn note_call(_act: *mut Activation, _region: usize, _base: *mut u8) {}
+
+/// There is nothing to be readied.
+pub(super) fn prepare(_program: &mut Program, _engine: &EngineState, _chunk: &Chunk) {}
 
 /// Nothing was compiled.
 pub(super) unsafe fn end(_act: *mut Activation) {}

@@ -2,6 +2,7 @@
 //! they were used.
 
 use super::super::VM;
+use super::links::Link;
 #[cfg(feature = "jit")]
 use super::native::Native;
 use crate::chunk::Chunk;
@@ -10,10 +11,20 @@ use crate::lower::code::{Code, REGISTER_BYTES};
 use crate::lower::{Declined, Lowering, global_of};
 use crate::op::Op;
 use crate::value::Value;
-use crate::verify::{Shape, verify_chunk};
+#[cfg(feature = "jit")]
+use crate::verify::Arity;
+use crate::verify::{RegionKind, Shape, verify_chunk};
 #[cfg(feature = "jit")]
 use std::path::Path;
 use std::sync::Arc;
+
+/// The lists of a program that its instructions use most.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub(super) struct Tables {
+    pub(super) units: *const Unit,
+    pub(super) constants: *const Value,
+}
 
 /// What a call needs to know of a region.
 pub(super) struct Unit {
@@ -46,8 +57,15 @@ pub(super) fn identity(chunk: &Chunk) -> Identity {
 impl Source {
     fn chunk(&self) -> &Chunk {
         match self {
-            Source::Copy(chunk, _) => chunk,
+            Source::Copy(copied) => &copied.chunk,
             Source::Unit(unit) => unit.chunk(),
+        }
+    }
+
+    fn shape(&self) -> &Shape {
+        match self {
+            Source::Copy(copied) => &copied.shape,
+            Source::Unit(unit) => unit.shape().expect("only strict units have programs"),
         }
     }
 }
@@ -96,13 +114,15 @@ fn is_same_op(a: &Op, b: &Op) -> bool {
 /// A strict chunk and its register code.
 pub(super) struct Program {
     source: Source,
-    shape: Shape,
     lowering: Lowering,
     /// The code of each region that was lowered, or that it can't be.
-    codes: Vec<Option<Result<Box<Code>, Declined>>>,
+    codes: Vec<Option<Result<Lowered, Declined>>>,
     units: Vec<Unit>,
-    /// The chunk's constants, as far as the code loads them.
-    constants: Vec<Value>,
+    /// By name index, what calls of the name reach; empty as long as no such call is lowered.
+    links: Vec<Link>,
+    /// The place of the unit in the VM's linkage; of no meaning while none of its frames is in the engine.
+    pub(super) place: u32,
+    tables: Tables,
     globals: usize,
     /// Where the instructions of regions begin, ascending, and the region.
     places: Vec<(usize, usize)>,
@@ -111,26 +131,45 @@ pub(super) struct Program {
     pub(super) native: Native,
 }
 
+/// The code of a region, and its first instruction: instructions change while they run, so all pointers to
+/// them are derived from this one.
+struct Lowered {
+    code: Box<Code>,
+    begin: *mut u64,
+}
+
 /// Where a program's chunk is.
 enum Source {
-    /// A copy of the VM's own, which anybody may change, and what tells that one at a glance.
-    Copy(Box<Chunk>, Identity),
+    /// A copy of the VM's own.
+    Copy(Box<Copied>),
     /// A unit, which never changes.
     Unit(Arc<engine::Unit>),
+}
+
+/// A copy of a chunk that anybody may change.
+struct Copied {
+    chunk: Chunk,
+    /// What tells the original at a glance.
+    origin: Identity,
+    shape: Shape,
 }
 
 impl Program {
     /// The program of the chunk that the VM runs; `None` if that isn't strict.
     pub(super) fn of(vm: &mut VM) -> Option<Program> {
-        let (source, shape) = match vm.link.unit() {
-            Some(unit) => (Source::Unit(Arc::clone(unit)), unit.shape()?.clone()),
+        let source = match vm.link.unit() {
+            Some(unit) if !unit.is_strict() => return None,
+            Some(unit) => Source::Unit(Arc::clone(unit)),
             None => {
                 let shape = verify_chunk(&vm.chunk).ok()?;
-                let copy = Box::new(copy_of(&vm.chunk));
-                (Source::Copy(copy, identity(&vm.chunk)), shape)
+                Source::Copy(Box::new(Copied {
+                    chunk: copy_of(&vm.chunk),
+                    origin: identity(&vm.chunk),
+                    shape,
+                }))
             }
         };
-        let regions = shape.regions().len();
+        let regions = source.shape().regions().len();
         let places = global_places(vm)?;
         let chunk = vm.running();
         let count = places.as_ref().map_or(chunk.names.len(), |places| {
@@ -140,18 +179,33 @@ impl Program {
             entry: std::ptr::null_mut(),
             frame_bytes: u32::MAX,
         };
+        let lowering = Lowering::new(chunk, places);
+        let lowering = match source {
+            Source::Copy(..) => lowering,
+            Source::Unit(_) => lowering.linked(),
+        };
+        let units: Vec<Unit> = (0..regions).map(|_| unit()).collect();
         Some(Program {
+            tables: Tables {
+                units: units.as_ptr(),
+                constants: source.chunk().constants.as_ptr(),
+            },
             globals: count,
-            constants: vec![Value::Undef; chunk.constants.len()],
-            lowering: Lowering::new(chunk, places),
+            links: Vec::new(),
+            place: vm.link.running_place(),
+            lowering,
             source,
-            shape,
             codes: (0..regions).map(|_| None).collect(),
-            units: (0..regions).map(|_| unit()).collect(),
+            units,
             places: Vec::new(),
             #[cfg(feature = "jit")]
             native: Native::new(regions),
         })
+    }
+
+    /// Whether it is the program of this unit.
+    pub(super) fn is_of(&self, unit: &Arc<engine::Unit>) -> bool {
+        matches!(&self.source, Source::Unit(own) if Arc::ptr_eq(own, unit))
     }
 
     /// Whether the VM runs this chunk. Its own chunk is told by where its lists are, as they may have
@@ -159,8 +213,8 @@ impl Program {
     pub(super) fn is_run_by(&self, vm: &VM, compares: bool) -> bool {
         match (&self.source, vm.link.unit()) {
             (Source::Unit(unit), Some(running)) => Arc::ptr_eq(unit, running),
-            (Source::Copy(_, origin), None) => {
-                *origin == identity(&vm.chunk) && (!compares || self.is_unchanged(&vm.chunk))
+            (Source::Copy(copied), None) => {
+                copied.origin == identity(&vm.chunk) && (!compares || self.is_unchanged(&vm.chunk))
             }
             (Source::Unit(_), None) | (Source::Copy(..), Some(_)) => false,
         }
@@ -178,50 +232,64 @@ impl Program {
             && are_same(&copy.constants, &chunk.constants, Value::is_same)
     }
 
-    /// Lowers a region, if it isn't yet; `false` if it can't be.
+    /// Lowers a region, if it isn't yet; `false` if it can't be. The program stays where it is from then on:
+    /// its code knows the address.
     pub(super) fn lower(&mut self, region: usize) -> bool {
         if let Some(lowered) = &self.codes[region] {
             return lowered.is_ok();
         }
-        let mut code = match self
+        let lowered = self
             .lowering
-            .lower(self.source.chunk(), &self.shape, region)
-        {
-            Ok(code) => code,
+            .lower(self.source.chunk(), self.source.shape(), region);
+        let mut code = match lowered {
+            Ok(code) => Box::new(code),
             Err(declined) => {
                 self.codes[region] = Some(Err(declined));
                 return false;
             }
         };
-        for index in &code.constants {
-            let index = usize::from(*index);
-            self.constants[index] = self.source.chunk().constants[index].clone();
+        if !code.relinks.is_empty() && self.links.is_empty() {
+            let names = self.source.chunk().names.len();
+            self.links.resize(names, Link::UNKNOWN);
         }
+        for at in &code.relinks {
+            code.words[*at as usize + 1] = std::ptr::from_mut(self).expose_provenance() as u64;
+        }
+        let begin = code.words.as_mut_ptr();
         self.units[region] = Unit {
-            entry: code.words.as_mut_ptr(),
+            entry: begin,
             frame_bytes: code.registers * REGISTER_BYTES as u32,
         };
-        let start = code.words.as_ptr().addr();
+        let start = begin.addr();
         let place = self.places.partition_point(|(other, _)| *other < start);
         self.places.insert(place, (start, region));
-        self.codes[region] = Some(Ok(Box::new(code)));
+        self.codes[region] = Some(Ok(Lowered { code, begin }));
         true
+    }
+
+    /// Lowers all regions; `false` if some can't be.
+    pub(super) fn lower_all(&mut self) -> bool {
+        let declined = (0..self.codes.len()).filter(|region| !self.lower(*region));
+        declined.count() == 0
     }
 
     /// The code of a region that was lowered.
     pub(super) fn code(&self, region: usize) -> Option<&Code> {
+        Some(&self.lowered(region)?.code)
+    }
+
+    fn lowered(&self, region: usize) -> Option<&Lowered> {
         match &self.codes[region] {
-            Some(Ok(code)) => Some(code),
+            Some(Ok(lowered)) => Some(lowered),
             Some(Err(_)) | None => None,
         }
     }
 
     /// The instruction at a position of a region that was lowered.
     pub(super) fn instruction(&self, region: usize, position: usize) -> *const u64 {
-        let words = self
-            .code(region)
-            .map_or(std::ptr::null(), |code| code.words.as_ptr());
-        words.wrapping_add(position)
+        let lowered = self.lowered(region);
+        let begin = lowered.map_or(std::ptr::null_mut(), |lowered| lowered.begin);
+        begin.wrapping_add(position)
     }
 
     /// The region of an instruction, and its position there.
@@ -249,23 +317,54 @@ impl Program {
     /// How many arguments a region takes.
     #[cfg(feature = "jit")]
     pub(super) fn argc(&self, region: usize) -> usize {
-        self.shape.regions()[region].entry_height as usize
+        self.shape().regions()[region].entry_height as usize
     }
 
     pub(super) fn shape(&self) -> &Shape {
-        &self.shape
+        self.source.shape()
     }
 
     pub(super) fn chunk(&self) -> &Chunk {
         self.source.chunk()
     }
 
-    pub(super) fn units(&self) -> *const Unit {
-        self.units.as_ptr()
+    /// Whether a region is that of a sub.
+    pub(super) fn is_sub(&self, region: usize) -> bool {
+        matches!(self.shape().regions()[region].kind, RegionKind::Sub(_))
     }
 
-    pub(super) fn constants(&self) -> *const Value {
-        self.constants.as_ptr()
+    /// Whether a region is that of a sub that gives no value.
+    #[cfg(feature = "jit")]
+    pub(super) fn gives_nothing(&self, region: usize) -> bool {
+        match self.shape().regions()[region].kind {
+            RegionKind::Sub(row) => self.shape().subs()[row].returns != Arity::Value,
+            RegionKind::Main | RegionKind::Block(_) => false,
+        }
+    }
+
+    /// The lists that instructions use most.
+    pub(super) fn tables(&self) -> Tables {
+        self.tables
+    }
+
+    /// What calls of a region need to know of it.
+    pub(super) fn unit(&self, region: usize) -> *const Unit {
+        &raw const self.units[region]
+    }
+
+    /// What calls of each name reach.
+    pub(super) fn links(&self) -> *const Link {
+        self.links.as_ptr()
+    }
+
+    /// What calls of a name reach.
+    pub(super) fn link(&self, name: u16) -> Link {
+        self.links[usize::from(name)]
+    }
+
+    /// Sets what calls of a name reach.
+    pub(super) fn set_link(&mut self, name: usize, link: Link) {
+        self.links[name] = link;
     }
 
     /// How many globals the program names.

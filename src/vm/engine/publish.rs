@@ -4,6 +4,7 @@
 //! counted afterwards, and the activation is ready for another run.
 
 use super::super::{Frame, SCOPE, VM};
+use super::program::Program;
 use super::window::{Reg, tag};
 use super::{Activation, Exit};
 use crate::lower::code::{Place, REGISTER_BYTES, Rop, Word};
@@ -23,10 +24,11 @@ pub(super) fn publish(activation: &mut Activation) -> Option<Fault> {
     let calls = activation.active_calls();
     let start = activation.window.start();
     let mut from = start;
+    let mut program: *const Program = activation.first_program;
     for index in 0..calls {
         // SAFETY: as many records were written.
         let record = unsafe { *activation.calls_bottom.add(index) };
-        let at = write_frame(activation, record.pc, from, true);
+        let at = write_frame(activation, program, record.pc, from, true);
         if index == 0 {
             activation.machine().fence_call();
         }
@@ -37,10 +39,17 @@ pub(super) fn publish(activation: &mut Activation) -> Option<Fault> {
             stack_base,
             slots: Vec::new(),
         });
+        // SAFETY: the record's instruction is one of the program's code.
+        let (word, caller) = unsafe { (Word(*record.pc), &*program) };
+        if word.op() == Rop::CallLinked {
+            let link = caller.link(word.b());
+            activation.machine().note_link(link.place, link.wants);
+            program = link.program;
+        }
         from = from.wrapping_add(record.base_offset);
     }
     debug_assert_eq!(from, base);
-    let at = write_frame(activation, pc, base, false);
+    let at = write_frame(activation, program, pc, base, false);
     clear(activation, pc, base);
     let outer_calls = activation.outer_calls;
     let vm = activation.machine_vm();
@@ -49,11 +58,17 @@ pub(super) fn publish(activation: &mut Activation) -> Option<Fault> {
     fault
 }
 
-/// Writes the slots and values of a frame whose public frame is the last one, with the scopes that
+/// Writes the slots and values of a frame of the program whose public frame is the last one, with the scopes that
 /// are open in it. Gives its op. A frame that `calls` has given its arguments away.
-fn write_frame(activation: &mut Activation, pc: *const u64, base: *mut u8, calls: bool) -> usize {
-    // SAFETY: the program lives as long as the activation and isn't changed here.
-    let program = unsafe { &*activation.program };
+fn write_frame(
+    activation: &mut Activation,
+    program: *const Program,
+    pc: *const u64,
+    base: *mut u8,
+    calls: bool,
+) -> usize {
+    // SAFETY: programs live as long as there are frames in the engine, and aren't changed here.
+    let program = unsafe { &*program };
     let (region, position) = program.locate(pc);
     let Some(code) = program.code(region) else {
         return 0;
@@ -85,6 +100,7 @@ fn write_frame(activation: &mut Activation, pc: *const u64, base: *mut u8, calls
     let scope = match word.op() {
         // At a region's end no scope is on record.
         Rop::Leave => Some(word.wide() as usize),
+        Rop::End => Some(code.words[position + 1] as usize),
         _ => program.shape().scope_at(at),
     };
     let scopes = program.shape().scopes();

@@ -13,7 +13,7 @@
 use super::dispatch::{Pc, go_to};
 use super::native;
 use super::window::{Reg, reg, tag};
-use super::{Activation, CallRecord, Exit};
+use super::{Activation, CallRecord, Exit, stack};
 use crate::lower::code::{Binary, Unary, Word, Worked, flag};
 use crate::op::Op;
 use crate::value::{Excess, Value, Work, collection, compare, number, string};
@@ -125,32 +125,18 @@ pub(super) unsafe fn binary(base: *mut u8, word: Word, meaning: fn(&Value, &Valu
     reg(base, word.a()).put(result);
 }
 
-/// Numbers of different kinds, or anything else. An Int with an Int never comes here but to write
-/// over something counted.
-#[inline(always)]
-pub(super) unsafe fn arithmetic(
-    base: *mut u8,
-    word: Word,
-    float: fn(f64, f64) -> f64,
-    meaning: fn(&Value, &Value) -> Value,
-) {
-    let (to, a, b) = (
+/// `d = d op b * c`.
+#[inline(never)]
+pub(super) unsafe fn accumulate(base: *mut u8, word: Word, meaning: fn(&Value, &Value) -> Value) {
+    let (sum, a, b) = (
         reg(base, word.a()),
         reg(base, word.b()),
         reg(base, word.c()),
     );
-    if (a.tag() ^ b.tag() == 1) & (a.tag() | b.tag() == 1) & !to.is_counted() {
-        let as_float = |r: Reg| {
-            if r.tag() == tag::INT {
-                r.int() as f64
-            } else {
-                r.float()
-            }
-        };
-        to.set_float(float(as_float(a), as_float(b)));
-    } else {
-        binary(base, word, meaning);
-    }
+    let product = number::mul(&a.peek(), &b.peek());
+    let result = meaning(&sum.peek(), &product);
+    drop_operands(word, a, Some(b));
+    sum.put(result);
 }
 
 #[inline(never)]
@@ -313,34 +299,62 @@ pub(super) unsafe fn fuel(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
     if !native::at_loop(act, next, base) {
         return false;
     }
-    go_to!((*act).resume.0, (*act).resume.1, act)
+    resume(act)
 }
 
-/// A call of a sub that isn't lowered yet, or with the end of something reached.
+/// A call of a sub that isn't lowered yet, or with the end of something reached. `callee` is the base
+/// that the called frame would have: a handler that had to keep both would save registers for it.
 #[inline(never)]
-pub(super) unsafe fn call(pc: Pc, base: *mut u8, act: *mut Activation, word: Word) -> bool {
+pub(super) unsafe fn call(pc: Pc, callee: *mut u8, act: *mut Activation, word: Word) -> bool {
     let region = word.wide() as usize;
+    let base = callee.sub(usize::from(word.a()));
     if (*(*act).units.add(region)).entry.is_null() && !(*act).lower(region) {
         return leave(pc, base, act);
     }
-    if !(*act).succeeds(pc, base, |vm| vm.charge(1)) {
+    let frame_bytes = (*(*act).units.add(region)).frame_bytes as usize;
+    let Some(callee) = open_window(pc, base, act, word.a(), frame_bytes) else {
         return false;
+    };
+    native::note_call(act, region, callee);
+    (*act).resume = ((*(*act).units.add(region)).entry, callee);
+    resume(act)
+}
+
+/// Goes on at [`Activation::resume`]; from the loop that began the run, if the stack has grown.
+#[inline(always)]
+pub(super) unsafe fn resume(act: *mut Activation) -> bool {
+    if stack::has_grown(act) {
+        return true;
+    }
+    go_to!((*act).resume.0, (*act).resume.1, act)
+}
+
+/// Pays for a call, makes room for it and records it; the base of the callee's window. Where that can't
+/// be, the fault is noted.
+pub(super) unsafe fn open_window(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    offset: u16,
+    frame_bytes: usize,
+) -> Option<*mut u8> {
+    if !(*act).succeeds(pc, base, |vm| vm.charge(1)) {
+        return None;
     }
     if (*act).calls_top == (*act).calls_end
         && let Err(fault) = (*act).grow_calls()
     {
         (*act).exit = Exit::Fault(pc, base, fault);
-        return false;
+        return None;
     }
-    let unit = (*act).units.add(region);
-    let offset = usize::from(word.a());
-    let end = base.wrapping_add(offset + (*unit).frame_bytes as usize);
+    let offset = usize::from(offset);
+    let end = base.wrapping_add(offset + frame_bytes);
     let base = if end > (*act).window_end {
-        match (*act).grow_window(base, offset + (*unit).frame_bytes as usize) {
+        match (*act).grow_window(base, offset + frame_bytes) {
             Ok(base) => base,
             Err((base, fault)) => {
                 (*act).exit = Exit::Fault(pc, base, fault);
-                return false;
+                return None;
             }
         }
     } else {
@@ -351,8 +365,7 @@ pub(super) unsafe fn call(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
         base_offset: offset,
     });
     (*act).calls_top = (*act).calls_top.add(1);
-    native::note_call(act, region, base.add(offset));
-    go_to!((*(*act).units.add(region)).entry, base.add(offset), act)
+    Some(base.add(offset))
 }
 
 /// Leaves the engine before the op at hand.
@@ -404,9 +417,11 @@ pub(super) unsafe fn slot_loop(pc: Pc, base: *mut u8, act: *mut Activation, word
             first.put(s);
             looped
         }
-        Op::PushIntRangeLoop(array, _, limit) => {
-            (*act).with_vm(|vm| fused::push_int_range(vm, array, &mut i, limit))
-        }
+        Op::PushIntRangeLoop(array, _, limit) => (*act).as_running(|act| {
+            let looped = act.with_vm(|vm| fused::push_int_range(vm, array, &mut i, limit));
+            act.globals = act.machine_vm().globals.as_mut_ptr();
+            looped
+        }),
         _ => Ok(()),
     };
     second.put(Value::Int(i));
@@ -570,11 +585,30 @@ pub(super) unsafe fn set_element(
     store_element(pc, base, act, word, array, value)
 }
 
-/// The scalar whose first half is this.
-pub(super) unsafe fn scalar_of(word: u16) -> Value {
+/// Stores the Int that the instruction has.
+#[inline(never)]
+pub(super) unsafe fn set_element_int(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    array: Reg,
+) -> bool {
+    store_element(pc, base, act, word, array, Value::Int(*pc.add(1) as i64))
+}
+
+/// Stores the scalar whose first half the instruction has.
+#[inline(never)]
+pub(super) unsafe fn set_element_word(
+    pc: Pc,
+    base: *mut u8,
+    act: *mut Activation,
+    word: Word,
+    array: Reg,
+) -> bool {
     let mut value = Value::Undef;
-    Reg((&raw mut value).cast()).set_word(u32::from(word));
-    value
+    Reg((&raw mut value).cast()).set_word(u32::from(word.c()));
+    store_element(pc, base, act, word, array, value)
 }
 
 /// Stores a value as an element.

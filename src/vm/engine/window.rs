@@ -52,6 +52,18 @@ impl Reg {
         unsafe { self.0.add(8).cast::<f64>().read() }
     }
 
+    /// An Int or a Float as a Float.
+    #[inline(always)]
+    pub(super) unsafe fn number(self) -> f64 {
+        unsafe {
+            if self.tag() == tag::INT {
+                self.int() as f64
+            } else {
+                self.float()
+            }
+        }
+    }
+
     /// The truth of a Bool.
     #[inline(always)]
     pub(super) unsafe fn bool(self) -> bool {

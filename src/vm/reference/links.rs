@@ -69,7 +69,7 @@ impl Machine<'_> {
         self.enter_sub(base, return_ip)?;
         let frame = self.vm.frames.len() - 1;
         self.heights = None;
-        self.vm.link.enter(code, frame, wants);
+        self.vm.link.enter(code.place, frame, wants);
         if code.entry.args_in_slots {
             for place in 0..self.vm.stack.len() - base {
                 let value = std::mem::take(&mut self.vm.stack[base + place]);
@@ -79,6 +79,13 @@ impl Machine<'_> {
             self.vm.stack.truncate(base);
         }
         Ok(())
+    }
+
+    /// Notes that the last frame is that of a call into the chunk at `place`, made by the engine.
+    pub(in super::super) fn note_link(&mut self, place: u32, wants: Wants) {
+        self.heights = None;
+        let frame = self.vm.frames.len() - 1;
+        self.vm.link.enter(place, frame, wants);
     }
 
     /// Runs a function of the host. Its arguments are gone then.

@@ -4,6 +4,7 @@
 pub mod crash;
 pub mod crashes;
 pub mod library;
+pub mod linked;
 pub mod minimize;
 pub mod mutate;
 pub mod operator;

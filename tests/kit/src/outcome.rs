@@ -104,7 +104,16 @@ impl Host for Bare {
 }
 
 /// Runs `vm`, which has the limits and handlers that its run needs, in this world.
-pub fn run(mut vm: VM, world: World) -> Outcome {
+pub fn run(vm: VM, world: World) -> Outcome {
+    run_and_look(vm, world, |vm| mem::take(&mut vm.globals))
+}
+
+/// The same, with the globals as `globals_of` finds them when the run is over.
+pub fn run_and_look(
+    mut vm: VM,
+    world: World,
+    globals_of: impl FnOnce(&mut VM) -> Vec<Value>,
+) -> Outcome {
     let record = match &world {
         World::Bare => RecordingHost::new().with_input(&INPUT.join(&b'\n')),
         World::Scripted(host) => host.clone(),
@@ -120,7 +129,7 @@ pub fn run(mut vm: VM, world: World) -> Outcome {
         end,
         output: record.output(),
         calls: record.calls().to_vec(),
-        globals: mem::take(&mut vm.globals),
+        globals: globals_of(&mut vm),
         frames: mem::take(&mut vm.frames),
         stack: mem::take(&mut vm.stack),
         status: vm.last_status,

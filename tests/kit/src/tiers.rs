@@ -2,6 +2,7 @@
 //! and fuzz targets.
 
 use crate::{
+    linked::vm_of_parts,
     outcome::{self, Outcome, World, program_limits},
     program::install_extensions,
     same::all_same,
@@ -70,6 +71,8 @@ pub struct Setup {
     pub world: World,
     /// What the VM is given before the run: handlers, values.
     pub prepare: fn(&mut VM),
+    /// Whether the chunk is taken apart into functions that call each other.
+    pub in_parts: bool,
 }
 
 impl Setup {
@@ -82,6 +85,16 @@ impl Setup {
             },
             world: World::Bare,
             prepare: install_extensions,
+            in_parts: false,
+        }
+    }
+
+    /// The same with the chunk taken apart into functions that call each other.
+    #[must_use]
+    pub fn linked(self) -> Setup {
+        Setup {
+            in_parts: true,
+            ..self
         }
     }
 
@@ -104,11 +117,22 @@ impl Setup {
 
     /// Runs a chunk in a tier.
     pub fn run(&self, chunk: &Chunk, tier: &Tier) -> Outcome {
-        let mut vm = VM::new(chunk.clone());
+        let mut vm = match self.in_parts {
+            true => vm_of_parts(chunk),
+            false => VM::new(chunk.clone()),
+        };
         vm.set_limits(self.limits);
         (tier.choose)(&mut vm);
         (self.prepare)(&mut vm);
-        outcome::run(vm, self.world.clone())
+        if !self.in_parts {
+            return outcome::run(vm, self.world.clone());
+        }
+        // Where a global is depends on when its name is first met, and that on the tier.
+        outcome::run_and_look(vm, self.world.clone(), |vm| {
+            let names = chunk.names.iter();
+            let values = names.map(|name| vm.global(name).cloned().unwrap_or_default());
+            values.collect()
+        })
     }
 }
 
@@ -143,8 +167,21 @@ impl fmt::Display for Difference {
 /// # Errors
 /// The first difference.
 pub fn compare(chunk: &Chunk, setup: &Setup) -> Result<Outcome, Box<Difference>> {
+    compare_in(chunk, setup, &[])
+}
+
+/// The same with the first tier and those of these names, or all if there are none.
+///
+/// # Errors
+/// The first difference.
+pub fn compare_in(
+    chunk: &Chunk,
+    setup: &Setup,
+    names: &[String],
+) -> Result<Outcome, Box<Difference>> {
     let expected = setup.run(chunk, &TIERS[0]);
-    for tier in &TIERS[1..] {
+    let is_wanted = |tier: &&Tier| names.is_empty() || names.iter().any(|name| name == tier.name);
+    for tier in TIERS[1..].iter().filter(is_wanted) {
         let found = setup.run(chunk, tier);
         if let Some((what, expected, found)) = first_difference(&expected, &found) {
             return Err(Box::new(Difference {

@@ -46,6 +46,9 @@ pub(crate) struct Arguments {
     /// Apply every operator to every pair of edge values in all tiers, against the vectors' tables.
     #[arg(long)]
     operators: bool,
+    /// Run programs in the first tier and this one only; may be given several times.
+    #[arg(long, value_name = "NAME")]
+    tier: Vec<String>,
     /// The seed of the sweep.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -87,7 +90,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         texts::run(&sweep(count))?;
     }
     if let Some(count) = arguments.differential {
-        differential::run(&sweep(count), root)?;
+        differential::run(&sweep(count), root, &arguments.tier)?;
     }
     if arguments.operators {
         operators::run(&sweep(0), root)?;

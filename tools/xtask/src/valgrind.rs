@@ -79,6 +79,7 @@ fn run_all(root: &Path, names: &[String]) -> anyhow::Result<()> {
         limits,
         world: World::Bare,
         prepare: |_| (),
+        in_parts: false,
     };
     let (mut files, mut refused, mut runs, mut traps) = (0, 0, 0, 0);
     for path in paths(root)? {
@@ -88,9 +89,11 @@ fn run_all(root: &Path, names: &[String]) -> anyhow::Result<()> {
             continue;
         };
         for chunk in &chunks {
-            for tier in &tiers {
-                runs += 1;
-                traps += u64::from(setup.run(chunk, tier).end.is_err());
+            for setup in [setup.clone(), setup.clone().linked()] {
+                for tier in &tiers {
+                    runs += 1;
+                    traps += u64::from(setup.run(chunk, tier).end.is_err());
+                }
             }
         }
     }

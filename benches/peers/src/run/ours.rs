@@ -12,12 +12,12 @@ use super::{
     programs::Program,
 };
 use fusevm as vm;
+use std::{cell::RefCell, rc::Rc};
 use vm::{
     VM, VMResult,
     jit::{JitMode, JitOptions},
     vm::EngineChoice,
 };
-use std::{cell::RefCell, rc::Rc};
 
 pub(super) fn reference(program: &'static Program) -> Prepared {
     prepare(program, EngineChoice::Reference, JitMode::Off)
@@ -68,7 +68,9 @@ fn run(
         }
     };
     let r = vm.run();
-    if std::env::var_os("PEERS_STATS").is_some() { eprintln!("{:?}", vm.jit_stats()); }
+    if std::env::var_os("PEERS_STATS").is_some() {
+        eprintln!("{:?}", vm.jit_stats());
+    }
     match r {
         VMResult::Ok(value) => Ok(value.to_float()),
         VMResult::Halted => Err("no result".into()),

@@ -8,6 +8,7 @@ use super::super::window::{Reg, reg, tag};
 use super::super::{Activation, slow};
 use super::global;
 use crate::lower::code::Word;
+use std::hint::cold_path;
 
 /// Reads of elements, the array in the named place; borrowed unless counted copies are asked for.
 macro_rules! elements {
@@ -16,10 +17,10 @@ macro_rules! elements {
             let place: unsafe fn(*mut u8, *mut Activation, u16) -> Reg = $array;
             let (to, array) = (reg(base, word.a()), place(base, act, word.b()));
             let index = reg(base, word.c());
-            if (array.tag() | tag::COUNTED == tag::ARRAY)
-                & (index.tag() | (to.tag() & tag::COUNTED) == 0)
-            {
+            let array_tag = (array.tag() | tag::COUNTED) ^ tag::ARRAY;
+            if array_tag | index.tag() | (to.tag() & tag::COUNTED) == 0 {
                 let Some(item) = array.array().element(index.int() as usize) else {
+                    cold_path();
                     to.set_word(u32::from(tag::UNDEF));
                     go!(pc, base, act, 1)
                 };
@@ -29,6 +30,7 @@ macro_rules! elements {
                     go!(pc, base, act, 1)
                 }
                 if !$counts {
+                    cold_path();
                     to.set_borrowed(item);
                     go!(pc, base, act, 1)
                 }
@@ -85,7 +87,8 @@ macro_rules! element_stores {
             let place: unsafe fn(*mut u8, *mut Activation, u16) -> Reg = $array;
             let array = place(base, act, word.a());
             let (index, value) = (reg(base, word.b()), reg(base, word.c()));
-            if (array.tag() == tag::ARRAY) & (index.tag() == 0) & !value.is_pointer() {
+            let array_tag = array.tag() ^ tag::ARRAY;
+            if array_tag | index.tag() | (value.tag() & tag::POINTER) == 0 {
                 if let Some(item) = array.array_mut().unshared_mut(index.int() as usize) {
                     let item = Reg((&raw mut *item).cast());
                     if !item.is_counted() {
@@ -120,8 +123,7 @@ macro_rules! int_stores {
             }
             fallibly!(pc, base, act, word, 2, {
                 let place: unsafe fn(*mut u8, *mut Activation, u16) -> Reg = $array;
-                let value = crate::value::Value::Int(*pc.add(1) as i64);
-                slow::store_element(pc, base, act, word, place(base, act, word.a()), value)
+                slow::set_element_int(pc, base, act, word, place(base, act, word.a()))
             })
         })*
     } };
@@ -150,8 +152,7 @@ handlers! {
             }
         }
         fallibly!(pc, base, act, word, 1, {
-            let value = slow::scalar_of(word.c());
-            slow::store_element(pc, base, act, word, global(act, word.a()), value)
+            slow::set_element_word(pc, base, act, word, global(act, word.a()))
         })
     }
 

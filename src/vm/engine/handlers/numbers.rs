@@ -24,11 +24,11 @@ macro_rules! arithmetic {
             }
             outline!(pc, base, act, word, {
                 let (to, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
-                if (a.tag() & b.tag() == tag::FLOAT) & !to.is_counted() {
+                if (a.tag() | b.tag() == tag::FLOAT) & !to.is_counted() {
                     quicken(pc, Rop::$floats);
                     return $floats(pc, base, act, word);
                 }
-                slow::arithmetic(base, word, $float, $slow);
+                slow::binary(base, word, $slow);
                 go!(pc, base, act, 1)
             })
         }
@@ -40,11 +40,16 @@ macro_rules! arithmetic {
                 to.set_float(float(a.float(), b.float()));
                 go!(pc, base, act, 1)
             }
+            if a.tag() | b.tag() | (to.tag() & tag::COUNTED) == tag::FLOAT {
+                let float: fn(f64, f64) -> f64 = $float;
+                to.set_float(float(a.number(), b.number()));
+                go!(pc, base, act, 1)
+            }
             outline!(pc, base, act, word, {
                 if reg(base, word.b()).tag() | reg(base, word.c()).tag() == tag::INT {
                     quicken(pc, Rop::$name);
                 }
-                slow::arithmetic(base, word, $float, $slow);
+                slow::binary(base, word, $slow);
                 go!(pc, base, act, 1)
             })
         })*
@@ -62,6 +67,51 @@ arithmetic! {
     Add AddFloats number::add, i64::wrapping_add, |a, b| a + b;
     Sub SubFloats number::sub, i64::wrapping_sub, |a, b| a - b;
     Mul MulFloats number::mul, i64::wrapping_mul, |a, b| a * b;
+}
+
+/// `d = d op b * c`, as two instructions would do it: quickened as those of [`arithmetic`] are.
+macro_rules! accumulation {
+    ($($name:ident $floats:ident $slow:expr, $int:expr, $float:expr;)*) => { handlers! {
+        $($name(pc, base, act, word) {
+            let (sum, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
+            if a.tag() | b.tag() | sum.tag() == tag::INT {
+                let int: fn(i64, i64) -> i64 = $int;
+                sum.set_int(int(sum.int(), a.int().wrapping_mul(b.int())));
+                go!(pc, base, act, 1)
+            }
+            outline!(pc, base, act, word, {
+                let (sum, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
+                if a.tag() & b.tag() & sum.tag() & 1 != 0 {
+                    quicken(pc, Rop::$floats);
+                    return $floats(pc, base, act, word);
+                }
+                slow::accumulate(base, word, $slow);
+                go!(pc, base, act, 1)
+            })
+        }
+
+        $floats(pc, base, act, word) {
+            let (sum, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
+            if a.tag() & b.tag() & sum.tag() & 1 != 0 {
+                let float: fn(f64, f64) -> f64 = $float;
+                sum.set_float(float(sum.float(), a.float() * b.float()));
+                go!(pc, base, act, 1)
+            }
+            outline!(pc, base, act, word, {
+                let (sum, a, b) = (reg(base, word.a()), reg(base, word.b()), reg(base, word.c()));
+                if a.tag() | b.tag() | sum.tag() == tag::INT {
+                    quicken(pc, Rop::$name);
+                }
+                slow::accumulate(base, word, $slow);
+                go!(pc, base, act, 1)
+            })
+        })*
+    } };
+}
+
+accumulation! {
+    MulAdd MulAddFloats number::add, i64::wrapping_add, |a, b| a + b;
+    MulSub MulSubFloats number::sub, i64::wrapping_sub, |a, b| a - b;
 }
 
 /// `d = b op k` where `k` is an Int.

@@ -140,17 +140,12 @@ unsafe fn does(act: *mut Activation, base: *mut u8, word: Word, k: u64, pc: Pc) 
         Rop::SlotElementCopy | Rop::SlotElementBorrow => slow::element(base, word, b, counts),
         Rop::ElementSet => return slow::set_element(pc, base, act, word, global(word.a())),
         Rop::SlotElementSet => return slow::set_element(pc, base, act, word, a),
-        Rop::ElementSetI | Rop::SlotElementSetI => {
-            let array = match word.op() {
-                Rop::ElementSetI => global(word.a()),
-                _ => a,
-            };
-            let value = Value::Int(k as i64);
-            return slow::store_element(pc, base, act, word, array, value);
+        Rop::ElementSetI => {
+            return slow::set_element_int(pc, base, act, word, global(word.a()));
         }
+        Rop::SlotElementSetI => return slow::set_element_int(pc, base, act, word, a),
         Rop::ElementSetW => {
-            let value = slow::scalar_of(word.c());
-            return slow::store_element(pc, base, act, word, global(word.a()), value);
+            return slow::set_element_word(pc, base, act, word, global(word.a()));
         }
         Rop::ElementLen => slow::element_len(base, word, global(word.b())),
         Rop::SlotElementLen => slow::element_len(base, word, b),
@@ -184,6 +179,8 @@ unsafe fn computes(base: *mut u8, word: Word, k: u64) {
         Rop::Sub | Rop::SubFloats => slow::binary(base, word, number::sub),
         Rop::Mul | Rop::MulFloats => slow::binary(base, word, number::mul),
         Rop::Mod => slow::binary(base, word, number::modulo),
+        Rop::MulAdd | Rop::MulAddFloats => slow::accumulate(base, word, number::add),
+        Rop::MulSub | Rop::MulSubFloats => slow::accumulate(base, word, number::sub),
         Rop::Div => slow::binary(base, word, number::div),
         Rop::AddI => slow::with_int(base, word, int, number::add),
         Rop::SubI => slow::with_int(base, word, int, number::sub),

@@ -22,8 +22,9 @@ mod state;
 
 use super::dispatch::Pc;
 use super::program::Program;
-use super::window::Reg;
-use super::{Activation, CallRecord, Exit};
+use super::window::{Reg, reg, tag};
+use super::{Activation, CallRecord, EngineState, Exit};
+use crate::chunk::Chunk;
 use crate::jit::abi::{Helper, Layout, NOT_ENTERED, Place, Reason};
 use crate::jit::compile::Compiled;
 use crate::jit::kinds::Kind;
@@ -31,8 +32,8 @@ use crate::jit::{JitMode, JitStats};
 use crate::lower::code::{Rop, Word};
 use crate::value::Array;
 use crate::vm::limits::LOOK_EVERY;
-use observe::{kind_at, observe_stretch};
 pub(super) use observe::observe;
+use observe::{kind_at, observe_stretch};
 use state::Heat;
 pub(super) use state::Native;
 use std::any::Any;
@@ -59,6 +60,8 @@ pub(super) struct Links {
     last_look: Option<Instant>,
     /// What the embedder's host panicked with under native code.
     panic: Option<Box<dyn Any + Send>>,
+    /// Whether anything was compiled, or taken from the cache, since the engine was last left.
+    asked_compiler: bool,
 }
 
 impl Links {
@@ -76,6 +79,7 @@ impl Links {
             frames: room::FIRST_FRAMES,
             last_look: None,
             panic: None,
+            asked_compiler: false,
         }
     }
 }
@@ -142,6 +146,9 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
     };
     match run(act, (compiled, 0), base) {
         Ran::Returned(base) => {
+            if (*act).program().gives_nothing(region) {
+                reg(base, 0).set_word(u32::from(tag::UNDEF));
+            }
             (*act).resume = (begin, base);
             Called::Returned
         }
@@ -219,28 +226,35 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
 
 /// The engine is about to begin: with everything to be compiled, natively.
 pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
-    let options = (*act).machine_vm().engine.jit;
-    (*act).program().native.set_options(options);
     let vm = (*act).machine_vm();
-    if options.mode != JitMode::Off
-        && let Some(directory) = &vm.engine.cache
-    {
-        (*(*act).program).keep_in(directory, vm.running());
-    }
-    if options.mode != JitMode::Eager {
+    prepare(&mut *(*act).program, &vm.engine, vm.running());
+    if vm.engine.jit.mode != JitMode::Eager {
         return Some((pc, base));
     }
     go_on_natively(act, pc, base)
 }
 
+/// Readies a program that is about to be run, of this chunk.
+pub(super) fn prepare(program: &mut Program, engine: &EngineState, chunk: &Chunk) {
+    program.native.set_options(engine.jit);
+    if engine.jit.mode != JitMode::Off
+        && let Some(directory) = &engine.cache
+    {
+        program.keep_in(directory, chunk);
+    }
+}
+
 /// The engine is about to be left: writes what was compiled to the cache. A copy of the process leaves the
 /// cache alone: it ends soon, and there may be many.
 pub(super) unsafe fn end(act: *mut Activation) {
-    if (*act).machine_vm().shell.copies > 0 {
+    let asked = std::mem::take(&mut (*act).links.asked_compiler);
+    if !asked || (*act).machine_vm().shell.copies > 0 {
         return;
     }
-    if let Some(stats) = (*act).program().native.flush() {
-        (*act).machine_vm().engine.jit_stats.cache = stats;
+    for program in (*act).programs.values_mut().flatten() {
+        if let Some(stats) = program.native.flush() {
+            (*act).machine_vm().engine.jit_stats.cache = stats;
+        }
     }
 }
 
@@ -404,6 +418,7 @@ unsafe fn note_compiled(
     began: Instant,
     compiled: Option<state::Size>,
 ) -> bool {
+    (*act).links.asked_compiler = true;
     let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
     stats.compile_ns += began.elapsed().as_nanos() as u64;
     match compiled {
@@ -502,12 +517,7 @@ unsafe fn run(
 }
 
 /// Native code was left: makes records of its calls, and says where the innermost one stands.
-unsafe fn leave(
-    act: *mut Activation,
-    top: *mut CallRecord,
-    depth: usize,
-    inlined: usize,
-) -> Ran {
+unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize, inlined: usize) -> Ran {
     (*act).machine_vm().engine.jit_stats.exits += 1;
     let left = (*act).links.exit_depth as usize;
     let frames = depth - left;

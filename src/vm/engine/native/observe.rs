@@ -55,8 +55,16 @@ pub(super) unsafe fn observe_stretch(act: *mut Activation, pc: Pc, base: *mut u8
         };
         let inst = Inst::alone(code, at);
         let effects = crate::jit::ir::inst::effects(&inst);
-        let reads = [effects.reads.first, effects.reads.second, effects.reads.extra];
-        if !reads.into_iter().flatten().any(|read| written.contains(&read)) {
+        let reads = [
+            effects.reads.first,
+            effects.reads.second,
+            effects.reads.extra,
+        ];
+        if !reads
+            .into_iter()
+            .flatten()
+            .any(|read| written.contains(&read))
+        {
             let pc = (*act).program().instruction(region, at);
             observe(act, pc, base, inst.word);
         }
@@ -81,6 +89,10 @@ unsafe fn seen_at(act: *mut Activation, base: *mut u8, word: Word) -> Option<See
                 true => kinds.and(Seen::IRREGULAR),
                 false => kinds,
             }
+        }
+        Watch::Accumulation(a, b, sum) => {
+            let sum = Seen::of_third(kind_of(reg(base, sum)));
+            first(a).and(second(b)).and(sum)
         }
         Watch::Power(a, b) => {
             let kinds = first(a).and(second(b));

@@ -7,8 +7,8 @@ use super::super::{Activation, native};
 use crate::chunk::Chunk;
 use crate::jit::abi::{Helper, Layout};
 use crate::jit::compile::{Compiled, Compiler, Trampoline};
-use crate::jit::kept::Kept;
 use crate::jit::ir;
+use crate::jit::kept::Kept;
 use crate::jit::kinds::group::Entry;
 use crate::jit::kinds::{Kind, Seen};
 use crate::jit::{CacheStats, JitOptions};
@@ -292,7 +292,11 @@ impl Native {
             return;
         };
         for unit in self.frames.values_mut() {
-            if unit.compiled.as_ref().is_some_and(|code| Arc::ptr_eq(code, &wrong)) {
+            if unit
+                .compiled
+                .as_ref()
+                .is_some_and(|code| Arc::ptr_eq(code, &wrong))
+            {
                 unit.compiled = None;
             }
         }
@@ -380,7 +384,11 @@ impl Way {
 
     /// Takes the trampoline from what is kept, so that no compiler is needed for it.
     fn take(kept: &mut Kept) {
-        if let Some(way) = kept.take(TRAMPOLINE_UNIT).map(Trampoline).and_then(Way::new) {
+        if let Some(way) = kept
+            .take(TRAMPOLINE_UNIT)
+            .map(Trampoline)
+            .and_then(Way::new)
+        {
             // Of two threads one's is used.
             let _ = WAY.set(Some(way));
         }
@@ -422,7 +430,9 @@ impl ir::Program for View<'_> {
             return Seen::EVERYTHING;
         }
         let seen = self.program.native.seen.get(region);
-        seen.and_then(|seen| seen.get(at)).copied().unwrap_or_default()
+        seen.and_then(|seen| seen.get(at))
+            .copied()
+            .unwrap_or_default()
     }
 }
 

@@ -2,7 +2,7 @@
 //! several amounts of fuel, every vector, and every program of the tests.
 
 use super::{Report, Sweep, Tally};
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use fusevm::{
     Chunk,
     asm::{self, Style},
@@ -16,7 +16,7 @@ use fusevm_kit::{
     minimize::minimize,
     outcome::{Outcome, World, vector_limits},
     program::Family,
-    tiers::{Difference, Setup, TIERS, compare},
+    tiers::{Difference, Setup, TIERS, compare_in},
     vectors,
 };
 use std::{
@@ -34,8 +34,13 @@ const SHOWN: u64 = 5;
 /// Fuel of the programs of the tests, some of which never end: all of it, some, and little.
 const FILE_FUEL: [u64; 3] = [1_000_000, 5000, 100];
 
-pub(super) fn run(sweep: &Sweep, root: &Path) -> anyhow::Result<()> {
-    let seen = Seen::default();
+pub(super) fn run(sweep: &Sweep, root: &Path, tiers: &[String]) -> anyhow::Result<()> {
+    let known = |name: &String| TIERS.iter().any(|tier| tier.name == name);
+    ensure!(tiers.iter().all(known), "no tier has that name");
+    let seen = Seen {
+        tiers: tiers.to_vec(),
+        ..Seen::default()
+    };
     // What an item prints when it panics would drown the rest; its seed says enough.
     std::panic::set_hook(Box::new(|_| ()));
     let mut tally = sweep.each_number("differential", |number| {
@@ -47,7 +52,10 @@ pub(super) fn run(sweep: &Sweep, root: &Path) -> anyhow::Result<()> {
         tally.add(files(sweep, root, &seen)?);
     }
     drop(std::panic::take_hook());
-    let tiers = TIERS.each_ref().map(|tier| tier.name).join(", ");
+    let tiers = match tiers {
+        [] => TIERS.each_ref().map(|tier| tier.name).join(", "),
+        tiers => format!("{}, {}", TIERS[0].name, tiers.join(", ")),
+    };
     let title = format!("the same programs in {tiers}, seed {}", sweep.seed);
     let mut report = Report::new(title);
     report.count("generated programs", sweep.count);
@@ -58,6 +66,8 @@ pub(super) fn run(sweep: &Sweep, root: &Path) -> anyhow::Result<()> {
 /// Counts over all programs.
 #[derive(Default)]
 pub(super) struct Seen {
+    /// The tiers that are held against the first; all if there are none.
+    tiers: Vec<String>,
     runs: AtomicU64,
     traps: AtomicU64,
     differences: AtomicU64,
@@ -73,7 +83,7 @@ impl Seen {
     /// Compares one chunk under one setup and counts.
     pub(super) fn compare(&self, chunk: &Chunk, setup: &Setup) -> Result<Outcome, String> {
         self.runs.fetch_add(1, Ordering::Relaxed);
-        match compare(chunk, setup) {
+        match compare_in(chunk, setup, &self.tiers) {
             Ok(outcome) => {
                 let trapped = u64::from(outcome.end.is_err());
                 self.traps.fetch_add(trapped, Ordering::Relaxed);
@@ -82,7 +92,7 @@ impl Seen {
             Err(difference) => {
                 let before = self.differences.fetch_add(1, Ordering::Relaxed);
                 if before < SHOWN {
-                    Err(shown(chunk, setup, &difference))
+                    Err(shown(chunk, setup, &difference, &self.tiers))
                 } else {
                     Err(difference.what.to_owned())
                 }
@@ -92,17 +102,17 @@ impl Seen {
 }
 
 /// The difference with the smallest part of the program that shows one of the kind, as text.
-fn shown(chunk: &Chunk, setup: &Setup, difference: &Difference) -> String {
+fn shown(chunk: &Chunk, setup: &Setup, difference: &Difference, tiers: &[String]) -> String {
     let strict = verify_chunk(chunk).is_ok();
     let shows = |candidate: &Chunk| {
         verify_chunk(candidate).is_ok() == strict
-            && compare(candidate, setup)
+            && compare_in(candidate, setup, tiers)
                 .is_err_and(|other| other.what == difference.what && other.tier == difference.tier)
     };
     let small = minimize(chunk, shows);
     let text = asm::print_chunk(&Entry::named("smallest"), &small, &Style::default());
     let text = text.unwrap_or_else(|error| error.to_string());
-    let again = compare(&small, setup).err();
+    let again = compare_in(&small, setup, tiers).err();
     let difference = again.as_deref().unwrap_or(difference);
     let fuel = setup.limits.fuel.unwrap_or(0);
     format!("fuel {fuel}, {difference}\n{text}")
@@ -127,6 +137,11 @@ fn generated(seed: u64, seen: &Seen) -> Result<(), String> {
     for fuel in [used / 2, seed % 50, seed % 400] {
         seen.compare(&chunk, &setup(fuel)).map_err(in_family)?;
     }
+    let in_parts = |error| format!("{family:?} in parts, {error}");
+    for fuel in [FUEL, used * 2 + seed % 50] {
+        let setup = setup(fuel).linked();
+        seen.compare(&chunk, &setup).map_err(in_parts)?;
+    }
     Ok(())
 }
 
@@ -144,6 +159,7 @@ fn vectors(sweep: &Sweep, seen: &Seen) -> Tally {
                 limits: vector_limits(),
                 world,
                 prepare: |_| (),
+                in_parts: false,
             };
             let in_case = |error| format!("{}, {error}", case.name);
             seen.compare(&case.chunk, &setup).map_err(in_case)?;
@@ -177,6 +193,7 @@ fn files(sweep: &Sweep, root: &Path, seen: &Seen) -> anyhow::Result<Tally> {
                 },
                 world: World::Scripted(scripted(b"one\ntwo\nthree")),
                 prepare: |_| (),
+                in_parts: false,
             };
             let in_file = |error| format!("{name}, {error}");
             seen.compare(chunk, &setup).map_err(in_file)?;

@@ -84,6 +84,7 @@ fn check_row(operator: &Operator, row: usize, values: &[Value], seen: &Seen) -> 
         limits: vector_limits(),
         world: World::Bare,
         prepare: |_| (),
+        in_parts: false,
     };
     for (value, expected) in values.iter().zip(&operator.rows[row]) {
         let pair = [values[row].clone(), value.clone()];
