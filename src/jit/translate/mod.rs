@@ -277,13 +277,13 @@ impl Translator<'_, '_> {
     /// Unboxes the registers that an entry wants, as far as that isn't done.
     fn unbox_rest(&mut self, number: usize, block: usize, done: &RegisterSet, refuse: ir::Block) {
         let kinds = self.function.kinds_at_entry(number, block);
-        for register in 0..kinds.len() {
+        for (register, kind) in kinds.into_iter().enumerate() {
             if done.contains(register) {
                 continue;
             }
-            self.unbox_or(register, kinds[register], refuse);
+            self.unbox_or(register, kind, refuse);
             let is_live = self.function.graph.blocks[block].live.contains(register);
-            if is_live && kinds[register] == Kind::Scalar {
+            if is_live && kind == Kind::Scalar {
                 self.uncounted_or(register, refuse);
             }
         }
