@@ -1,7 +1,8 @@
-//! Handlers that do the worst they can, in both interpreters: what comes out is the same, or a trap
-//! that names the broken promise. Nothing panics but what a handler itself panics with.
+//! Handlers that do the worst they can, in both interpreters and between stretches of native code: what
+//! comes out is the same, or a trap that names the broken promise. Nothing panics but what a handler itself panics with.
 
 use fusevm::chunk::{Effect, Import, ImportKind, Touches};
+use fusevm::jit::{JitMode, JitOptions};
 use fusevm::vm::{EngineChoice, Limits};
 use fusevm::{Chunk, ChunkBuilder, Frame, Op, VM, Value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -305,13 +306,20 @@ fn used(list: &[Value]) -> &[Value] {
     &list[..last.map_or(0, |last| last + 1)]
 }
 
+/// What runs programs, and whether it compiles them before they run.
+type Tier = (EngineChoice, JitMode);
+
 /// All that can be seen of a run, and of a second one after it.
-fn seen(chunk: &Chunk, choice: EngineChoice, which: usize, when: usize) -> Vec<String> {
+fn seen(chunk: &Chunk, (choice, jit): Tier, which: usize, when: usize) -> Vec<String> {
     CALLS.store(0, Ordering::Relaxed);
     WHEN.store(when, Ordering::Relaxed);
     ATTACK.store(which, Ordering::Relaxed);
     let mut vm = VM::new(chunk.clone());
     vm.set_engine(choice);
+    vm.set_jit(JitOptions {
+        mode: jit,
+        ..JitOptions::default()
+    });
     vm.register_builtin(5, |vm, _| {
         let argument = vm.pop();
         attack(vm);
@@ -343,7 +351,7 @@ fn seen(chunk: &Chunk, choice: EngineChoice, which: usize, when: usize) -> Vec<S
 }
 
 #[test]
-fn attacks_end_alike_in_both_interpreters() {
+fn attacks_end_alike_in_all_tiers() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let text = info.payload().downcast_ref::<&str>();
@@ -356,13 +364,17 @@ fn attacks_end_alike_in_both_interpreters() {
         fusevm::verify::verify_chunk(&chunk).expect("strict");
         for (which, (name, _)) in ATTACKS.iter().enumerate() {
             for when in 0..25 {
-                let expected = seen(&chunk, EngineChoice::Reference, which, when);
-                let found = seen(&chunk, EngineChoice::Register, which, when);
-                let named = found.iter().any(|part| part.contains(BROKE_EFFECT));
-                assert!(
-                    expected == found || named,
-                    "{name}, call {when}, declared {declared}:\n{expected:#?}\n{found:#?}"
-                );
+                let reference = (EngineChoice::Reference, JitMode::Off);
+                let expected = seen(&chunk, reference, which, when);
+                for jit in [JitMode::Off, JitMode::Eager] {
+                    let found = seen(&chunk, (EngineChoice::Register, jit), which, when);
+                    let named = found.iter().any(|part| part.contains(BROKE_EFFECT));
+                    assert!(
+                        expected == found || named,
+                        "{name}, call {when}, declared {declared}, JIT {jit:?}:\n\
+                         {expected:#?}\n{found:#?}"
+                    );
+                }
             }
         }
     }

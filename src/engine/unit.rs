@@ -27,6 +27,9 @@ pub struct Unit {
     handlers: Vec<HandlerImport>,
     /// The name index of the global with the separators of words.
     ifs: Option<u16>,
+    /// What VMs have compiled of it.
+    #[cfg(feature = "jit")]
+    native: crate::jit::SharedCode,
 }
 
 /// A handler that a unit imports.
@@ -107,7 +110,15 @@ impl Unit {
             shape,
             subs,
             handlers,
+            #[cfg(feature = "jit")]
+            native: crate::jit::SharedCode::default(),
         }
+    }
+
+    /// What VMs have compiled of it.
+    #[cfg(feature = "jit")]
+    pub(crate) fn native(&self) -> &crate::jit::SharedCode {
+        &self.native
     }
 
     /// The name space of the chunk; empty for the default one.

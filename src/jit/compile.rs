@@ -2,6 +2,7 @@
 
 use super::abi::{Helper, Layout, NOT_ENTERED};
 use super::features;
+use super::ir::inst::Site;
 use super::ir::{Body, Graph, Program};
 use super::kinds::group::{Budget, Entry, Group};
 use super::kinds::{Kind, Kinds};
@@ -16,6 +17,7 @@ use cranelift_codegen::isa::{CallConv, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Module};
+use std::fmt;
 
 /// Registers times blocks of a group: what inference remembers.
 const MAX_CELLS: usize = 1 << 21;
@@ -26,6 +28,35 @@ pub(crate) struct Compiler {
     layout: Layout,
     context: cranelift_codegen::Context,
     builder: FunctionBuilderContext,
+    /// Whether code tells which instruction it belongs to.
+    marks: bool,
+}
+
+/// Why a group wasn't compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Declined {
+    /// It has more code, or more registers in more blocks, than is compiled together.
+    TooLarge,
+    /// There is no compiler for this machine, or its code can't be used.
+    Unfit,
+}
+
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Declined::TooLarge => "too large to be compiled together",
+            Declined::Unfit => "no code for this machine",
+        })
+    }
+}
+
+/// A compiled function of a group, for people.
+pub(crate) struct Listed {
+    pub(crate) code: Vec<u8>,
+    /// The region whose function it is; `None` for the one through which the engine calls.
+    pub(crate) region: Option<usize>,
+    /// Offsets in the code, ascending, and where the instruction stands whose code begins there.
+    pub(crate) marks: Vec<(usize, Option<Site>)>,
 }
 
 /// A compiled group that can be entered.
@@ -57,14 +88,7 @@ pub(crate) struct Trampoline(pub(crate) Compiled);
 fn flags(verifies: bool) -> Option<settings::Flags> {
     let mut flags = settings::builder();
     for (name, value) in [
-        (
-            "opt_level",
-            if std::env::var_os("FSPEED").is_some() {
-                "speed"
-            } else {
-                "none"
-            },
-        ),
+        ("opt_level", "none"),
         ("enable_pinned_reg", "true"),
         ("enable_verifier", if verifies { "true" } else { "false" }),
         ("is_pic", "false"),
@@ -96,6 +120,7 @@ impl Compiler {
             layout,
             context: cranelift_codegen::Context::new(),
             builder: FunctionBuilderContext::new(),
+            marks: false,
         }
     }
 
@@ -182,20 +207,23 @@ impl Compiler {
         module.define_function(id, &mut self.context).ok()
     }
 
-    /// Compiles the group of a region; `None` if it is too large or can't be.
+    /// Compiles the group of a region.
+    ///
+    /// # Errors
+    /// Why it isn't.
     pub(crate) fn compile(
         &mut self,
         program: &dyn Program,
         region: usize,
         entry: Entry,
         max_words: usize,
-    ) -> Option<Compiled> {
-        let budget = Budget {
-            words: max_words,
-            cells: MAX_CELLS,
-        };
-        let group = Group::infer(program, region, entry, budget)?;
-        let (code, share) = self.emit(program, &group)?;
+    ) -> Result<Compiled, Declined> {
+        let group = infer(program, region, entry, max_words)?;
+        self.finish(program, &group).ok_or(Declined::Unfit)
+    }
+
+    fn finish(&mut self, program: &dyn Program, group: &Group) -> Option<Compiled> {
+        let (code, share) = self.emit(program, group)?;
         let registers = group.functions.iter().map(|f| f.body.registers).max()?;
         let inlined = group.functions.iter().map(|f| f.body.depth()).max()?;
         let entry = match &group.functions[0].entry {
@@ -213,6 +241,40 @@ impl Compiler {
             inline: share.inline,
             code: Executable::new(&code.bytes)?,
         })
+    }
+
+    /// Compiles the group of a region to be looked at.
+    ///
+    /// # Errors
+    /// Why it isn't compiled.
+    pub(crate) fn list(
+        &mut self,
+        program: &dyn Program,
+        region: usize,
+        entry: Entry,
+        max_words: usize,
+    ) -> Result<Vec<Listed>, Declined> {
+        let group = infer(program, region, entry, max_words)?;
+        self.marks = true;
+        let code = self.emit(program, &group);
+        self.marks = false;
+        let (code, _) = code.ok_or(Declined::Unfit)?;
+        let ends = code.offsets.iter().skip(1).copied();
+        let ends = ends.chain([code.bytes.len()]);
+        let places = code.offsets.iter().zip(ends).zip(&code.marks).enumerate();
+        let listed = places.map(|(index, ((start, end), marks))| {
+            let function = group.functions.get(index);
+            let site = |instruction: usize| Some(function?.body.insts.get(instruction)?.site);
+            let marks = marks.iter();
+            Listed {
+                code: code.bytes[*start..end].to_vec(),
+                region: function.map(|function| function.body.frames[0].region),
+                marks: marks
+                    .map(|mark| (mark.offset, mark.instruction.and_then(site)))
+                    .collect(),
+            }
+        });
+        Ok(listed.collect())
     }
 
     /// The kinds of registers with which a frame can be entered at a position: those that are live
@@ -250,6 +312,7 @@ impl Compiler {
             group,
             layout: &layout,
             helper_conv: self.isa.default_call_conv(),
+            marks: self.marks,
         };
         let mut all = translate::Share::default();
         for (index, id) in ids.iter().enumerate() {
@@ -384,6 +447,20 @@ impl Compiler {
         b.finalize(self.isa.frontend_config());
         module.define_function(id, &mut self.context).ok()
     }
+}
+
+/// The functions that are compiled with a region.
+fn infer(
+    program: &dyn Program,
+    region: usize,
+    entry: Entry,
+    max_words: usize,
+) -> Result<Group, Declined> {
+    let budget = Budget {
+        words: max_words,
+        cells: MAX_CELLS,
+    };
+    Group::infer(program, region, entry, budget).ok_or(Declined::TooLarge)
 }
 
 #[cfg(test)]

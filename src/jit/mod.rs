@@ -31,9 +31,13 @@ pub(crate) mod kept;
 #[cfg(feature = "jit")]
 pub(crate) mod kinds;
 #[cfg(feature = "jit")]
+pub mod listing;
+#[cfg(feature = "jit")]
 pub(crate) mod memory;
 #[cfg(feature = "jit")]
 mod module;
+#[cfg(feature = "jit")]
+mod shared;
 #[cfg(feature = "jit")]
 mod stale;
 #[cfg(feature = "jit")]
@@ -42,5 +46,7 @@ mod translate;
 mod views;
 
 pub use miss::{CacheStats, Miss};
-pub use options::{JitMode, JitOptions, JitStats};
+pub use options::{CodeListener, JitMode, JitOptions, JitStats, NewCode};
 pub use scalar::{JitCompiler, JitExtension, NativeCode};
+#[cfg(feature = "jit")]
+pub(crate) use shared::SharedCode;

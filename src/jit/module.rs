@@ -20,6 +20,15 @@ struct Blob {
     bytes: Vec<u8>,
     relocs: Vec<ModuleReloc>,
     frame_bytes: usize,
+    marks: Vec<Mark>,
+}
+
+/// Where the code of an instruction begins in a function's, if it was compiled with marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    pub(crate) offset: usize,
+    /// The instruction's index in the function; `None` where code belongs to no single one.
+    pub(crate) instruction: Option<usize>,
 }
 
 /// The functions of a group, as they are compiled.
@@ -37,6 +46,8 @@ pub(crate) struct Code {
     pub(crate) offsets: Vec<usize>,
     /// Bytes of native stack that the largest of their frames takes, roughly.
     pub(crate) frame_bytes: usize,
+    /// By function, the marks in ascending order; none unless it was compiled with them.
+    pub(crate) marks: Vec<Vec<Mark>>,
 }
 
 impl Collector {
@@ -55,6 +66,7 @@ impl Collector {
             bytes: Vec::new(),
             offsets: Vec::with_capacity(blobs.len()),
             frame_bytes: 0,
+            marks: Vec::new(),
         };
         for blob in &blobs {
             let start = code.bytes.len().next_multiple_of(FUNCTION_ALIGN);
@@ -76,6 +88,7 @@ impl Collector {
                 resolve(&mut code.bytes, reloc, at, target)?;
             }
         }
+        code.marks = blobs.into_iter().map(|blob| blob.marks).collect();
         Some(code)
     }
 }
@@ -150,20 +163,21 @@ impl Module for Collector {
         ctx: &mut Context,
         ctrl_plane: &mut ControlPlane,
     ) -> ModuleResult<()> {
-        let dump = std::env::var_os("FUSEVM_DUMP").is_some();
-        if dump {
-            ctx.set_disasm(true);
-            eprintln!("{}", ctx.func.display());
-        }
         let compiled = ctx.compile(&*self.isa, ctrl_plane)?;
-        if dump && let Some(v) = &compiled.vcode {
-            eprintln!("{v}");
-        }
         let bytes = compiled.code_buffer().to_vec();
         let frame = compiled.buffer.frame_layout();
         // Beside the frame itself: the return address, the frame pointer, saved registers.
         const BESIDE: usize = 64;
         let frame_bytes = BESIDE + frame.map_or(0, |frame| frame.frame_to_fp_offset as usize);
+        let marks = compiled
+            .buffer
+            .get_srclocs_sorted()
+            .iter()
+            .map(|mark| Mark {
+                offset: mark.start as usize,
+                instruction: (!mark.loc.is_default()).then(|| mark.loc.bits() as usize),
+            });
+        let marks = marks.collect();
         let relocs: Vec<_> = compiled.buffer.relocs().to_vec();
         let relocs = relocs
             .iter()
@@ -173,6 +187,7 @@ impl Module for Collector {
             bytes,
             relocs,
             frame_bytes,
+            marks,
         });
         Ok(())
     }
@@ -188,6 +203,7 @@ impl Module for Collector {
             bytes: bytes.to_vec(),
             relocs: relocs.to_vec(),
             frame_bytes: 0,
+            marks: Vec::new(),
         });
         Ok(())
     }

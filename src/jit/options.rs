@@ -37,11 +37,27 @@ impl Default for JitOptions {
     }
 }
 
+/// Native code that is about to be run the first time by a VM.
+#[derive(Clone, Copy, Debug)]
+pub struct NewCode<'a> {
+    /// What it is the code of, such as ``sub `f` ``.
+    pub name: &'a str,
+    /// Where it is. It stays there as long as something may run it.
+    pub address: usize,
+    /// The machine code.
+    pub code: &'a [u8],
+}
+
+/// Who is told of new native code, on the thread that is about to run it.
+pub type CodeListener = dyn Fn(&NewCode<'_>) + Send + Sync;
+
 /// What the JIT has done for a VM.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JitStats {
     /// Entries that were compiled.
     pub compiled: u64,
+    /// Entries that another VM of the engine had compiled.
+    pub shared: u64,
     /// Units that were not, as they are too large.
     pub declined: u64,
     /// Nanoseconds of compiling.

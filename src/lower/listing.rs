@@ -50,6 +50,31 @@ impl Listing {
         Listing { codes, places }
     }
 
+    /// By region: its code, or why there is none.
+    #[cfg(feature = "jit")]
+    pub(crate) fn codes(&self) -> &[Result<Code, Declined>] {
+        &self.codes
+    }
+
+    /// The op that an instruction of a region came from, and the instruction as text; `name_of` gives
+    /// the text of a global.
+    #[cfg(feature = "jit")]
+    pub(crate) fn instruction(
+        &self,
+        region: usize,
+        at: usize,
+        name_of: impl Fn(u16) -> String,
+    ) -> (usize, String) {
+        match &self.codes[region] {
+            Err(declined) => (0, declined.reason().to_owned()),
+            Ok(code) => {
+                let text = Instruction::of(code, at).text(name_of);
+                let words: Vec<&str> = text.split_whitespace().collect();
+                (code.ops[at] as usize, words.join(" "))
+            }
+        }
+    }
+
     /// What stands at an op, a line each; `name_of` gives the text of a global.
     pub(crate) fn lines_of(
         &self,

@@ -21,6 +21,8 @@ mod stats;
 pub mod trap;
 
 pub use engine::EngineChoice;
+#[cfg(feature = "jit")]
+pub(crate) use engine::native_layout;
 pub(crate) use index::ifs_of;
 pub use limits::{InterruptHandle, Limits};
 pub use progress::{Breakpoint, Progress, Stops, Verdict};
@@ -31,7 +33,7 @@ pub use trap::{CallSite, Trap};
 use crate::chunk::Chunk;
 use crate::engine::{CompileRequest, Engine, Unit};
 use crate::host::{Guarded, Host, Policy};
-use crate::jit::{JitOptions, JitStats};
+use crate::jit::{CodeListener, JitOptions, JitStats};
 use crate::value::Value;
 use engine::EngineState;
 use index::Index;
@@ -274,6 +276,12 @@ impl VM {
     /// process. Nothing about it can fail a run. It has an effect with feature `jit`.
     pub fn set_native_cache(&mut self, directory: Option<&Path>) {
         self.engine.cache = directory.map(Arc::from);
+    }
+
+    /// Sets who is told of each piece of native code before it runs, as a profiler wants to know; without
+    /// one, nobody is. It has an effect with feature `jit`.
+    pub fn set_code_listener(&mut self, listener: Option<Arc<CodeListener>>) {
+        self.engine.listener = listener;
     }
 
     /// What the JIT has done so far.

@@ -114,7 +114,7 @@ fn compile_all(compiler: &mut Compiler) -> usize {
                 }
                 for entry in entries {
                     let done = compiler.compile(&program, region, entry, usize::MAX);
-                    assert!(done.is_some(), "region {region} of {:?}", chunk.ops);
+                    assert!(done.is_ok(), "region {region} of {:?}", chunk.ops);
                     compiled += 1;
                 }
             }

@@ -50,6 +50,8 @@ pub(super) struct Context<'a> {
     pub(super) layout: &'a Layout,
     /// The calling convention of helpers.
     pub(super) helper_conv: CallConv,
+    /// Whether code is to tell which instruction it belongs to.
+    pub(super) marks: bool,
 }
 
 /// How much of a function was compiled how.
@@ -202,6 +204,7 @@ pub(super) fn translate(
     for block in 0..translator.blocks.len() {
         translator.block(block);
     }
+    translator.b.set_srcloc(ir::SourceLoc::default());
     translator.write_exits();
     translator.b.seal_all_blocks();
     let share = translator.share;
@@ -326,6 +329,9 @@ impl Translator<'_, '_> {
     /// doesn't.
     fn instruction(&mut self, at: usize, ends: bool) -> bool {
         self.at = at;
+        if self.cx.marks {
+            self.b.set_srcloc(ir::SourceLoc::new(at as u32));
+        }
         let inst = &self.function.body.insts[at];
         let (region, position) = (inst.site.region as usize, inst.site.at as usize);
         self.seen = self.cx.program.seen(region, position);

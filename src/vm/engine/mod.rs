@@ -21,6 +21,8 @@ mod handlers;
 mod links;
 #[cfg(feature = "jit")]
 mod native;
+#[cfg(feature = "jit")]
+pub(crate) use native::layout as native_layout;
 #[cfg(not(feature = "jit"))]
 #[path = "native_off.rs"]
 mod native;
@@ -38,7 +40,7 @@ use super::trap::{Fault, Step};
 use crate::chunk::Chunk;
 use crate::code::Code;
 use crate::engine::Running;
-use crate::jit::{JitOptions, JitStats};
+use crate::jit::{CodeListener, JitOptions, JitStats};
 use crate::value::{ELEMENT_BYTES, Value};
 use count::Counts;
 use dispatch::{Handler, Pc, TABLE};
@@ -90,6 +92,8 @@ pub(super) struct EngineState {
     pub(super) jit_stats: JitStats,
     /// Where native code is kept for later processes.
     pub(super) cache: Option<Arc<Path>>,
+    /// Who is told of new native code.
+    pub(super) listener: Option<Arc<CodeListener>>,
     /// Bytes of the window and the list of calls.
     pub(super) bytes: usize,
     /// The activation of the last run, which holds nothing of the VM's.

@@ -314,6 +314,21 @@ impl Program {
             .keep_in(directory, chunk, self.lowering.globals());
     }
 
+    /// The unit that the program is of; `None` of a VM's own chunk.
+    #[cfg(feature = "jit")]
+    pub(super) fn source_unit(&self) -> Option<&engine::Unit> {
+        match &self.source {
+            Source::Unit(unit) => Some(unit),
+            Source::Copy(_) => None,
+        }
+    }
+
+    /// The global of each name, by its index; empty where that is the index.
+    #[cfg(feature = "jit")]
+    pub(super) fn global_places(&self) -> &[u16] {
+        self.lowering.globals()
+    }
+
     /// How many arguments a region takes.
     #[cfg(feature = "jit")]
     pub(super) fn argc(&self, region: usize) -> usize {

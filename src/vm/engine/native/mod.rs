@@ -19,6 +19,7 @@ mod helpers;
 mod observe;
 mod room;
 mod state;
+mod tell;
 
 use super::dispatch::Pc;
 use super::program::Program;
@@ -34,8 +35,8 @@ use crate::value::Array;
 use crate::vm::limits::LOOK_EVERY;
 pub(super) use observe::observe;
 use observe::{kind_at, observe_stretch};
-use state::Heat;
 pub(super) use state::Native;
+use state::{Heat, Origin, Outcome};
 use std::any::Any;
 use std::mem::offset_of;
 use std::panic::resume_unwind;
@@ -93,7 +94,7 @@ const MOST_SLICE: u64 = 1 << 20;
 const LOOK_TIME: Duration = Duration::from_micros(200);
 
 /// What native code knows of the activation.
-pub(super) fn layout() -> Layout {
+pub(crate) fn layout() -> Layout {
     const LINKS: usize = offset_of!(Activation, links);
     Layout {
         fuel: offset_of!(Activation, fuel) as i32,
@@ -177,6 +178,16 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
     }
 }
 
+/// Why native code was left, in words.
+fn reason_text(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Resume => "the engine does what comes next",
+        Reason::Guard => "something isn't of the kind that was assumed",
+        Reason::Fuel => "fuel is to be looked at",
+        Reason::Fault => "it failed",
+    }
+}
+
 /// What was entered from the engine.
 #[derive(Clone, Copy)]
 enum Root {
@@ -205,7 +216,7 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
         }
         Heat::First => {
             let program: *mut Program = (*act).program;
-            (*program).native.has_more()
+            (*program).has_more()
                 && (*program).has_kept_frame(region, position, &|register| {
                     // SAFETY: the frame has that register.
                     unsafe { kind_at(base, register) }
@@ -274,6 +285,7 @@ unsafe fn go_on_natively(
         };
         match run(act, compiled, base) {
             Ran::Returned(base) | Ran::Refused(base) => {
+                tell::refused(act, Root::Frame(region, position));
                 (*act).program().native.refuse_frame(region, position);
                 return Some(((*act).program().instruction(region, position), base));
             }
@@ -332,7 +344,7 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
     if heat == Heat::Ripe {
         (*act).watch();
     }
-    let looks_into_cache = heat == Heat::First && (*act).program().native.has_more();
+    let looks_into_cache = heat == Heat::First && (*act).program().has_more();
     if heat != Heat::Hot && !looks_into_cache {
         return;
     }
@@ -357,7 +369,12 @@ unsafe fn ready_frame(act: *mut Activation, region: usize, position: usize, base
     if (*program).native.frame(region, position).is_some() {
         return true;
     }
-    if !room::for_compiler() || !(*program).native.may_compile_frame(region, position) {
+    let root = Root::Frame(region, position);
+    if !may_compile(
+        act,
+        root,
+        (*program).native.may_compile_frame(region, position),
+    ) {
         return false;
     }
     lower_callees(act, region);
@@ -366,7 +383,18 @@ unsafe fn ready_frame(act: *mut Activation, region: usize, position: usize, base
         // SAFETY: the frame has that register.
         unsafe { kind_at(base, register) }
     });
-    note_compiled(act, began, compiled)
+    note_compiled(act, root, began, &compiled)
+}
+
+/// Whether compiling is tried; `is_hopeful` tells whether it has not failed too often.
+unsafe fn may_compile(act: *mut Activation, root: Root, is_hopeful: bool) -> bool {
+    let why = match (is_hopeful, room::for_compiler()) {
+        (true, true) => return true,
+        (false, _) => "it can't be, or was left too often",
+        (true, false) => "the native stack has no room for the compiler",
+    };
+    tell::gave_up(act, root, why);
+    false
 }
 
 unsafe fn compile_sub(act: *mut Activation, region: usize) -> bool {
@@ -374,13 +402,14 @@ unsafe fn compile_sub(act: *mut Activation, region: usize) -> bool {
     if (*program).native.sub(region).is_some() {
         return true;
     }
-    if !room::for_compiler() || !(*program).native.may_compile_sub(region) {
+    let is_hopeful = (*program).native.may_compile_sub(region);
+    if !may_compile(act, Root::Sub(region), is_hopeful) {
         return false;
     }
     lower_callees(act, region);
     let began = Instant::now();
     let compiled = (*program).compile_sub(region);
-    note_compiled(act, began, compiled)
+    note_compiled(act, Root::Sub(region), began, &compiled)
 }
 
 /// Lowers what is called from a region and from there, as far as one group may take.
@@ -415,28 +444,33 @@ unsafe fn lower_callees(act: *mut Activation, region: usize) {
 /// Counts what was compiled; whether it was.
 unsafe fn note_compiled(
     act: *mut Activation,
+    root: Root,
     began: Instant,
-    compiled: Option<state::Size>,
+    outcome: &Outcome,
 ) -> bool {
     (*act).links.asked_compiler = true;
+    let took = began.elapsed();
     let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
-    stats.compile_ns += began.elapsed().as_nanos() as u64;
-    match compiled {
-        Some(size) if size.was_kept => {}
-        Some(size) => {
+    stats.compile_ns += took.as_nanos() as u64;
+    match outcome {
+        Ok((_, Origin::Kept)) => {}
+        Ok((_, Origin::Shared)) => stats.shared += 1,
+        Ok((compiled, Origin::Compiled)) => {
             stats.compiled += 1;
-            stats.code_bytes += size.bytes;
-            stats.instructions += size.instructions;
-            stats.inline += size.inline;
+            stats.code_bytes += compiled.code.bytes().len() as u64;
+            stats.instructions += compiled.instructions;
+            stats.inline += compiled.inline;
         }
-        None => stats.declined += 1,
+        Err(_) => stats.declined += 1,
     }
-    compiled.is_some()
+    tell::compiled(act, root, took, outcome);
+    outcome.is_ok()
 }
 
 /// Arguments were not of the kinds that a sub was compiled for: the next time it is for these, too.
 unsafe fn refused_call(act: *mut Activation, region: usize, base: *mut u8) {
     (*act).machine_vm().engine.jit_stats.failed_guards += 1;
+    tell::refused(act, Root::Sub(region));
     let program: *mut Program = (*act).program;
     let argc = (*program).argc(region);
     let seen: Vec<Kind> = (0..argc)
@@ -464,6 +498,7 @@ unsafe fn guard_failed(act: *mut Activation, root: Root, pc: Pc, base: *mut u8) 
 }
 
 unsafe fn forget(act: *mut Activation, root: Root) {
+    tell::dropped(act, root);
     let program: *mut Program = (*act).program;
     match root {
         Root::Sub(region) => {
@@ -541,6 +576,7 @@ unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize, inline
         return Ran::Ended;
     }
     let pc = (*program).instruction(place.region(), place.at());
+    tell::left(act, place.reason(), pc);
     Ran::Left(place.reason(), pc, (*act).links.exit_base)
 }
 

@@ -6,7 +6,7 @@ use super::super::program::Program;
 use super::super::{Activation, native};
 use crate::chunk::Chunk;
 use crate::jit::abi::{Helper, Layout};
-use crate::jit::compile::{Compiled, Compiler, Trampoline};
+use crate::jit::compile::{Compiled, Compiler, Declined, Trampoline};
 use crate::jit::ir;
 use crate::jit::kept::Kept;
 use crate::jit::kinds::group::Entry;
@@ -76,13 +76,16 @@ impl Unit {
         self.compiled.is_none() && self.tries < MOST_TRIES
     }
 
-    /// Whether something is assumed of the unit when it is compiled once more.
-    fn assumes(&mut self) -> bool {
+    /// What the unit is to be when it is compiled once more.
+    fn want(&mut self) -> Want {
         self.tries += 1;
         if self.failures >= MOST_FAILURES {
             self.tries = self.tries.max(SOME_TRIES);
         }
-        self.tries < SOME_TRIES
+        Want {
+            assumes: self.tries < SOME_TRIES,
+            is_first: self.tries == 1,
+        }
     }
 
     /// A guard has failed: whether the code would be another one now.
@@ -100,14 +103,27 @@ impl Unit {
     }
 }
 
-/// How much code came of a compilation.
+/// What code is asked for.
 #[derive(Clone, Copy)]
-pub(super) struct Size {
-    /// Whether an earlier process had compiled it.
-    pub(super) was_kept: bool,
-    pub(super) bytes: u64,
-    pub(super) instructions: u64,
-    pub(super) inline: u64,
+struct Want {
+    /// Whether it may assume that operands are of the kinds that were seen.
+    assumes: bool,
+    /// Whether it is the first of its unit: what others compiled will do.
+    is_first: bool,
+}
+
+/// What came of a compilation.
+pub(super) type Outcome = Result<(Arc<Compiled>, Origin), Declined>;
+
+/// Who compiled code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// This VM.
+    Compiled,
+    /// Another VM of the engine.
+    Shared,
+    /// An earlier process.
+    Kept,
 }
 
 /// The native code of a program.
@@ -208,11 +224,6 @@ impl Native {
         unit.look(threshold)
     }
 
-    /// Whether earlier processes left code that nobody has taken yet.
-    pub(super) fn has_more(&self) -> bool {
-        self.kept.as_ref().is_some_and(Kept::has_more)
-    }
-
     /// The code of a sub.
     pub(super) fn sub(&self, region: usize) -> Option<*const Compiled> {
         let compiled = self.subs.get(region)?.compiled.as_deref()?;
@@ -303,9 +314,8 @@ impl Native {
     }
 
     /// Keeps what a frame was compiled to, for all places that it can be entered at.
-    fn keep_frame(&mut self, region: usize, position: usize, compiled: Option<Compiled>) {
+    fn keep_frame(&mut self, region: usize, position: usize, compiled: Option<Arc<Compiled>>) {
         let learned = self.learned;
-        let compiled = compiled.map(Arc::new);
         let unit = self.frames.entry((region, position)).or_default();
         unit.keep(compiled.clone(), 0, learned);
         let Some(compiled) = compiled else { return };
@@ -315,11 +325,6 @@ impl Native {
                 unit.keep(Some(Arc::clone(&compiled)), entry, learned);
             }
         }
-    }
-
-    fn has_kept(&self, region: usize, entry: &Entry) -> bool {
-        let unit = || unit_of(region, entry, true, self.options.budget);
-        self.kept.as_ref().is_some_and(|kept| kept.has(&unit()))
     }
 
     /// The instruction that calls a sub's native code.
@@ -438,24 +443,47 @@ impl ir::Program for View<'_> {
 
 impl Program {
     /// Compiles a sub for the arguments that it was met with.
-    pub(super) fn compile_sub(&mut self, region: usize) -> Option<Size> {
+    pub(super) fn compile_sub(&mut self, region: usize) -> Outcome {
         let unit = self.native.unit(region);
-        let assumes = unit.assumes();
+        let want = unit.want();
         let entry = Entry::Call(unit.met.clone());
-        let compiled = self.compile(region, entry, assumes);
-        let size = compiled
-            .as_ref()
-            .map(|(compiled, kept)| size_of(compiled, *kept));
+        let outcome = self.compile(region, entry, want);
         let learned = self.native.learned;
         let unit = self.native.unit(region);
-        unit.keep(compiled.map(|(compiled, _)| Arc::new(compiled)), 0, learned);
-        size
+        unit.keep(code_of(&outcome), 0, learned);
+        outcome
     }
 
-    /// Whether an earlier process compiled a sub for the arguments that it was met with.
+    /// Whether others left code that this VM may take.
+    pub(super) fn has_more(&self) -> bool {
+        self.native.kept.as_ref().is_some_and(Kept::has_more)
+            || self
+                .source_unit()
+                .is_some_and(|unit| unit.native().has_any())
+    }
+
+    /// Whether others compiled a sub for the arguments that it was met with.
     pub(super) fn has_kept_sub(&mut self, region: usize) -> bool {
         let entry = Entry::Call(self.native.unit(region).met.clone());
-        self.native.has_kept(region, &entry)
+        self.has_kept(region, &entry)
+    }
+
+    fn has_kept(&self, region: usize, entry: &Entry) -> bool {
+        let unit = unit_of(region, entry, true, self.native.options.budget);
+        self.native
+            .kept
+            .as_ref()
+            .is_some_and(|kept| kept.has(&unit))
+            || self
+                .source_unit()
+                .is_some_and(|source| source.native().has(&self.shared_key(&unit)))
+    }
+
+    /// What a unit's code is shared under: register code names globals by where they are in the VM.
+    fn shared_key(&self, unit: &[u8]) -> Vec<u8> {
+        let globals = self.global_places().iter();
+        let globals = globals.flat_map(|place| place.to_le_bytes());
+        unit.iter().copied().chain(globals).collect()
     }
 
     /// The same of a frame at a position.
@@ -466,7 +494,7 @@ impl Program {
         observe: &dyn Fn(usize) -> Kind,
     ) -> bool {
         let kinds = self.frame_kinds(region, position, true, observe);
-        kinds.is_some_and(|kinds| self.native.has_kept(region, &Entry::Frame(position, kinds)))
+        kinds.is_some_and(|kinds| self.has_kept(region, &Entry::Frame(position, kinds)))
     }
 
     /// The kinds of a frame's registers: as `observe` finds them, and as they were met before.
@@ -500,42 +528,55 @@ impl Program {
         region: usize,
         position: usize,
         observe: &dyn Fn(usize) -> Kind,
-    ) -> Option<Size> {
+    ) -> Outcome {
         let unit = self.native.frames.entry((region, position)).or_default();
-        let assumes = unit.assumes();
-        let kinds = self.frame_kinds(region, position, assumes, observe)?;
-        let compiled = self.compile(region, Entry::Frame(position, kinds.clone()), assumes);
-        let size = compiled
-            .as_ref()
-            .map(|(compiled, kept)| size_of(compiled, *kept));
+        let want = unit.want();
+        let kinds = self.frame_kinds(region, position, want.assumes, observe);
+        let kinds = kinds.ok_or(Declined::TooLarge)?;
+        let outcome = self.compile(region, Entry::Frame(position, kinds.clone()), want);
         let unit = self.native.frames.entry((region, position)).or_default();
         unit.met = kinds;
-        let compiled = compiled.map(|(compiled, _)| compiled);
-        self.native.keep_frame(region, position, compiled);
-        size
+        self.native.keep_frame(region, position, code_of(&outcome));
+        outcome
     }
 
-    /// The code of a unit: what an earlier process compiled, or else compiled now and kept.
-    fn compile(&mut self, region: usize, entry: Entry, assumes: bool) -> Option<(Compiled, bool)> {
-        let Some(kept) = &mut self.native.kept else {
-            return Some((self.compile_now(region, entry, assumes)?, false));
+    /// The code of a unit: what others compiled, or else compiled now and left for them.
+    fn compile(&mut self, region: usize, entry: Entry, want: Want) -> Outcome {
+        let unit = unit_of(region, &entry, want.assumes, self.native.options.budget);
+        let key = self.source_unit().map(|_| self.shared_key(&unit));
+        if want.is_first
+            && let (Some(source), Some(key)) = (self.source_unit(), &key)
+            && let Some(compiled) = source.native().get(key)
+        {
+            return Ok((compiled, Origin::Shared));
+        }
+        let kept = self.native.kept.as_mut();
+        let (compiled, origin) = match kept.and_then(|kept| kept.take(&unit)) {
+            Some(compiled) => (Arc::new(compiled), Origin::Kept),
+            None => {
+                let compiled = self.compile_now(region, entry, want.assumes)?;
+                if let Some(kept) = &mut self.native.kept {
+                    kept.add(&unit, &compiled);
+                }
+                (Arc::new(compiled), Origin::Compiled)
+            }
         };
-        let unit = unit_of(region, &entry, assumes, self.native.options.budget);
-        if let Some(compiled) = kept.take(&unit) {
-            return Some((compiled, true));
+        if let (Some(source), Some(key)) = (self.source_unit(), key) {
+            source.native().put(key, &compiled);
         }
-        let compiled = self.compile_now(region, entry, assumes)?;
-        if let Some(kept) = &mut self.native.kept {
-            kept.add(&unit, &compiled);
-        }
-        Some((compiled, false))
+        Ok((compiled, origin))
     }
 
-    fn compile_now(&mut self, region: usize, entry: Entry, assumes: bool) -> Option<Compiled> {
+    fn compile_now(
+        &mut self,
+        region: usize,
+        entry: Entry,
+        assumes: bool,
+    ) -> Result<Compiled, Declined> {
         let layout: Layout = native::layout();
         let mut compiler = match self.native.compiler.take() {
             Some(compiler) => compiler,
-            None => Compiler::new(layout)?,
+            None => Compiler::new(layout).ok_or(Declined::Unfit)?,
         };
         let budget = self.native.options.budget;
         let view = View {
@@ -554,11 +595,7 @@ fn unit_of(region: usize, entry: &Entry, assumes: bool, budget: usize) -> Vec<u8
     format!("{region} {entry:?} {assumes} {budget}").into_bytes()
 }
 
-fn size_of(compiled: &Compiled, was_kept: bool) -> Size {
-    Size {
-        was_kept,
-        bytes: compiled.code.bytes().len() as u64,
-        instructions: compiled.instructions,
-        inline: compiled.inline,
-    }
+fn code_of(outcome: &Outcome) -> Option<Arc<Compiled>> {
+    let (compiled, _) = outcome.as_ref().ok()?;
+    Some(Arc::clone(compiled))
 }

@@ -2,9 +2,11 @@
 
 use crate::failure::{Failure, status};
 use crate::input;
+use crate::machine_code;
 use crate::output;
 use fusevm::asm::{self, Listing, Style};
 use fusevm::format::LoadedChunk;
+use fusevm::jit::listing::NativeListing;
 use std::path::PathBuf;
 
 /// Print a module as assembly text
@@ -29,6 +31,10 @@ pub(crate) struct Args {
     /// Show the register code that the engine makes of each op, if the stack is proved
     #[arg(long)]
     lowered: bool,
+    /// Show behind each chunk its native code as it is compiled before anything has run, if the stack is
+    /// proved
+    #[arg(long)]
+    native: bool,
 }
 
 /// Prints the text.
@@ -71,8 +77,12 @@ fn text(chunk: &LoadedChunk, args: &Args) -> Result<String, Failure> {
         lowered: lowered.as_ref(),
     };
     let printed = asm::print_chunk(&chunk.entry(), &code, &style);
-    printed.map_err(|error| {
+    let mut text = printed.map_err(|error| {
         let place = format!("chunk \"{}\"", output::shown(chunk.name()));
         Failure::new(status::FAILED, error.code(), Some(&place), error)
-    })
+    })?;
+    if let Some(shape) = shape.filter(|_| args.native) {
+        text.push_str(&machine_code::text(&NativeListing::of(&code, shape)));
+    }
+    Ok(text)
 }

@@ -1,6 +1,7 @@
 //! `fusevm run`: runs a chunk of a module, or of assembly text.
 
 use crate::builtins;
+use crate::decisions;
 use crate::failure::{Failure, status};
 use crate::input;
 use crate::needs;
@@ -37,6 +38,9 @@ const ARGUMENTS: &str = "ARGV";
 /// The exit status is the program's: that of the Status it ends with, else the one it set last, else
 /// 0. It is 125 if a trap stopped the program, 126 if it can't be loaded or the policy denies what it
 /// needs, 127 if there is no such file or chunk.
+///
+/// FUSEVM_LOG=info in the environment has it told on standard error what is compiled, =debug also what
+/// native code wasn't made for, =trace each time that it is left.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The program and its arguments
@@ -61,6 +65,9 @@ pub(crate) struct Args {
     /// Where native code is kept for later runs, or `off` [default: see `fusevm cache path`]
     #[arg(long, value_name = "DIR|off")]
     cache: Option<PathBuf>,
+    /// Write where native code is to /tmp/perf-PID.map, for `perf report`
+    #[arg(long)]
+    perf_map: bool,
     /// Deny a capability: exec, read, write, env or all. A program that needs it is not started
     #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
     deny: Vec<Needs>,
@@ -234,6 +241,10 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     vm.set_engine(args.engine.into());
     vm.set_jit(args.jit_options());
     vm.set_native_cache(args.cache_directory().as_deref());
+    decisions::log_as_asked()?;
+    if args.perf_map {
+        vm.set_code_listener(Some(decisions::perf_map()?));
+    }
     vm.set_counting(args.stats.is_some());
     let loaded = Instant::now();
     let outcome = vm.execute();
@@ -398,6 +409,7 @@ struct StatsRow {
 #[derive(Serialize)]
 struct JitRow {
     compiled: u64,
+    shared: u64,
     declined: u64,
     compile_ns: u64,
     code_bytes: u64,
@@ -422,6 +434,7 @@ impl From<JitStats> for JitRow {
     fn from(stats: JitStats) -> JitRow {
         JitRow {
             compiled: stats.compiled,
+            shared: stats.shared,
             declined: stats.declined,
             compile_ns: stats.compile_ns,
             code_bytes: stats.code_bytes,
