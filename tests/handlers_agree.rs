@@ -366,7 +366,10 @@ fn attacks_end_alike_in_all_tiers() {
             for when in 0..25 {
                 let reference = (EngineChoice::Reference, JitMode::Off);
                 let expected = seen(&chunk, reference, which, when);
-                for jit in [JitMode::Off, JitMode::Eager] {
+                // Compiling takes its time: each attack meets native code, but not at each call.
+                let is_eager = (which + when) % 4 == 0;
+                let eager = is_eager.then_some(JitMode::Eager);
+                for jit in [JitMode::Off].into_iter().chain(eager) {
                     let found = seen(&chunk, (EngineChoice::Register, jit), which, when);
                     let named = found.iter().any(|part| part.contains(BROKE_EFFECT));
                     assert!(

@@ -169,6 +169,42 @@ fn recursion(depth: i64) -> Chunk {
     b.build()
 }
 
+/// A sub that adds its argument to itself, called with values of these kinds, in turn and many times.
+fn called_with(kinds: &[Value], rounds: i64) -> Chunk {
+    let mut b = ChunkBuilder::new();
+    let (list, f) = (b.add_name("list"), b.add_name("f"));
+    let results = b.add_name("results");
+    for value in kinds {
+        let constant = b.add_constant(value.clone());
+        emit(&mut b, &[LoadConst(constant)]);
+    }
+    let count = kinds.len() as i64;
+    emit(&mut b, &[MakeArray(count as u16), SetArray(list)]);
+    emit(&mut b, &[DeclareArray(results), LoadInt(0), SetSlot(0)]);
+    let head = b.current_pos();
+    // Many calls with each kind before the next one comes.
+    emit(&mut b, &[GetSlot(0), LoadInt(rounds), Div, Inc, Dec]);
+    emit(&mut b, &[ArrayGet(list), Call(f, 1), ArrayPush(results)]);
+    emit(&mut b, &[PreIncSlot(0), LoadInt(count * rounds), NumLt]);
+    emit(&mut b, &[JumpIfTrue(head), GetArray(results)]);
+    let end = b.emit(Jump(0), 1);
+    let entry = b.current_pos();
+    b.add_sub_entry(f, entry);
+    emit(&mut b, &[Dup, Add, ReturnValue]);
+    let here = b.current_pos();
+    b.patch_jump(end, here);
+    b.build()
+}
+
+#[test]
+fn a_sub_is_called_with_one_kind_after_the_other() {
+    let three = [Value::Int(21), Value::Float(1.5), Value::str("7")];
+    for rounds in [1, 2, 300] {
+        agree(&called_with(&three, rounds), 50_000);
+        agree(&called_with(&kinds(), rounds), 50_000);
+    }
+}
+
 fn eager(chunk: Chunk) -> VM {
     let mut vm = VM::new(chunk);
     vm.set_engine(EngineChoice::Register);

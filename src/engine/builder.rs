@@ -5,7 +5,7 @@ use super::registry::{Key, Registry};
 use super::{CompileRequest, Compiler, Engine, Failure, HostFactory, Running, Shared, Version};
 use crate::chunk::Chunk;
 use crate::host::{Host, Policy};
-use crate::jit::JitOptions;
+use crate::jit::{JitExtension, JitOptions};
 use crate::value::Value;
 use crate::vm::{BuiltinHandler, EngineChoice, Limits, VM};
 use std::path::Path;
@@ -88,6 +88,18 @@ impl EngineBuilder {
     ) -> Self {
         let handlers = &mut self.registry.wide;
         handlers.add(space, key.into(), Box::new(handler));
+        self
+    }
+
+    /// Adds what a frontend says of its extension ops of a name space: those that are plain functions need
+    /// no handler.
+    #[must_use]
+    pub fn jit_extension(mut self, space: &str, extension: impl JitExtension + 'static) -> Self {
+        let row = (
+            space.to_owned(),
+            Box::new(extension) as Box<dyn JitExtension>,
+        );
+        self.registry.jit_extensions.insert(0, row);
         self
     }
 

@@ -4,7 +4,8 @@
 //! no lock.
 
 use super::Failure;
-use crate::chunk::ImportKind;
+use crate::chunk::{Effect, Import, ImportKind};
+use crate::jit::{JitExtension, PlainFunction};
 use crate::value::Value;
 use crate::vm::VM;
 use std::collections::HashMap;
@@ -97,9 +98,35 @@ pub(crate) struct Registry {
     pub(crate) builtins: Handlers<Builtin>,
     pub(crate) extensions: Handlers<Extension>,
     pub(crate) wide: Handlers<ExtensionWide>,
+    /// What frontends say of the extension ops of a name space, the last one first.
+    pub(super) jit_extensions: Vec<(String, Box<dyn JitExtension>)>,
 }
 
 impl Registry {
+    /// The plain function that an imported extension op is, if it takes and gives as many values as the
+    /// import declares.
+    pub(super) fn plain_function(&self, import: &Import) -> Option<PlainFunction> {
+        if !matches!(
+            import.kind,
+            ImportKind::Extension | ImportKind::ExtensionWide
+        ) {
+            return None;
+        }
+        let of_space = self.jit_extensions.iter();
+        let mut of_space = of_space.filter(|(space, _)| *space == import.space);
+        let function = of_space.find_map(|(_, extension)| extension.function(import.id))?;
+        let pops = function.parameters().len() as u32;
+        let fits = match import.effect {
+            Effect::Fixed {
+                pops: declared,
+                pushes,
+            } => u32::from(declared) == pops && u32::from(pushes) == 1,
+            Effect::Arguments { .. } => false,
+            Effect::Unknown => true,
+        };
+        fits.then_some(function)
+    }
+
     /// The place of an import's handler among those of its kind.
     pub(super) fn find(&self, kind: ImportKind, space: &str, name: &str, id: u16) -> Option<u32> {
         match kind {

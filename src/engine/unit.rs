@@ -4,6 +4,8 @@ use super::functions::Spaces;
 use super::registry::Registry;
 use crate::chunk::{Chunk, Effect, Import, ImportKind};
 use crate::format::LoadedChunk;
+use crate::jit::PlainFunction;
+use crate::op::Op;
 use crate::verify::{Shape, verify_chunk};
 use crate::vm::ifs_of;
 use std::collections::HashSet;
@@ -25,6 +27,8 @@ pub struct Unit {
     subs: Vec<u32>,
     /// What it calls of handlers, sorted by kind and number.
     handlers: Vec<HandlerImport>,
+    /// The extension ops that are plain functions, sorted by kind and number.
+    functions: Vec<((ImportKind, u16), PlainFunction)>,
     /// The name index of the global with the separators of words.
     ifs: Option<u16>,
     /// What VMs have compiled of it.
@@ -101,6 +105,12 @@ impl Unit {
             }
         }
         let handlers = handler_imports(&chunk, registry);
+        let functions = chunk.import_table().into_iter().filter_map(|import| {
+            let function = registry.plain_function(&import)?;
+            Some(((import.kind, import.id), function))
+        });
+        let mut functions: Vec<_> = functions.collect();
+        functions.sort_by_key(|(key, _)| *key);
         Unit {
             ifs: ifs_of(&chunk),
             space,
@@ -110,6 +120,7 @@ impl Unit {
             shape,
             subs,
             handlers,
+            functions,
             #[cfg(feature = "jit")]
             native: crate::jit::SharedCode::default(),
         }
@@ -164,6 +175,24 @@ impl Unit {
     pub(crate) fn handler(&self, kind: ImportKind, id: u16) -> Option<HandlerImport> {
         let found = self.handlers.binary_search_by_key(&(kind, id), |h| h.key);
         found.ok().map(|place| self.handlers[place])
+    }
+
+    /// The extension ops that are plain functions, sorted by kind and number.
+    pub(crate) fn plain_functions(&self) -> &[((ImportKind, u16), PlainFunction)] {
+        &self.functions
+    }
+
+    /// The plain function that an extension op is, if it is one.
+    #[inline]
+    pub(crate) fn plain_function(&self, op: &Op) -> Option<&PlainFunction> {
+        let key = match op {
+            Op::Extended(id, _) => (ImportKind::Extension, *id),
+            Op::ExtendedWide(id, _) => (ImportKind::ExtensionWide, *id),
+            _ => return None,
+        };
+        let functions = &self.functions;
+        let found = functions.binary_search_by_key(&key, |(key, _)| *key);
+        found.ok().map(|place| &functions[place].1)
     }
 
     pub(crate) fn ifs(&self) -> Option<u16> {

@@ -20,6 +20,10 @@ pub(crate) struct Layout {
     pub(crate) rare_helpers: i32,
     /// Where those leave what the helper gave.
     pub(crate) answer: i32,
+    /// Where code that counts does so: the instructions that it has come to, and those of them that a
+    /// helper or the engine does.
+    pub(crate) executed: i32,
+    pub(crate) helped: i32,
     /// Which of its entries a frame is entered at.
     pub(crate) entry: i32,
     /// Where the record of a call goes, if a depth of 0 made it; 16 bytes lower for each more.

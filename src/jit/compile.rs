@@ -30,6 +30,8 @@ pub(crate) struct Compiler {
     builder: FunctionBuilderContext,
     /// Whether code tells which instruction it belongs to.
     marks: bool,
+    /// Whether code counts the instructions that it does.
+    pub(crate) counts: bool,
 }
 
 /// Why a group wasn't compiled.
@@ -121,6 +123,7 @@ impl Compiler {
             context: cranelift_codegen::Context::new(),
             builder: FunctionBuilderContext::new(),
             marks: false,
+            counts: false,
         }
     }
 
@@ -313,6 +316,7 @@ impl Compiler {
             layout: &layout,
             helper_conv: self.isa.default_call_conv(),
             marks: self.marks,
+            counts: self.counts,
         };
         let mut all = translate::Share::default();
         for (index, id) in ids.iter().enumerate() {

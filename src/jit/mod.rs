@@ -12,6 +12,7 @@
 //!
 //! `scalar` keeps the entry points of the 0.9 line.
 
+mod extension;
 pub mod miss;
 pub mod options;
 pub mod scalar;
@@ -45,8 +46,19 @@ mod translate;
 #[cfg(feature = "jit")]
 mod views;
 
+#[cfg(feature = "jit")]
+pub use extension::NativeLowering;
+pub use extension::{JitExtension, PlainFunction, PlainKind, PlainValue};
 pub use miss::{CacheStats, Miss};
 pub use options::{CodeListener, JitMode, JitOptions, JitStats, NewCode};
-pub use scalar::{JitCompiler, JitExtension, NativeCode};
+pub use scalar::{JitCompiler, NativeCode};
+
+/// The types of the code generator that a [`NativeLowering`] writes with, in the version that this crate
+/// is built with.
+#[cfg(feature = "jit")]
+pub mod cranelift {
+    pub use cranelift_codegen::ir;
+    pub use cranelift_frontend::FunctionBuilder;
+}
 #[cfg(feature = "jit")]
 pub(crate) use shared::SharedCode;

@@ -25,6 +25,9 @@ pub struct JitOptions {
     /// Words of register code that are compiled together at most; what is larger stays in the
     /// engine.
     pub budget: usize,
+    /// Whether native code counts the instructions that it does, for [`JitStats::executed`]. It is slower
+    /// then, and kept apart from code that doesn't.
+    pub counts: bool,
 }
 
 impl Default for JitOptions {
@@ -33,6 +36,7 @@ impl Default for JitOptions {
             mode: JitMode::Auto,
             threshold: 4096,
             budget: 20_000,
+            counts: false,
         }
     }
 }
@@ -76,4 +80,8 @@ pub struct JitStats {
     pub instructions: u64,
     /// Those of them that are done inline, not by a helper or the engine.
     pub inline: u64,
+    /// Register instructions that native code came to while it ran, if it [counts](JitOptions::counts).
+    pub executed: u64,
+    /// Those of them that it did inline.
+    pub executed_inline: u64,
 }

@@ -318,6 +318,9 @@ pub(crate) mod flag {
     pub(crate) const SECOND_DIES: u8 = 2;
     /// There is a value: a function that is called is to give one, or one that ends does.
     pub(crate) const GIVES: u8 = 1;
+    /// A stack op that is run is a plain function, which gives an Int or a Float.
+    pub(crate) const GIVES_INT: u8 = 1;
+    pub(crate) const GIVES_FLOAT: u8 = 2;
     /// The operand counts as an Int, whatever it is. Of a comparison with an Int.
     pub(crate) const AS_INT: u8 = 4;
     /// Where the kind begins.

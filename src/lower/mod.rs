@@ -23,7 +23,8 @@ mod operands;
 mod stack;
 mod translate;
 
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, ImportKind};
+use crate::jit::PlainKind;
 use crate::op::{Flow, Op};
 use crate::verify::{Arity, RegionKind, Shape};
 use code::{Code, MAX_REGISTERS, Rop, Word};
@@ -50,6 +51,8 @@ pub(crate) struct Lowering {
     sub_of_name: Vec<u32>,
     /// The global of each name, where that isn't the name's index.
     globals: Option<Box<[u16]>>,
+    /// The extension ops that are plain functions.
+    functions: Vec<Plain>,
     /// Whether the chunk is a unit of an engine: it may call functions of others, and be one.
     linked: bool,
     /// By op, a set of [`mark`]s.
@@ -64,6 +67,14 @@ pub(crate) struct Lowering {
     back_jumps: Vec<u32>,
     work: Vec<u32>,
     scratch: Scratch,
+}
+
+/// An extension op that is a plain function.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain {
+    pub(crate) key: (ImportKind, u16),
+    pub(crate) pops: usize,
+    pub(crate) gives: PlainKind,
 }
 
 /// What is known of an op while its region is lowered: a set of these. They are bytes, as a list of zeros
@@ -103,6 +114,7 @@ impl Lowering {
             sub_of_name,
             globals,
             linked: false,
+            functions: Vec::new(),
             // One behind the last op, which is where a jump to the end goes.
             marks: vec![0; chunk.ops.len() + 1],
             positions: vec![0; chunk.ops.len() + 1],
@@ -112,6 +124,22 @@ impl Lowering {
             work: Vec::new(),
             scratch: Scratch::default(),
         }
+    }
+
+    /// The same where these extension ops are plain functions: by kind and number, how many values they
+    /// take, and what they give.
+    pub(crate) fn with_functions(self, functions: Vec<Plain>) -> Lowering {
+        Lowering { functions, ..self }
+    }
+
+    /// The plain function that an op is, if it is one.
+    fn plain(&self, op: &Op) -> Option<&Plain> {
+        let key = match op {
+            Op::Extended(id, _) => (ImportKind::Extension, *id),
+            Op::ExtendedWide(id, _) => (ImportKind::ExtensionWide, *id),
+            _ => return None,
+        };
+        self.functions.iter().find(|plain| plain.key == key)
     }
 
     /// The same for a unit of an engine.
@@ -217,6 +245,9 @@ impl Lowering {
     /// calls of what isn't in the chunk, and what goes through processes.
     fn is_public(&self, op: &Op) -> bool {
         let is_import = matches!(*op, Op::Call(name, _) if self.sub_row(name).is_none());
+        if self.plain(op).is_some() {
+            return false;
+        }
         is_import
             || matches!(
                 op,

@@ -1,9 +1,10 @@
 //! The translation of single ops, the branches aside.
 
-use super::code::{Binary, Rop, Unary, Worked};
+use super::code::{Binary, Rop, Unary, Worked, flag};
 use super::emit::field;
 use super::stack::{Entry, Owner};
 use super::{FALSE_WORD, TRUE_WORD, Translator, UNDEF_WORD, leaves_value};
+use crate::jit::PlainKind;
 use crate::op::{Op, StackEffect};
 
 impl Translator<'_> {
@@ -223,6 +224,8 @@ impl Translator<'_> {
                 self.before_change(Owner::Global(global(array)));
                 self.slot_loop(at, i, i)
             }
+
+            ref op if self.lowering.plain(op).is_some() => self.outline(at),
 
             Op::MapBlock(_)
             | Op::GrepBlock(_)
@@ -535,8 +538,18 @@ impl Translator<'_> {
             self.settle(position);
         }
         let fields = [self.home_field(first), pops as u16, pushes as u16];
-        self.out.emit_with(Rop::Outline, 0, fields, at as u64);
+        let gives = self.lowering.plain(&self.chunk.ops[at]).map(|p| p.gives);
+        let flags = match gives {
+            None => 0,
+            Some(PlainKind::Int) => flag::GIVES_INT,
+            Some(PlainKind::Float) => flag::GIVES_FLOAT,
+        };
+        self.out.emit_with(Rop::Outline, flags, fields, at as u64);
         self.stack.truncate(first);
+        if gives.is_some() {
+            self.stack.push(Entry::Scalar);
+            return at + 1;
+        }
         for position in first..first + pushes {
             self.note_counted(position);
             self.stack.push(Entry::Home);
@@ -557,6 +570,9 @@ impl Translator<'_> {
 
     /// How many values an op takes and leaves, if its row says so.
     fn effect(&self, op: &Op) -> Option<(usize, usize)> {
+        if let Some(plain) = self.lowering.plain(op) {
+            return Some((plain.pops, 1));
+        }
         match op.effect() {
             StackEffect::Fixed { pops, pushes } => Some((pops as usize, pushes as usize)),
             StackEffect::Declared => None,

@@ -19,6 +19,8 @@ fn layout() -> Layout {
         helpers: 32,
         rare_helpers: 72,
         answer: 80,
+        executed: 96,
+        helped: 104,
         entry: 88,
         records: 40,
         exit_place: 48,

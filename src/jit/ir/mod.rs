@@ -13,6 +13,7 @@ pub(crate) mod inst;
 pub(crate) use body::Body;
 pub(crate) use graph::{Graph, RegisterSet};
 
+use super::PlainFunction;
 use crate::lower::code::Code;
 
 /// What the compiler needs to know of the program.
@@ -22,6 +23,12 @@ pub(crate) trait Program {
 
     /// How many arguments a region takes.
     fn argc(&self, region: usize) -> usize;
+
+    /// The plain function that the stack op is which the instruction at a place runs.
+    fn plain_function(&self, region: usize, at: usize) -> Option<PlainFunction> {
+        let _ = (region, at);
+        None
+    }
 
     /// What was seen of the operands of the instruction at a place.
     fn seen(&self, region: usize, at: usize) -> super::kinds::Seen;

@@ -412,6 +412,11 @@ pub(crate) fn transfer(inst: &Inst, result: Kind, step: &mut Step<'_>) -> bool {
             let (pops, pushes) = (usize::from(inst.word.b()), usize::from(inst.word.c()));
             step.kinds[a..a + pops].fill(Kind::Scalar);
             step.kinds[a..a + pushes].fill(Kind::Any);
+            match inst.word.flags() {
+                flag::GIVES_INT => step.set(a, Kind::Int),
+                flag::GIVES_FLOAT => step.set(a, Kind::Float),
+                _ => {}
+            }
         }
         Rop::IfTrue | Rop::IfFalse => step.dies(inst, a, None),
         Rop::Jump | Rop::Loop | Rop::Fuel => {}

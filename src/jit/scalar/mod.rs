@@ -12,21 +12,10 @@ mod run;
 #[path = "run_off.rs"]
 mod run;
 
+use super::JitExtension;
 use crate::chunk::Chunk;
 use crate::op::Op;
 use crate::value::Value;
-
-/// A frontend's word that some of its extension ops can be compiled.
-pub trait JitExtension: Send + Sync {
-    /// Whether the extension op of this number can be compiled.
-    fn can_jit(&self, ext_id: u16) -> bool;
-
-    /// How many extension ops there are.
-    fn op_count(&self) -> usize;
-
-    /// The name of the extension, for messages.
-    fn name(&self) -> &str;
-}
 
 /// The scalar JIT.
 ///

@@ -53,7 +53,7 @@ impl Translator<'_, '_> {
     fn truth(&mut self, inst: &Inst) -> Value {
         let a = inst.a();
         if inst.word.flags() & flag::FIRST_DIES != 0 && self.kinds[a] == Kind::Any {
-            self.share.inline -= 1;
+            self.note_helped();
             self.commit();
             let (base, word) = (self.frame_base(inst), self.int(inst.word.0 as i64));
             let truth = self.ask_helper(Helper::Truth, &[base, word]);

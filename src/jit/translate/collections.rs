@@ -34,7 +34,7 @@ impl Translator<'_, '_> {
             Rop::StringLen => {
                 let register = inst.b();
                 self.sync(register);
-                self.share.inline -= 1;
+                self.note_helped();
                 let place = self.address(register);
                 let len = self.ask_helper(Helper::StringLen, &[place]);
                 self.drop_dying(inst, register, None);
@@ -48,12 +48,13 @@ impl Translator<'_, '_> {
                 let truth = self.step_for(inst, 1, types::I8);
                 self.define(inst.a(), Kind::Bool, truth);
             }
+            Rop::Outline if inst.word.flags() != 0 => self.plain_function(inst),
             _ => self.step(inst),
         }
     }
 
     /// Has the engine do the instruction; gives a part of the scalar that is its result.
-    fn step_for(&mut self, inst: &Inst, at: i32, ty: ir::Type) -> Value {
+    pub(super) fn step_for(&mut self, inst: &Inst, at: i32, ty: ir::Type) -> Value {
         self.step(inst);
         let (base, at) = (self.base, offset(inst.a()) + at);
         let flags = MemFlagsData::trusted();

@@ -206,7 +206,7 @@ impl Translator<'_, '_> {
 
     /// The engine does the instruction.
     pub(super) fn leave_here(&mut self, inst: &Inst) {
-        self.share.inline -= 1;
+        self.note_helped();
         self.leave(Reason::Resume, inst);
     }
 

@@ -18,6 +18,7 @@ mod collections;
 mod edges;
 mod elements;
 mod exits;
+mod functions;
 mod invariants;
 mod moves;
 mod numbers;
@@ -52,6 +53,8 @@ pub(super) struct Context<'a> {
     pub(super) helper_conv: CallConv,
     /// Whether code is to tell which instruction it belongs to.
     pub(super) marks: bool,
+    /// Whether code counts the instructions that it does.
+    pub(super) counts: bool,
 }
 
 /// How much of a function was compiled how.
@@ -339,10 +342,26 @@ impl Translator<'_, '_> {
         self.kinds_before.clone_from(&self.kinds);
         self.share.instructions += 1;
         self.share.inline += 1;
+        self.count(self.cx.layout.executed);
         let goes_on = self.any(inst, ends);
         self.end_checkpoint();
         self.note_constant(inst);
         goes_on
+    }
+
+    /// Notes that it isn't done inline: here a helper or the engine does it.
+    fn note_helped(&mut self) {
+        self.share.inline -= 1;
+        self.count(self.cx.layout.helped);
+    }
+
+    /// Counts one more in a word of the activation, if code counts at all.
+    fn count(&mut self, counter: i32) {
+        if self.cx.counts {
+            let before = self.load_context(counter);
+            let after = self.b.ins().iadd_imm_s(before, 1);
+            self.store_context(after, counter);
+        }
     }
 
     /// Remembers the constant that a register was set to, or forgets those that have changed.

@@ -506,7 +506,7 @@ impl Translator<'_, '_> {
 
     /// The comparison of a branch by the engine's function, as 0 or 1; operands that die are gone.
     pub(super) fn open_comparison(&mut self, inst: &Inst, b: Option<usize>) -> Value {
-        self.share.inline -= 1;
+        self.note_helped();
         self.commit();
         for register in [Some(inst.a()), b].into_iter().flatten() {
             self.sync(register);

@@ -370,7 +370,7 @@ impl Translator<'_, '_> {
 
     /// Has the engine's function do the instruction, operands in their memory.
     pub(super) fn step(&mut self, inst: &Inst) {
-        self.share.inline -= 1;
+        self.note_helped();
         self.step_by(inst, Self::ask_helper);
     }
 

@@ -8,7 +8,7 @@ use super::native::Native;
 use crate::chunk::Chunk;
 use crate::engine;
 use crate::lower::code::{Code, REGISTER_BYTES};
-use crate::lower::{Declined, Lowering, global_of};
+use crate::lower::{Declined, Lowering, Plain, global_of};
 use crate::op::Op;
 use crate::value::Value;
 #[cfg(feature = "jit")]
@@ -68,6 +68,17 @@ impl Source {
             Source::Unit(unit) => unit.shape().expect("only strict units have programs"),
         }
     }
+}
+
+/// The extension ops of a unit that are plain functions.
+fn plain_functions(unit: &engine::Unit) -> Vec<Plain> {
+    let functions = unit.plain_functions().iter();
+    let plain = functions.map(|(key, function)| Plain {
+        key: *key,
+        pops: function.parameters().len(),
+        gives: function.gives(),
+    });
+    plain.collect()
 }
 
 /// What of a chunk its running form needs, and its names' places.
@@ -182,7 +193,7 @@ impl Program {
         let lowering = Lowering::new(chunk, places);
         let lowering = match source {
             Source::Copy(..) => lowering,
-            Source::Unit(_) => lowering.linked(),
+            Source::Unit(ref unit) => lowering.linked().with_functions(plain_functions(unit)),
         };
         let units: Vec<Unit> = (0..regions).map(|_| unit()).collect();
         Some(Program {
@@ -310,6 +321,20 @@ impl Program {
     /// Takes native code from this directory, and adds to it. `chunk` is the program's, with its names.
     #[cfg(feature = "jit")]
     pub(super) fn keep_in(&mut self, directory: &Path, chunk: &Chunk) {
+        // Where functions of the embedder are is known to this process alone.
+        if !self.has_plain_functions() {
+            self.keep_all_in(directory, chunk);
+        }
+    }
+
+    #[cfg(feature = "jit")]
+    fn has_plain_functions(&self) -> bool {
+        let unit = self.source_unit();
+        unit.is_some_and(|unit| !unit.plain_functions().is_empty())
+    }
+
+    #[cfg(feature = "jit")]
+    fn keep_all_in(&mut self, directory: &Path, chunk: &Chunk) {
         self.native
             .keep_in(directory, chunk, self.lowering.globals());
     }

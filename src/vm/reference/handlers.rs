@@ -11,6 +11,7 @@ use crate::chunk::{Effect, ImportKind};
 use crate::code::Code;
 use crate::engine::{Failure, Registry};
 use crate::host::Host;
+use crate::op::Op;
 use crate::value::Value;
 
 /// What runs a builtin.
@@ -127,8 +128,26 @@ impl Machine<'_> {
         Ok((result, next))
     }
 
+    /// Does an extension op that is a plain function; `false` if it is none.
+    #[inline]
+    fn is_plain_function(&mut self, op: &Op) -> bool {
+        let function = self.vm.link.unit().and_then(|unit| unit.plain_function(op));
+        let Some(function) = function.cloned() else {
+            return false;
+        };
+        let count = function.parameters().len();
+        let height = self.vm.stack.len().saturating_sub(count);
+        let mut values = self.vm.stack.split_off(height);
+        values.resize(count, Value::Undef);
+        self.vm.stack.push(function.call(&values));
+        true
+    }
+
     /// Where control goes on.
     pub(super) fn extended(&mut self, id: u16, arg: u8, next: usize) -> Step<usize> {
+        if self.is_plain_function(&Op::Extended(id, arg)) {
+            return Ok(next);
+        }
         let kind = ImportKind::Extension;
         let contract = self.contract(kind, id, usize::from(arg));
         let height = self.vm.stack.len();
@@ -151,6 +170,9 @@ impl Machine<'_> {
 
     /// Where control goes on.
     pub(super) fn extended_wide(&mut self, id: u16, payload: usize, next: usize) -> Step<usize> {
+        if self.is_plain_function(&Op::ExtendedWide(id, payload)) {
+            return Ok(next);
+        }
         let kind = ImportKind::ExtensionWide;
         let contract = self.contract(kind, id, payload);
         let height = self.vm.stack.len();

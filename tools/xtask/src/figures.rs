@@ -4,6 +4,7 @@
 //! so a failure is found again with `--seed SEED --only ITEM`.
 
 mod differential;
+mod inline_share;
 mod models;
 mod mutants;
 mod operators;
@@ -40,6 +41,10 @@ pub(crate) struct Arguments {
     /// Assemble this many random texts.
     #[arg(long, value_name = "COUNT")]
     texts: Option<u64>,
+    /// Compile and run this many generated numeric programs, and tell which share of their instructions is
+    /// done inline.
+    #[arg(long, value_name = "COUNT")]
+    inline_share: Option<u64>,
     /// Flip every bit of every vector, as it is and with its seals and hashes made right again.
     #[arg(long)]
     bit_flips: bool,
@@ -75,6 +80,7 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         arguments.differential,
         arguments.models,
         arguments.texts,
+        arguments.inline_share,
     ];
     ensure!(
         arguments.bit_flips || arguments.operators || counts.iter().any(Option::is_some),
@@ -91,6 +97,9 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     }
     if let Some(count) = arguments.differential {
         differential::run(&sweep(count), root, &arguments.tier)?;
+    }
+    if let Some(count) = arguments.inline_share {
+        inline_share::run(&sweep(count))?;
     }
     if arguments.operators {
         operators::run(&sweep(0), root)?;

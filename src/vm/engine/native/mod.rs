@@ -48,6 +48,8 @@ pub(super) struct Links {
     helpers: *const [*const u8; Helper::COUNT],
     rare_helpers: *const [*const u8; Helper::COUNT],
     answer: u64,
+    executed: u64,
+    helped: u64,
     entry: u64,
     records: *mut CallRecord,
     exit_place: u64,
@@ -71,6 +73,8 @@ impl Links {
             helpers: &raw const helpers::TABLE.0,
             rare_helpers: std::ptr::null(),
             answer: 0,
+            executed: 0,
+            helped: 0,
             entry: 0,
             records: std::ptr::null_mut(),
             exit_place: 0,
@@ -104,6 +108,8 @@ pub(crate) fn layout() -> Layout {
         helpers: (LINKS + offset_of!(Links, helpers)) as i32,
         rare_helpers: (LINKS + offset_of!(Links, rare_helpers)) as i32,
         answer: (LINKS + offset_of!(Links, answer)) as i32,
+        executed: (LINKS + offset_of!(Links, executed)) as i32,
+        helped: (LINKS + offset_of!(Links, helped)) as i32,
         entry: (LINKS + offset_of!(Links, entry)) as i32,
         records: (LINKS + offset_of!(Links, records)) as i32,
         exit_place: (LINKS + offset_of!(Links, exit_place)) as i32,
@@ -258,6 +264,11 @@ pub(super) fn prepare(program: &mut Program, engine: &EngineState, chunk: &Chunk
 /// The engine is about to be left: writes what was compiled to the cache. A copy of the process leaves the
 /// cache alone: it ends soon, and there may be many.
 pub(super) unsafe fn end(act: *mut Activation) {
+    let executed = std::mem::take(&mut (*act).links.executed);
+    let helped = std::mem::take(&mut (*act).links.helped);
+    let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
+    stats.executed += executed;
+    stats.executed_inline += executed - helped;
     let asked = std::mem::take(&mut (*act).links.asked_compiler);
     if !asked || (*act).machine_vm().shell.copies > 0 {
         return;

@@ -11,7 +11,7 @@ use crate::jit::ir;
 use crate::jit::kept::Kept;
 use crate::jit::kinds::group::Entry;
 use crate::jit::kinds::{Kind, Seen};
-use crate::jit::{CacheStats, JitOptions};
+use crate::jit::{CacheStats, JitOptions, PlainFunction};
 use crate::lower::code::{Code, Rop, Word};
 use crate::vm::limits::LOOK_EVERY;
 use rustc_hash::FxHashMap;
@@ -430,6 +430,12 @@ impl ir::Program for View<'_> {
         self.program.argc(region)
     }
 
+    fn plain_function(&self, region: usize, at: usize) -> Option<PlainFunction> {
+        let op = *self.program.code(region)?.ops.get(at)?;
+        let op = self.program.chunk().ops.get(op as usize)?;
+        self.program.source_unit()?.plain_function(op).cloned()
+    }
+
     fn seen(&self, region: usize, at: usize) -> Seen {
         if !self.assumes {
             return Seen::EVERYTHING;
@@ -469,7 +475,7 @@ impl Program {
     }
 
     fn has_kept(&self, region: usize, entry: &Entry) -> bool {
-        let unit = unit_of(region, entry, true, self.native.options.budget);
+        let unit = unit_of(region, entry, true, &self.native.options);
         self.native
             .kept
             .as_ref()
@@ -542,7 +548,7 @@ impl Program {
 
     /// The code of a unit: what others compiled, or else compiled now and left for them.
     fn compile(&mut self, region: usize, entry: Entry, want: Want) -> Outcome {
-        let unit = unit_of(region, &entry, want.assumes, self.native.options.budget);
+        let unit = unit_of(region, &entry, want.assumes, &self.native.options);
         let key = self.source_unit().map(|_| self.shared_key(&unit));
         if want.is_first
             && let (Some(source), Some(key)) = (self.source_unit(), &key)
@@ -578,7 +584,8 @@ impl Program {
             Some(compiler) => compiler,
             None => Compiler::new(layout).ok_or(Declined::Unfit)?,
         };
-        let budget = self.native.options.budget;
+        let JitOptions { budget, counts, .. } = self.native.options;
+        compiler.counts = counts;
         let view = View {
             program: self,
             assumes,
@@ -591,8 +598,9 @@ impl Program {
 
 /// What names a unit of a chunk among those that are kept. What was seen of its operands isn't part of
 /// it: its code leaves where it meets others.
-fn unit_of(region: usize, entry: &Entry, assumes: bool, budget: usize) -> Vec<u8> {
-    format!("{region} {entry:?} {assumes} {budget}").into_bytes()
+fn unit_of(region: usize, entry: &Entry, assumes: bool, options: &JitOptions) -> Vec<u8> {
+    let JitOptions { budget, counts, .. } = options;
+    format!("{region} {entry:?} {assumes} {budget} {counts}").into_bytes()
 }
 
 fn code_of(outcome: &Outcome) -> Option<Arc<Compiled>> {

@@ -68,6 +68,9 @@ pub(crate) struct Args {
     /// Write where native code is to /tmp/perf-PID.map, for `perf report`
     #[arg(long)]
     perf_map: bool,
+    /// Have native code count its instructions, which makes it slower, for --stats
+    #[arg(long, requires = "stats")]
+    count: bool,
     /// Deny a capability: exec, read, write, env or all. A program that needs it is not started
     #[arg(long, value_name = "CAP", value_delimiter = ',', value_parser = capabilities)]
     deny: Vec<Needs>,
@@ -167,6 +170,7 @@ impl Args {
                 Jit::Eager => JitMode::Eager,
             },
             threshold: self.jit_threshold.unwrap_or(defaults.threshold),
+            counts: self.count,
             ..defaults
         }
     }
@@ -418,6 +422,8 @@ struct JitRow {
     failed_guards: u64,
     instructions: u64,
     inline: u64,
+    executed: u64,
+    executed_inline: u64,
     cache_hits: u64,
     /// By reason.
     cache_misses: BTreeMap<&'static str, u64>,
@@ -443,6 +449,8 @@ impl From<JitStats> for JitRow {
             failed_guards: stats.failed_guards,
             instructions: stats.instructions,
             inline: stats.inline,
+            executed: stats.executed,
+            executed_inline: stats.executed_inline,
             cache_hits: stats.cache.hits,
             cache_misses: misses(&stats.cache),
             cache_stored: stats.cache.stored,
@@ -457,10 +465,19 @@ fn describe(jit: &JitStats) -> String {
     }
     let time = Duration::from_nanos(jit.compile_ns);
     let share = jit.inline * 100 / jit.instructions.max(1);
+    let counted = match jit.executed {
+        0 => String::new(),
+        executed => format!(
+            "\ncounted: {executed} native instructions, {:.1}% of them inline",
+            jit.executed_inline as f64 * 100.0 / executed as f64
+        ),
+    };
     format!(
-        "\nnative: {} units ({} declined) to {} bytes in {time:.1?}, {share}% of their \
-         instructions inline, {} entries, {} exits, {} failed guards; {} from the cache, {} to it",
+        "\nnative: {} units ({} from another VM, {} declined) to {} bytes in {time:.1?}, {share}% of \
+         their instructions inline, {} entries, {} exits, {} failed guards; {} from the cache, {} to \
+         it{counted}",
         jit.compiled,
+        jit.shared,
         jit.declined,
         jit.code_bytes,
         jit.entries,

@@ -4,6 +4,7 @@ mod blobs;
 mod bundles;
 mod changes;
 mod commands;
+mod native;
 mod pages;
 mod streams;
 mod unfit_files;
