@@ -167,12 +167,14 @@ fn hot_loop(id: u16) -> Chunk {
     let mut b = ChunkBuilder::new();
     b.declare_import(import(id, 1));
     for op in [
+        Op::LoadInt(0),
+        Op::SetSlot(0),
         Op::GetSlot(0),
         Op::GetSlot(1),
         Op::Extended(id, 0),
         Op::Add,
         Op::SetSlot(0),
-        Op::SlotIncLtIntJumpBack(1, 10_000, 0),
+        Op::SlotIncLtIntJumpBack(1, 10_000, 2),
         Op::GetSlot(0),
     ] {
         b.emit(op, 1);

@@ -68,6 +68,7 @@ fn fuel_ends_loops_and_recursion() {
     for fuel in [0, 1, 2, 255, 256, 257, 5_000, 20_000] {
         let limits = Limits {
             fuel: Some(fuel),
+            max_depth: 1 << 20,
             ..program_limits()
         };
         traps(&spin, limits, Code::OutOfFuel);

@@ -100,12 +100,10 @@ fn vms_share_code_which_goes_with_the_last_of_them() {
     });
 
     // Code that was made for other kinds is never taken for granted.
-    let mut vm = engine.vm(&unit);
-    run(&mut vm, Value::Float(3.0), Value::Int(6));
-    let mut vm = engine.vm(&unit);
-    run(&mut vm, Value::str("4"), Value::Int(10));
+    run(&mut engine.vm(&unit), Value::Float(3.0), Value::Int(6));
+    run(&mut engine.vm(&unit), Value::str("4"), Value::Int(10));
 
     // Nobody can run it any more.
-    drop((first, vm, unit, engine));
+    drop((first, unit, engine));
     assert_eq!(executable_mappings(), before);
 }
