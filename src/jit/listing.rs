@@ -148,7 +148,7 @@ pub(crate) fn title_of(chunk: &Chunk, shape: &Shape, region: usize) -> String {
         RegionKind::Main => "main".to_owned(),
         RegionKind::Block(row) => format!("block {row}"),
         RegionKind::Sub(row) => {
-            let name = chunk.sub_entries.get(row as usize).map(|(name, _)| *name);
+            let name = chunk.sub_entries.get(row).map(|(name, _)| *name);
             let name = name.and_then(|name| chunk.names.get(usize::from(name)));
             format!("sub `{}`", name.map_or("", String::as_str))
         }
