@@ -219,7 +219,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut host = UnixHost::new();
     // A program that starts nothing shares its input with nobody.
     host.set_input_shared(needs.contains(Capability::Exec));
-    let engine = engine(&module, &args.with)?;
+    let engine = engine(&module, &args)?;
     let mut vm = engine.vm(&engine.loaded(chunk));
     vm.set_host(Box::new(host));
     vm.set_policy(policy);
@@ -233,7 +233,6 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     builtins::register(&mut vm);
     vm.set_engine(args.engine.into());
     vm.set_jit(args.jit_options());
-    vm.set_native_cache(args.cache_directory().as_deref());
     vm.set_counting(args.stats.is_some());
     let loaded = Instant::now();
     let outcome = vm.execute();
@@ -264,9 +263,13 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 
 /// An engine that knows the functions of these files, and those of the program's own module before
 /// all others.
-fn engine(module: &Module, with: &[PathBuf]) -> Result<fusevm::Engine, Failure> {
-    let engine = fusevm::Engine::new();
-    for file in with {
+fn engine(module: &Module, args: &Args) -> Result<fusevm::Engine, Failure> {
+    let builder = fusevm::Engine::builder();
+    let engine = match args.cache_directory() {
+        Some(directory) => builder.native_cache(&directory).build(),
+        None => builder.build(),
+    };
+    for file in &args.with {
         engine.load(input::open(file)?);
     }
     engine.load(module.clone());
@@ -406,6 +409,7 @@ struct JitRow {
     failed_guards: u64,
     instructions: u64,
     inline: u64,
+    compilers: u64,
     cache_hits: u64,
     /// By reason.
     cache_misses: BTreeMap<&'static str, u64>,
@@ -430,6 +434,7 @@ impl From<JitStats> for JitRow {
             failed_guards: stats.failed_guards,
             instructions: stats.instructions,
             inline: stats.inline,
+            compilers: stats.compilers,
             cache_hits: stats.cache.hits,
             cache_misses: misses(&stats.cache),
             cache_stored: stats.cache.stored,
