@@ -41,6 +41,7 @@ fn build_digest() -> String {
         "OPT_LEVEL",
         "PROFILE",
         "DEBUG",
+        "CARGO_CFG_FEATURE",
         "CARGO_ENCODED_RUSTFLAGS",
     ] {
         add(env::var(name).unwrap_or_default().as_bytes());

@@ -33,23 +33,59 @@ recurse:
 .end
 ";
 
-fn program() -> Chunk {
-    let assembly = asm::assemble(FIB, "fib").expect("a program");
+/// Two loops, the second over what the first has made.
+const SUMS: &str = "
+    load_int 0
+    set_slot sum
+    load_int 20000
+    set_slot n
+first:
+    get_slot sum
+    get_slot n
+    add
+    set_slot sum
+    get_slot n
+    dec
+    set_slot n
+    get_slot n
+    jump_if_true first
+    load_int 20000
+    set_slot n
+second:
+    get_slot sum
+    dec
+    set_slot sum
+    get_slot n
+    dec
+    set_slot n
+    get_slot n
+    jump_if_true second
+    get_slot sum
+    return_value
+";
+
+fn program(text: &str) -> Chunk {
+    let assembly = asm::assemble(text, "program").expect("a program");
     assembly.chunks.into_iter().next().expect("a chunk").1
 }
 
-/// Runs the program in a VM of its own, as a process would.
-fn run(cache: &Path) -> JitStats {
-    let mut vm = VM::new(program());
-    vm.set_engine(EngineChoice::Register);
+/// Runs a program in a VM of its own, as a process would.
+fn run_as(text: &str, cache: &Path, engine: EngineChoice, mode: JitMode) -> (JitStats, Value) {
+    let mut vm = VM::new(program(text));
+    vm.set_engine(engine);
     vm.set_jit(JitOptions {
-        mode: JitMode::Eager,
+        mode,
         ..JitOptions::default()
     });
     vm.set_native_cache(Some(cache));
     let result = vm.execute().expect("no trap").expect("a result");
+    (vm.jit_stats(), result)
+}
+
+fn run(cache: &Path) -> JitStats {
+    let (stats, result) = run_as(FIB, cache, EngineChoice::Register, JitMode::Eager);
     assert_eq!(result, Value::Int(610));
-    vm.jit_stats()
+    stats
 }
 
 /// The only pack of a cache.
@@ -66,11 +102,54 @@ fn a_second_run_compiles_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("cache");
     let first = run(&root);
-    assert!(first.compiled > 0 && first.cache.hits == 0);
+    assert!(first.compiled > 0 && first.compilers > 0 && first.cache.hits == 0);
     assert!(first.cache.stored > 0);
     let second = run(&root);
-    assert_eq!((second.compiled, second.cache.stored), (0, 0));
+    assert_eq!((second.compiled, second.compilers), (0, 0));
+    assert_eq!(second.cache.stored, 0);
     assert!(second.cache.hits > 0 && second.entries > 0);
+}
+
+/// What was hot once is native from its first call and loop, without getting warm.
+#[test]
+fn a_second_run_is_native_before_it_is_warm() {
+    for (text, expected) in [(FIB, 610), (SUMS, 200_010_000 - 20_000)] {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("cache");
+        let auto = || {
+            let mut vm = VM::new(program(text));
+            vm.set_jit(JitOptions {
+                threshold: 256,
+                ..JitOptions::default()
+            });
+            vm.set_native_cache(Some(&root));
+            vm.set_counting(true);
+            assert_eq!(vm.execute().unwrap(), Some(Value::Int(expected)));
+            let ops = vm.stats().expect("it counts").ops;
+            (ops, vm.jit_stats())
+        };
+        let (ops, first) = auto();
+        assert!(ops > 100 && first.compiled > 0, "{first:?}");
+        let (ops, second) = auto();
+        assert!(ops < 10, "{ops}");
+        assert_eq!((second.compiled, second.compilers), (0, 0), "{second:?}");
+        assert!(second.cache.hits > 0 && second.entries > 0, "{second:?}");
+    }
+}
+
+/// A chunk that nobody left code of is asked for once, however often it runs.
+#[test]
+fn a_chunk_without_code_stays_cold() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("cache");
+    let mut vm = VM::new(program("    load_int 7\n    return_value\n"));
+    vm.set_native_cache(Some(&root));
+    for _ in 0..3 {
+        vm.reset();
+        assert_eq!(vm.execute().unwrap(), Some(Value::Int(7)));
+    }
+    assert_eq!(vm.jit_stats(), JitStats::default());
+    assert!(!root.exists());
 }
 
 #[test]
@@ -88,8 +167,10 @@ fn every_flipped_byte_is_a_miss_or_harmless_and_is_repaired() {
         if stats.compiled > 0 {
             let counted = stats.cache.missed(Miss::Damaged) + stats.cache.missed(Miss::OtherMaker);
             assert!(counted > 0, "byte {at}");
-            assert_eq!(run(&root).compiled, 0, "byte {at} is not repaired");
         }
+        let repaired = run(&root);
+        assert_eq!(repaired.compiled, 0, "byte {at} is not repaired");
+        assert_eq!(repaired.cache.misses, [0; Miss::ALL.len()], "byte {at}");
     }
 }
 

@@ -154,6 +154,10 @@ impl Engine {
 
     /// Code that VMs of this engine can run, from a chunk of a module.
     pub fn loaded(&self, chunk: LoadedChunk) -> Arc<Unit> {
+        if self.0.running.cache.is_some() {
+            // Its bytes are at hand: later they would have to be encoded anew.
+            chunk.hash();
+        }
         Arc::new(Unit::of_loaded(chunk, &self.0.registry))
     }
 
@@ -212,7 +216,7 @@ impl Engine {
             };
             // Verified without the lock. Of two threads that do so, one's unit is kept.
             if let Some(chunk) = loaded {
-                let unit = Arc::new(Unit::of_loaded(chunk, &self.0.registry));
+                let unit = self.loaded(chunk);
                 return Ok(Some(Found::Unit(self.write().keep(changes, unit))));
             }
         }

@@ -3,14 +3,14 @@
 use super::functions::Spaces;
 use super::registry::Registry;
 use crate::chunk::{Chunk, Effect, Import, ImportKind};
-use crate::format::LoadedChunk;
+use crate::format::{ChunkHash, LoadedChunk, chunk_hash};
 use crate::jit::PlainFunction;
 use crate::op::Op;
 use crate::verify::{Shape, verify_chunk};
 use crate::vm::ifs_of;
 use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Stands for a name that no sub has.
 const NO_SUB: u32 = u32::MAX;
@@ -34,6 +34,8 @@ pub struct Unit {
     /// What VMs have compiled of it.
     #[cfg(feature = "jit")]
     native: crate::jit::SharedCode,
+    /// The chunk's identity, once it was asked for; `None` within if it has none.
+    hash: OnceLock<Option<ChunkHash>>,
 }
 
 /// A handler that a unit imports.
@@ -80,11 +82,17 @@ impl Unit {
     }
 
     pub(super) fn of_loaded(loaded: LoadedChunk, registry: &Registry) -> Unit {
+        let hash = loaded
+            .known_hash()
+            .map_or_else(OnceLock::new, |hash| OnceLock::from(Some(hash)));
         let shape = loaded.shape().cloned();
         let (space, name) = (loaded.space().to_owned(), loaded.name().to_owned());
         let module = loaded.record().path().map(display_path);
         let chunk = loaded.into_chunk();
-        Unit::of_parts(space, name, module, chunk, shape, registry)
+        Unit {
+            hash,
+            ..Unit::of_parts(space, name, module, chunk, shape, registry)
+        }
     }
 
     fn of_parts(
@@ -113,6 +121,7 @@ impl Unit {
         functions.sort_by_key(|(key, _)| *key);
         Unit {
             ifs: ifs_of(&chunk),
+            hash: OnceLock::new(),
             space,
             name,
             module,
@@ -155,6 +164,11 @@ impl Unit {
     /// What verification found out; `None` if the chunk is loose.
     pub fn shape(&self) -> Option<&Shape> {
         self.shape.as_ref()
+    }
+
+    /// The identity of what the chunk means; `None` if it has none, as no file can hold it.
+    pub fn hash(&self) -> Option<ChunkHash> {
+        *self.hash.get_or_init(|| chunk_hash(&self.chunk).ok())
     }
 
     /// Whether stack heights are proved.

@@ -90,6 +90,11 @@ impl LoadedChunk {
         *self.hash.get_or_init(|| ChunkHash::of_body(body()))
     }
 
+    /// The identity of what the chunk means, if it was computed.
+    pub(crate) fn known_hash(&self) -> Option<ChunkHash> {
+        self.hash.get().copied()
+    }
+
     /// Where the record's bytes go.
     pub fn sizes(&self) -> RecordSizes {
         let (parts, bytes) = (self.record.parts(), self.record.bytes());

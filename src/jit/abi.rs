@@ -6,8 +6,11 @@
 //! one says that native code was left: the frames that it had are written back then, the innermost
 //! one's place is in the activation, and a record for each call.
 
+use zerocopy::{Immutable, IntoBytes};
+
 /// Offsets of what native code uses, in bytes.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, IntoBytes, Immutable)]
+#[repr(C)]
 pub(crate) struct Layout {
     /// Of the activation: fuel that may be spent, while native code doesn't have it.
     pub(crate) fuel: i32,
@@ -35,7 +38,8 @@ pub(crate) struct Layout {
 }
 
 /// Where an array's buffer, which its value points to, keeps things.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, IntoBytes, Immutable)]
+#[repr(C)]
 pub(crate) struct ArrayLayout {
     /// How many own it.
     pub(crate) count: i32,

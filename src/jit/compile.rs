@@ -110,7 +110,7 @@ impl Compiler {
         // Told what it may use: code on disk is bound to the same list.
         let mut isa = cranelift_native::builder_with_options(false).ok()?;
         for (flag, usable) in features::usable() {
-            isa.set(flag, if usable { "true" } else { "false" }).ok()?;
+            isa.set(flag, if *usable { "true" } else { "false" }).ok()?;
         }
         let isa = isa.finish(flags).ok()?;
         Some(Compiler::with_isa(layout, isa))

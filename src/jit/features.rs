@@ -4,6 +4,7 @@
 //! what code may use. Asking costs no code generator.
 
 use std::env;
+use std::sync::OnceLock;
 
 /// The features that code may use, each with whether it may.
 pub(crate) type Features = Vec<(&'static str, bool)>;
@@ -11,8 +12,14 @@ pub(crate) type Features = Vec<(&'static str, bool)>;
 /// The variable that takes features away, such as `avx2,bmi2`, as on a machine that lacks them.
 const WITHOUT: &str = "FUSEVM_CPU_WITHOUT";
 
-/// The features that are detected, but for those that the environment takes away.
-pub(crate) fn usable() -> Features {
+/// The features that are detected, but for those that the environment takes away. They are asked for
+/// once, so that all of a process agrees on them.
+pub(crate) fn usable() -> &'static Features {
+    static USABLE: OnceLock<Features> = OnceLock::new();
+    USABLE.get_or_init(ask)
+}
+
+fn ask() -> Features {
     let without = env::var(WITHOUT).unwrap_or_default();
     let mut features = detected();
     for (flag, usable) in &mut features {

@@ -2,115 +2,160 @@
 //! known of it beside its code. Files are the cache's business, compiling the compiler's.
 
 use super::abi::Layout;
-use super::cache::{Entry, EntryKey, Fingerprint, Scope, ScopeKey};
+use super::cache::{Entry, Fingerprint, Found, Scope, ScopeKey, Unfit, UnitKey};
 use super::compile::Compiled;
 use super::features;
-use super::memory::Executable;
-use super::miss::CacheStats;
-use crate::chunk::Chunk;
-use crate::format::{self, ChunkHash};
+use super::kinds::{Kind, Kinds};
+use super::miss::{CacheStats, Miss};
+use crate::format::ChunkHash;
 use crate::op;
-use rustc_hash::FxHashMap;
-use std::path::PathBuf;
-use zerocopy::little_endian::{U32, U64};
+use rustc_hash::FxHashSet;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-/// What the engine has to know of a group, as it stands behind its code. Its entries follow.
+/// What the engine has to know of a group, as it stands behind its code. As many entries follow as it
+/// says, and then the kinds that it was compiled for.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Tables {
-    entry: U64,
-    frame_bytes: U64,
-    window_bytes: U64,
-    calls: U64,
-    inlined: U64,
-    instructions: U64,
-    inline: U64,
+    entry: U32,
+    frame_bytes: U32,
+    window_bytes: U32,
+    inlined: U32,
+    instructions: U32,
+    inline: U32,
+    /// A set of [`CALLS`] and [`ASSUMES`].
+    flags: U32,
+    entries: U32,
+}
+
+/// It calls others.
+const CALLS: u32 = 1;
+/// Something was assumed of operands.
+const ASSUMES: u32 = 2;
+
+/// A chunk as it was lowered: what its native code is addressed by.
+pub(crate) struct Identity<'a> {
+    pub(crate) chunk: ChunkHash,
+    /// Whether it was lowered as one of an engine's.
+    pub(crate) linked: bool,
+    /// By name index, which global a name is; empty where that is the index itself.
+    pub(crate) globals: &'a [u16],
+}
+
+/// A group that an earlier process compiled.
+pub(crate) struct Restored {
+    pub(crate) compiled: Compiled,
+    /// The kinds of the arguments, or of the frame's registers, that it is for.
+    pub(crate) kinds: Kinds,
+    /// Whether something was assumed of operands.
+    pub(crate) assumes: bool,
 }
 
 /// The native code of one chunk, as earlier processes left it and as this one adds to it.
 pub(crate) struct Kept {
     scope: Scope,
-    chunk: ChunkHash,
-    /// By name index, which global a name is, where that isn't the index itself.
-    globals: Box<[u16]>,
-    /// What the packs have, all of it in one piece of memory, until it is asked for.
-    placed: FxHashMap<EntryKey, Compiled>,
-    fresh: Vec<(EntryKey, Entry)>,
+    /// What was taken, or added: it isn't looked for again.
+    used: FxHashSet<UnitKey>,
+    fresh: Vec<(UnitKey, Entry)>,
+    /// Frames that nobody has taken yet.
+    frames: usize,
 }
 
 impl Kept {
-    /// Opens what the cache at `root` has of a chunk; `None` if the directory isn't fit for code, or
-    /// the chunk has no identity, as no file can hold it.
-    /// `globals` says which global a name is; empty where names are their globals.
+    /// Opens what the cache at `root` has of a chunk.
+    ///
+    /// # Errors
+    /// When the directory isn't fit for code.
     pub(crate) fn open(
-        root: PathBuf,
-        chunk: &Chunk,
-        globals: &[u16],
+        root: Arc<Path>,
+        chunk: &Identity<'_>,
         layout: &Layout,
-    ) -> Option<Kept> {
-        let chunk = format::chunk_hash(chunk).ok()?;
-        let mut scope = Scope::open(root, fingerprint(layout), ScopeKey::of(&chunk.0)).ok()?;
-        let placed = place(scope.take_all());
-        Some(Kept {
+    ) -> Result<Kept, Unfit> {
+        let scope = Scope::open(root, fingerprint(layout), chunk.scope())?;
+        let keys = scope.keys();
+        let frames = keys.iter().filter(|key| key.position().is_some()).count();
+        Ok(Kept {
             scope,
-            chunk,
-            globals: globals.into(),
-            placed,
+            used: FxHashSet::default(),
             fresh: Vec::new(),
+            frames,
         })
     }
 
-    /// The code of a unit, if it was kept. `unit` is all that decides what it is compiled to, beside
-    /// the chunk.
-    pub(crate) fn take(&mut self, unit: &[u8]) -> Option<Compiled> {
-        let key = self.key(unit);
-        let found = self.placed.remove(&key);
-        self.scope.count(found.is_some());
-        found
+    /// Whether earlier processes left any code.
+    pub(crate) fn has_code(&self) -> bool {
+        !self.scope.is_empty()
     }
 
-    /// The key of a unit: register code names globals by where they are in the VM.
-    fn key(&self, unit: &[u8]) -> EntryKey {
-        let globals = self.globals.as_bytes();
-        EntryKey::of(&self.chunk.0, &[globals, unit].concat())
+    /// Whether there are frames that nobody has taken yet.
+    pub(crate) fn has_frames(&self) -> bool {
+        self.frames > 0
     }
 
-    /// Whether earlier processes left anything that wasn't taken yet.
-    pub(crate) fn has_more(&self) -> bool {
-        !self.placed.is_empty()
+    /// The code of a unit, if it was kept; each is given once.
+    pub(crate) fn take(&mut self, key: UnitKey) -> Option<Restored> {
+        if self.used.contains(&key) {
+            return None;
+        }
+        let restored = restore(self.scope.find(key)?)?;
+        self.note(key);
+        Some(restored)
     }
 
-    /// Whether a unit is there to be taken.
-    pub(crate) fn has(&self, unit: &[u8]) -> bool {
-        let key = self.key(unit);
-        self.placed.contains_key(&key)
+    /// The code of a frame that can be entered at a position of a region, and where it begins.
+    pub(crate) fn take_frame(
+        &mut self,
+        region: usize,
+        position: usize,
+    ) -> Option<(usize, Restored)> {
+        let found = self.scope.all_of(region).find_map(|found| {
+            let (key, start) = (found.key, found.key.position()?);
+            let restored = restore(found).filter(|_| !self.used.contains(&key))?;
+            let enters = restored.compiled.entries.contains(&(position as u32));
+            enters.then_some((key, start, restored))
+        });
+        let (key, start, restored) = found?;
+        self.note(key);
+        Some((start, restored))
     }
 
-    /// Whether there is something to be written.
-    pub(crate) fn has_fresh(&self) -> bool {
-        !self.fresh.is_empty()
+    fn note(&mut self, key: UnitKey) {
+        self.scope.count_hit();
+        self.used.insert(key);
+        self.frames -= usize::from(key.position().is_some());
     }
 
-    /// Adds a unit that was compiled now.
-    pub(crate) fn add(&mut self, unit: &[u8], compiled: &Compiled) {
-        let tables = Tables {
-            entry: U64::new(compiled.entry as u64),
-            frame_bytes: U64::new(compiled.frame_bytes as u64),
-            window_bytes: U64::new(compiled.window_bytes as u64),
-            calls: U64::new(u64::from(compiled.calls)),
-            inlined: U64::new(compiled.inlined as u64),
-            instructions: U64::new(compiled.instructions),
-            inline: U64::new(compiled.inline),
+    /// Adds a unit that was compiled now, for these kinds.
+    pub(crate) fn add(&mut self, key: UnitKey, compiled: &Compiled, kinds: &[Kind], assumes: bool) {
+        let why = match self.used.insert(key) {
+            true => Miss::Absent,
+            false => Miss::OtherKinds,
         };
-        let entries = compiled.entries.iter().map(|at| U32::new(*at));
-        let entries: Vec<U32> = entries.collect();
-        let tables = [tables.as_bytes(), entries.as_bytes()].concat();
-        let entry = Entry::new(compiled.code.bytes(), &tables);
-        self.fresh.push((self.key(unit), entry));
+        self.scope.count_miss(why);
+        if let Some(entry) = entry_of(compiled, kinds, assumes) {
+            self.fresh.push((key, entry));
+        }
     }
 
-    /// Writes what was added to the cache.
+    /// Adds the trampoline, which all other code is entered through, if there is other code, and it
+    /// isn't there.
+    pub(crate) fn complete(&mut self, trampoline: &Compiled) {
+        let key = UnitKey::TRAMPOLINE;
+        let is_wanted = self.has_code() || !self.fresh.is_empty();
+        if is_wanted && self.scope.find(key).is_none() && !self.used.contains(&key) {
+            self.add(key, trampoline, &[], false);
+        }
+    }
+
+    /// Whether something that earlier processes left is damaged.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.scope.is_damaged()
+    }
+
+    /// Writes what was added to the cache, and mends what is damaged there.
     pub(crate) fn flush(&mut self) {
         self.scope.publish(std::mem::take(&mut self.fresh));
     }
@@ -121,42 +166,128 @@ impl Kept {
     }
 }
 
-/// Places code where it can run, all in one mapping. What doesn't make sense is left out.
-fn place(entries: Vec<(EntryKey, Entry)>) -> FxHashMap<EntryKey, Compiled> {
-    let codes: Vec<&[u8]> = entries.iter().map(|(_, entry)| entry.code()).collect();
-    let Some(placed) = Executable::several(&codes) else {
-        return FxHashMap::default();
-    };
-    let compiled = |((key, entry), code): (&(EntryKey, Entry), Executable)| {
-        let (tables, entries) = Tables::ref_from_prefix(entry.tables()).ok()?;
-        let entries = <[U32]>::ref_from_bytes(entries).ok()?;
-        let number = |field: &U64| usize::try_from(field.get()).ok();
-        let compiled = Compiled {
-            entry: number(&tables.entry).filter(|entry| *entry < code.bytes().len())?,
-            entries: entries.iter().map(|at| at.get()).collect(),
-            frame_bytes: number(&tables.frame_bytes)?,
-            window_bytes: number(&tables.window_bytes)?,
-            calls: tables.calls.get() != 0,
-            inlined: number(&tables.inlined)?,
-            instructions: tables.instructions.get(),
-            inline: tables.inline.get(),
-            code,
+impl Identity<'_> {
+    /// The key of what is kept of the chunk.
+    pub(crate) fn scope(&self) -> ScopeKey {
+        let is_own = |(name, global): (usize, &u16)| name == usize::from(*global);
+        let globals = match self.globals.iter().enumerate().all(is_own) {
+            true => &[],
+            false => self.globals,
         };
-        Some((*key, compiled))
+        ScopeKey::of(&self.chunk.0, self.linked, globals.as_bytes())
+    }
+}
+
+/// A unit as the cache keeps it; `None` if it is beyond all bounds.
+fn entry_of(compiled: &Compiled, kinds: &[Kind], assumes: bool) -> Option<Entry> {
+    let number = |number: usize| u32::try_from(number).ok().map(U32::new);
+    let count = |count: u64| u32::try_from(count).ok().map(U32::new);
+    let flags = (u32::from(compiled.calls) * CALLS) | (u32::from(assumes) * ASSUMES);
+    let tables = Tables {
+        entry: number(compiled.entry)?,
+        frame_bytes: number(compiled.frame_bytes)?,
+        window_bytes: number(compiled.window_bytes)?,
+        inlined: number(compiled.inlined)?,
+        instructions: count(compiled.instructions)?,
+        inline: count(compiled.inline)?,
+        flags: U32::new(flags),
+        entries: number(compiled.entries.len())?,
     };
-    entries.iter().zip(placed).filter_map(compiled).collect()
+    let entries: Vec<U32> = compiled.entries.iter().map(|at| U32::new(*at)).collect();
+    let kinds: Vec<u8> = kinds.iter().map(|kind| code_of(*kind)).collect();
+    let tables = [tables.as_bytes(), entries.as_bytes(), &kinds].concat();
+    Some(Entry::new(compiled.code.bytes(), &tables))
+}
+
+/// A unit as the engine has it; `None` if it makes no sense.
+fn restore(found: Found<'_>) -> Option<Restored> {
+    let (tables, rest) = Tables::ref_from_prefix(found.tables).ok()?;
+    let count = tables.entries.get() as usize;
+    let (entries, kinds) = <[U32]>::ref_from_prefix_with_elems(rest, count).ok()?;
+    let number = |field: U32| field.get() as usize;
+    let compiled = Compiled {
+        entry: Some(number(tables.entry)).filter(|at| *at < found.code.bytes().len())?,
+        entries: entries.iter().map(|at| at.get()).collect(),
+        frame_bytes: number(tables.frame_bytes),
+        window_bytes: number(tables.window_bytes),
+        calls: tables.flags.get() & CALLS != 0,
+        inlined: number(tables.inlined),
+        instructions: tables.instructions.get().into(),
+        inline: tables.inline.get().into(),
+        code: found.code,
+    };
+    Some(Restored {
+        compiled,
+        kinds: kinds
+            .iter()
+            .map(|code| kind_of(*code))
+            .collect::<Option<_>>()?,
+        assumes: tables.flags.get() & ASSUMES != 0,
+    })
+}
+
+/// What a kind is kept as.
+const KINDS: [(Kind, u8); 7] = [
+    (Kind::Nothing, 0),
+    (Kind::Int, 1),
+    (Kind::Float, 2),
+    (Kind::Bool, 3),
+    (Kind::Undef, 4),
+    (Kind::Scalar, 5),
+    (Kind::Any, 6),
+];
+
+fn code_of(kind: Kind) -> u8 {
+    let found = KINDS.iter().find(|(known, _)| *known == kind);
+    found.map_or(u8::MAX, |(_, code)| *code)
+}
+
+fn kind_of(code: u8) -> Option<Kind> {
+    let found = KINDS.iter().find(|(_, known)| *known == code);
+    found.map(|(kind, _)| *kind)
 }
 
 /// Who makes code in this process: the build, the code generator, the processor's features as the
-/// compiler is told them, and where the engine keeps things.
-fn fingerprint(layout: &Layout) -> Fingerprint {
-    let features = format!("{:?}", features::usable());
-    let layout = format!("{layout:?}");
-    Fingerprint::of(&[
-        ("build", env!("FUSEVM_BUILD").as_bytes()),
-        ("code generator", cranelift_codegen::VERSION.as_bytes()),
-        ("features", features.as_bytes()),
-        ("layout", layout.as_bytes()),
-        ("opset", &op::OPSET_LEVEL.to_le_bytes()),
-    ])
+/// compiler is told them, and where the engine keeps things. It is asked for once.
+pub(crate) fn fingerprint(layout: &Layout) -> Fingerprint {
+    static FINGERPRINT: OnceLock<Fingerprint> = OnceLock::new();
+    *FINGERPRINT.get_or_init(|| {
+        let features = features::usable();
+        let usable = features.iter().filter(|(_, usable)| *usable);
+        let features: Vec<&str> = usable.map(|(name, _)| *name).collect();
+        Fingerprint::of(&[
+            ("build", env!("FUSEVM_BUILD").as_bytes()),
+            ("code generator", cranelift_codegen::VERSION.as_bytes()),
+            ("features", features.join(" ").as_bytes()),
+            ("layout", layout.as_bytes()),
+            ("opset", &op::OPSET_LEVEL.to_le_bytes()),
+        ])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_come_back() {
+        for (kind, code) in KINDS {
+            assert_eq!((code_of(kind), kind_of(code)), (code, Some(kind)));
+        }
+        assert_eq!(kind_of(u8::MAX), None);
+    }
+
+    #[test]
+    fn names_that_are_their_globals_are_no_fact() {
+        let scope = |globals: &[u16]| {
+            let identity = Identity {
+                chunk: ChunkHash([1; 32]),
+                linked: true,
+                globals,
+            };
+            identity.scope()
+        };
+        assert_eq!(scope(&[]), scope(&[0, 1, 2]));
+        assert_ne!(scope(&[]), scope(&[0, 2, 1]));
+    }
 }

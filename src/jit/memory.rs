@@ -3,78 +3,28 @@
 #![allow(unsafe_code)]
 
 use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider, SystemMemoryProvider};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Alignment of an entry's code.
-const ALIGN: u64 = 64;
+pub(crate) const ALIGN: usize = 64;
 
-/// Code that can be run. Its memory goes when the last code in it goes.
-pub(crate) struct Executable {
-    _memory: Arc<Memory>,
-    start: *const u8,
+/// A piece of memory of the provider, freed with this.
+struct Memory {
+    provider: SystemMemoryProvider,
+    start: *mut u8,
     len: usize,
 }
 
-/// A piece of executable memory.
-struct Memory(SystemMemoryProvider);
-
-// SAFETY: the memory is its own and isn't written any more.
+// SAFETY: the memory is its own and nobody else has its address.
 unsafe impl Send for Memory {}
-// SAFETY: as above.
+// SAFETY: through a shared reference it is only read.
 unsafe impl Sync for Memory {}
-// SAFETY: the pointer is into memory of which the same is true.
-unsafe impl Send for Executable {}
-// SAFETY: as above.
-unsafe impl Sync for Executable {}
 
-impl Executable {
-    /// Copies the bytes, which are code without relocations, to where they can run; `None` if the
-    /// system has no such memory.
-    pub(crate) fn new(code: &[u8]) -> Option<Executable> {
-        Executable::several(&[code])?.pop()
-    }
-
-    /// The same for several pieces, in one allocation.
-    pub(crate) fn several(codes: &[&[u8]]) -> Option<Vec<Executable>> {
-        let ends = codes.iter().scan(0_usize, |end, code| {
-            *end = end
-                .checked_add(code.len())?
-                .next_multiple_of(ALIGN as usize);
-            Some(*end)
-        });
-        let length = ends.last().filter(|length| *length > 0)?;
-        let mut provider = SystemMemoryProvider::new();
-        let memory = provider
-            .allocate(length, ALIGN, JITMemoryKind::Executable)
-            .ok()?;
-        let mut at = 0;
-        let mut starts = Vec::with_capacity(codes.len());
-        for code in codes {
-            let start = memory.wrapping_add(at);
-            // SAFETY: as many bytes were allocated, and nobody else has them yet.
-            unsafe { start.copy_from_nonoverlapping(code.as_ptr(), code.len()) };
-            starts.push(start);
-            at += code.len().next_multiple_of(ALIGN as usize);
-        }
-        provider.finalize(BranchProtection::None).ok()?;
-        let memory = Arc::new(Memory(provider));
-        let piece = |(code, start): (&&[u8], *mut u8)| Executable {
-            _memory: Arc::clone(&memory),
-            start,
-            len: code.len(),
-        };
-        Some(codes.iter().zip(starts).map(piece).collect())
-    }
-
-    /// The address of the code at an offset.
-    pub(crate) fn at(&self, offset: usize) -> *const u8 {
-        debug_assert!(offset < self.len);
-        self.start.wrapping_add(offset)
-    }
-
-    /// The bytes.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        // SAFETY: as many bytes were written, and none is since.
+impl Memory {
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: as many bytes were allocated, all of them zero at first, and only a `Draft` writes
+        // them, which is borrowed while somebody else reads.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }
@@ -82,6 +32,93 @@ impl Executable {
 impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: who runs code holds its `Executable`, and that this.
-        unsafe { self.0.free_memory() };
+        unsafe { self.provider.free_memory() };
+    }
+}
+
+/// Memory that is still being written, and can't be run.
+pub(crate) struct Draft(Memory);
+
+impl Draft {
+    /// Zeros of this length, which isn't 0; `None` if the system has no such memory.
+    pub(crate) fn new(len: usize) -> Option<Draft> {
+        let mut provider = SystemMemoryProvider::new();
+        let allocated = provider.allocate(len, ALIGN as u64, JITMemoryKind::Executable);
+        let start = allocated.ok().filter(|_| len > 0)?;
+        Some(Draft(Memory {
+            provider,
+            start,
+            len,
+        }))
+    }
+
+    /// The bytes, to be read.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    /// The bytes, to be written.
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as many bytes were allocated, all of them zero at first, and nobody else has them.
+        unsafe { std::slice::from_raw_parts_mut(self.0.start, self.0.len) }
+    }
+
+    /// From now on the bytes can be run, and not be written.
+    pub(crate) fn finish(mut self) -> Option<Placed> {
+        self.0.provider.finalize(BranchProtection::None).ok()?;
+        Some(Placed(Arc::new(self.0)))
+    }
+}
+
+/// Bytes that can be run. They go when the last code in them goes.
+#[derive(Clone)]
+pub(crate) struct Placed(Arc<Memory>);
+
+impl Placed {
+    /// All of them.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.0.bytes()
+    }
+
+    /// The code in this range; `None` if it isn't within the bytes.
+    pub(crate) fn code(&self, range: Range<usize>) -> Option<Executable> {
+        self.bytes().get(range.clone())?;
+        Some(Executable {
+            placed: self.clone(),
+            range,
+        })
+    }
+}
+
+impl std::fmt::Debug for Placed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Placed").field(&self.0.len).finish()
+    }
+}
+
+/// Code that can be run.
+pub(crate) struct Executable {
+    placed: Placed,
+    range: Range<usize>,
+}
+
+impl Executable {
+    /// Copies the bytes, which are code without relocations, to where they can run; `None` if the
+    /// system has no such memory.
+    pub(crate) fn new(code: &[u8]) -> Option<Executable> {
+        let mut draft = Draft::new(code.len())?;
+        draft.bytes_mut().copy_from_slice(code);
+        draft.finish()?.code(0..code.len())
+    }
+
+    /// The address of the code at an offset.
+    pub(crate) fn at(&self, offset: usize) -> *const u8 {
+        debug_assert!(offset < self.range.len());
+        self.bytes().as_ptr().wrapping_add(offset)
+    }
+
+    /// The bytes.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.placed.bytes()[self.range.clone()]
     }
 }

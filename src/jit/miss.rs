@@ -15,16 +15,19 @@ pub enum Miss {
     Unsafe,
     /// The file can't be read.
     Unreadable,
+    /// It was taken, but values came that are of other kinds than those it was compiled for.
+    OtherKinds,
 }
 
 impl Miss {
     /// Every reason, in the order of their counters.
-    pub const ALL: [Miss; 5] = [
+    pub const ALL: [Miss; 6] = [
         Miss::Absent,
         Miss::Damaged,
         Miss::OtherMaker,
         Miss::Unsafe,
         Miss::Unreadable,
+        Miss::OtherKinds,
     ];
 
     /// The reason in one word, as `--stats=json` has it.
@@ -35,6 +38,7 @@ impl Miss {
             Miss::OtherMaker => "other_maker",
             Miss::Unsafe => "unsafe",
             Miss::Unreadable => "unreadable",
+            Miss::OtherKinds => "other_kinds",
         }
     }
 }
@@ -61,6 +65,16 @@ impl CacheStats {
     #[cfg(feature = "jit")]
     pub(crate) fn missed_many(&mut self, why: Miss, count: usize) {
         self.misses[why as usize] += count as u64;
+    }
+
+    /// Adds what became of the questions of another.
+    #[cfg(feature = "jit")]
+    pub(crate) fn add(&mut self, other: &CacheStats) {
+        self.hits += other.hits;
+        self.stored += other.stored;
+        for (sum, more) in self.misses.iter_mut().zip(other.misses) {
+            *sum += more;
+        }
     }
 
     /// How often the reason was this one.

@@ -74,6 +74,8 @@ pub struct JitStats {
     pub exits: u64,
     /// Exits as something wasn't of the kind assumed.
     pub failed_guards: u64,
+    /// Times that the compiler was started. It is not for code that was taken from the cache.
+    pub compilers: u64,
     /// What became of the questions to the cache of native code.
     pub cache: CacheStats,
     /// Register instructions that were compiled.

@@ -19,16 +19,6 @@ impl SharedCode {
         self.lock().get(key).cloned()
     }
 
-    /// Whether there is code of this key.
-    pub(crate) fn has(&self, key: &[u8]) -> bool {
-        self.lock().contains_key(key)
-    }
-
-    /// Whether there is any.
-    pub(crate) fn has_any(&self) -> bool {
-        !self.lock().is_empty()
-    }
-
     /// Adds code, in the place of what there was of this key: that had assumed too much.
     pub(crate) fn put(&self, key: Vec<u8>, code: &Arc<Compiled>) {
         let mut codes = self.lock();

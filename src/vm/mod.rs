@@ -273,7 +273,8 @@ impl VM {
 
     /// Sets the directory in which native code is kept for later processes, see
     /// `jit::cache`; without one, or where it isn't fit, code goes with the
-    /// process. Nothing about it can fail a run. It has an effect with feature `jit`.
+    /// process. Nothing about it can fail a run. It has an effect with feature `jit`, on chunks that
+    /// this VM hasn't run yet.
     pub fn set_native_cache(&mut self, directory: Option<&Path>) {
         self.engine.cache = directory.map(Arc::from);
     }
@@ -286,7 +287,7 @@ impl VM {
 
     /// What the JIT has done so far.
     pub fn jit_stats(&self) -> JitStats {
-        self.engine.jit_stats
+        engine::jit_stats(self)
     }
 
     /// What the program may use up.

@@ -1,4 +1,4 @@
-//! What addresses native code: who made it, for which run, from what.
+//! What addresses native code: who made it, for which chunk, from what part of it.
 
 use std::fmt;
 
@@ -8,19 +8,22 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint(pub(super) [u8; 32]);
 
-/// What is loaded together: a program with what it uses, or whatever an embedder names.
+/// A chunk as it was lowered: all functions of it are loaded together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ScopeKey(pub(super) [u8; 32]);
 
-/// One compiled function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct EntryKey(pub(super) [u8; 32]);
+/// Which part of a chunk was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct UnitKey {
+    pub(super) region: u32,
+    pub(super) place: u32,
+}
 
 impl Fingerprint {
     /// The fingerprint of these facts, each with its name. They are told apart by name and length,
     /// so no two lists run together.
     pub(crate) fn of(facts: &[(&str, &[u8])]) -> Fingerprint {
-        Fingerprint(digest("fusevm native code: who made it, 1", facts))
+        Fingerprint(digest("fusevm native code: who made it, 2", facts))
     }
 
     /// The name of the directory of this maker's packs.
@@ -30,10 +33,16 @@ impl Fingerprint {
 }
 
 impl ScopeKey {
-    /// The scope of these bytes: a chunk's hash, or an embedder's name for what it loads together.
-    pub(crate) fn of(identity: &[u8]) -> ScopeKey {
-        let facts: [(&str, &[u8]); 1] = [("scope", identity)];
-        ScopeKey(digest("fusevm native code: loaded together, 1", &facts))
+    /// The scope of the chunk with this hash. `linked` says that it was lowered as one of an engine's,
+    /// whose calls may reach others; `globals` are the bytes that say where its names' globals are.
+    pub(crate) fn of(chunk_hash: &[u8; 32], linked: bool, globals: &[u8]) -> ScopeKey {
+        let linked = [u8::from(linked)];
+        let facts: [(&str, &[u8]); 3] = [
+            ("chunk", chunk_hash),
+            ("linked", &linked),
+            ("globals", globals),
+        ];
+        ScopeKey(digest("fusevm native code: a chunk, 2", &facts))
     }
 
     /// What the names of the scope's packs begin with.
@@ -42,12 +51,39 @@ impl ScopeKey {
     }
 }
 
-impl EntryKey {
-    /// The key of a unit of the chunk with this hash. `unit` says which part of it was compiled, and
-    /// under which assumptions.
-    pub(crate) fn of(chunk_hash: &[u8; 32], unit: &[u8]) -> EntryKey {
-        let facts: [(&str, &[u8]); 2] = [("chunk", chunk_hash), ("unit", unit)];
-        EntryKey(digest("fusevm native code: a unit, 1", &facts))
+impl UnitKey {
+    /// The place of what is entered by calls.
+    const CALLED: u32 = u32::MAX;
+    /// The code through which all other is entered. It belongs to no region.
+    pub(crate) const TRAMPOLINE: UnitKey = UnitKey {
+        region: u32::MAX,
+        place: UnitKey::CALLED,
+    };
+
+    /// The sub of a region.
+    pub(crate) fn sub(region: usize) -> Option<UnitKey> {
+        Some(UnitKey {
+            region: u32::try_from(region).ok()?,
+            place: UnitKey::CALLED,
+        })
+    }
+
+    /// A frame of a region, entered at a position of its code.
+    pub(crate) fn frame(region: usize, position: usize) -> Option<UnitKey> {
+        Some(UnitKey {
+            region: u32::try_from(region).ok()?,
+            place: u32::try_from(position).ok()?,
+        })
+    }
+
+    /// The region; `None` for the trampoline.
+    pub(crate) fn region(self) -> Option<usize> {
+        (self != UnitKey::TRAMPOLINE).then_some(self.region as usize)
+    }
+
+    /// Where a frame is entered; `None` for what is called.
+    pub(crate) fn position(self) -> Option<usize> {
+        (self.place != UnitKey::CALLED).then_some(self.place as usize)
     }
 }
 
@@ -64,7 +100,7 @@ fn digest(context: &str, facts: &[(&str, &[u8])]) -> [u8; 32] {
 }
 
 /// Bytes as lower-case hexadecimal digits.
-pub(super) struct Hex<'a>(pub(super) &'a [u8]);
+struct Hex<'a>(&'a [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,10 +127,25 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_different_uses_never_agree() {
-        let hash = [5; 32];
-        assert_ne!(EntryKey::of(&hash, b"").0, ScopeKey::of(&hash).0);
-        assert_ne!(EntryKey::of(&hash, b"a"), EntryKey::of(&hash, b"b"));
-        assert_eq!(ScopeKey::of(&hash).stem().len(), 32);
+    fn scopes_are_told_apart_by_each_fact() {
+        let scopes = [
+            ScopeKey::of(&[5; 32], false, b""),
+            ScopeKey::of(&[6; 32], false, b""),
+            ScopeKey::of(&[5; 32], true, b""),
+            ScopeKey::of(&[5; 32], false, b"\0\0"),
+        ];
+        for (i, scope) in scopes.iter().enumerate() {
+            assert!(!scopes[..i].contains(scope), "{i}");
+            assert_eq!(scope.stem().len(), 32);
+        }
+    }
+
+    #[test]
+    fn units_say_what_they_are() {
+        let (sub, frame) = (UnitKey::sub(3).unwrap(), UnitKey::frame(3, 7).unwrap());
+        assert_eq!((sub.region(), sub.position()), (Some(3), None));
+        assert_eq!((frame.region(), frame.position()), (Some(3), Some(7)));
+        assert_eq!(UnitKey::TRAMPOLINE.region(), None);
+        assert!(frame < sub);
     }
 }

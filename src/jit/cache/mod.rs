@@ -4,8 +4,8 @@
 //! An entry is a guess. Whatever is wrong with one, with its file or with the directory is a miss,
 //! which is counted; it never fails a run and never runs.
 //!
-//! * `key` says what addresses code: who made it, what is loaded together, which function.
-//! * `pack` is the bytes of a file, `directory` where it may lie, `store` a scope's files.
+//! * `key` says what addresses code: who made it, of which chunk, which part of it.
+//! * `pack` is the bytes of a file, `directory` where it may lie, `store` a chunk's files.
 //! * `upkeep` lists, verifies and prunes.
 //!
 //! The trust model and the layout are chapter 8 of the specification.
@@ -22,9 +22,9 @@ pub use super::miss::{CacheStats, Miss};
 pub use directory::Unfit;
 pub use upkeep::{CacheDirectory, CacheLimits, PackStatus, Removed, Verified};
 
-pub(crate) use key::{EntryKey, Fingerprint, ScopeKey};
+pub(crate) use key::{Fingerprint, ScopeKey, UnitKey};
 pub(crate) use pack::Entry;
-pub(crate) use store::Scope;
+pub(crate) use store::{Found, Scope};
 
 use std::env;
 use std::path::PathBuf;

@@ -1,21 +1,22 @@
 //! A pack: the bytes of one file of the cache, made and read. Files and directories are not here.
 //!
 //! A pack is a header, a table of rows sorted by key, and the functions' bytes. Nothing in it is
-//! believed: the header and the table have a seal against accidents, each function a BLAKE3 of its
-//! own, keyed with the fingerprint, over its key, its lengths and its bytes. So a function that was
-//! damaged, moved to another key or made by another code generator is never used.
+//! believed before it is checked: one BLAKE3, keyed with the fingerprint, covers all of it. Where that
+//! fails each function is still told by a BLAKE3 of its own, over the chunk, its key, its lengths and
+//! its bytes. So a function that was damaged, moved to another key or chunk, or made by another code
+//! generator is never used, and damage to one is no damage to others.
 
+use super::super::memory::ALIGN;
 use super::super::miss::Miss;
-use super::key::{EntryKey, Fingerprint};
+use super::key::{Fingerprint, ScopeKey, UnitKey};
+use std::ops::Range;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// The first bytes of every pack.
 const MAGIC: [u8; 8] = *b"\x89FVNC\r\n\x1a";
 /// The version of the layout below.
-const VERSION: u16 = 1;
-/// Functions begin at multiples of this, so that they can be placed as they are.
-const ALIGNMENT: usize = 16;
+const VERSION: u16 = 2;
 /// The longest pack. What a process compiles beyond it isn't kept.
 pub(super) const MAX_PACK: usize = 64 << 20;
 /// The most functions of a pack.
@@ -29,26 +30,31 @@ struct Header {
     zero: U16,
     count: U32,
     length: U64,
+    generation: U64,
     fingerprint: [u8; 32],
-    zero_2: U32,
-    seal: U32,
+    scope: [u8; 32],
+    hash: [u8; 32],
 }
 
-/// Where a function of a pack lies.
+/// Where a function of a pack lies. The code comes first, the tables follow.
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 pub(super) struct Row {
-    key: [u8; 32],
     hash: [u8; 32],
-    offset: U64,
+    region: U32,
+    place: U32,
+    offset: U32,
     code_length: U32,
     tables_length: U32,
+    zero: U32,
 }
 
 /// The bytes of the header.
 pub(super) const HEADER_LENGTH: usize = size_of::<Header>();
 const ROW_LENGTH: usize = size_of::<Row>();
-const _: () = assert!(HEADER_LENGTH == 64 && ROW_LENGTH == 80);
+/// Those before its hash.
+const HASHED_HEADER: usize = HEADER_LENGTH - 32;
+const _: () = assert!(HEADER_LENGTH == 128 && ROW_LENGTH == 56);
 
 /// A compiled function as the cache keeps it: machine code without relocations, and what the JIT
 /// has to know of it, in the JIT's own form.
@@ -66,175 +72,242 @@ impl Entry {
             code_length: code.len(),
         }
     }
-
-    /// The machine code.
-    pub(crate) fn code(&self) -> &[u8] {
-        &self.bytes[..self.code_length]
-    }
-
-    /// What the JIT wrote beside it.
-    pub(crate) fn tables(&self) -> &[u8] {
-        &self.bytes[self.code_length..]
-    }
 }
 
 impl Row {
     /// Which function it is.
-    pub(super) fn key(&self) -> EntryKey {
-        EntryKey(self.key)
-    }
-
-    /// Where its bytes begin in the pack.
-    pub(super) fn offset(&self) -> u64 {
-        self.offset.get()
-    }
-
-    /// Where they end.
-    pub(super) fn end(&self) -> u64 {
-        self.offset().saturating_add(self.length() as u64)
-    }
-
-    /// The number of its bytes, code and tables.
-    pub(super) fn length(&self) -> usize {
-        self.code_length.get() as usize + self.tables_length.get() as usize
-    }
-
-    /// The function, if these are its bytes.
-    pub(super) fn believe(&self, fingerprint: &Fingerprint, bytes: Vec<u8>) -> Result<Entry, Miss> {
-        let found = identity(fingerprint, &self.key, self.code_length, &bytes);
-        if bytes.len() != self.length() || found != self.hash {
-            return Err(Miss::Damaged);
+    pub(super) fn key(&self) -> UnitKey {
+        UnitKey {
+            region: self.region.get(),
+            place: self.place.get(),
         }
-        Ok(Entry {
-            code_length: self.code_length.get() as usize,
-            bytes,
-        })
+    }
+
+    /// Where its code is in the pack.
+    pub(super) fn code(&self) -> Range<usize> {
+        let start = self.offset.get() as usize;
+        start..start + self.code_length.get() as usize
+    }
+
+    /// Where its tables are in the pack.
+    pub(super) fn tables(&self) -> Range<usize> {
+        let start = self.code().end;
+        start..start + self.tables_length.get() as usize
+    }
+
+    /// The function's bytes, if it lies within the pack, behind the rows.
+    fn bytes<'a>(&self, pack: &'a [u8], rows_end: usize) -> Option<&'a [u8]> {
+        let start = self.offset.get() as usize;
+        let bytes = pack.get(start..self.tables().end)?;
+        (start >= rows_end && self.zero.get() == 0).then_some(bytes)
+    }
+
+    /// The hash by which a function of these bytes is known: it covers all that it is, and who made it.
+    fn identity(&self, maker: &Fingerprint, scope: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&maker.0);
+        hasher.update(scope);
+        for field in [
+            self.region,
+            self.place,
+            self.code_length,
+            self.tables_length,
+        ] {
+            hasher.update(field.as_bytes());
+        }
+        hasher.update(bytes);
+        *hasher.finalize().as_bytes()
     }
 }
 
-/// The hash by which a function is known: it covers all that it is, and who made it.
-fn identity(fingerprint: &Fingerprint, key: &[u8; 32], code_length: U32, bytes: &[u8]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new_keyed(&fingerprint.0);
-    hasher.update(key);
-    hasher.update(code_length.as_bytes());
-    hasher.update(bytes);
-    *hasher.finalize().as_bytes()
+/// What the header of a pack says, which isn't to be believed until the pack was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claims {
+    pub(super) maker: Fingerprint,
+    pub(super) scope: ScopeKey,
+    /// The larger, the newer.
+    pub(super) generation: u64,
 }
 
-/// Who made the pack that starts with these bytes, as it says itself.
-pub(super) fn maker(start: &[u8]) -> Option<Fingerprint> {
-    let (header, _) = Header::read_from_prefix(start).ok()?;
-    (header.magic == MAGIC).then_some(Fingerprint(header.fingerprint))
+/// The claims of the pack that starts with these bytes; `None` if that is no pack of this layout.
+pub(super) fn claims(start: &[u8]) -> Option<Claims> {
+    let (header, _) = Header::ref_from_prefix(start).ok()?;
+    let known = header.magic == MAGIC && header.version.get() == VERSION;
+    known.then_some(Claims {
+        maker: Fingerprint(header.fingerprint),
+        scope: ScopeKey(header.scope),
+        generation: header.generation.get(),
+    })
 }
 
-/// The bytes of the header and the table, of which `start` are the first of a pack of `length`
-/// bytes: at most `length`, as the number of functions isn't believed beyond it.
+/// What a check of a pack's bytes has found.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The larger, the newer; 0 where the pack as a whole isn't what was written.
+    pub(super) generation: u64,
+    count: usize,
+    /// By row, whether the function is what was written; `None` if all of the pack is.
+    intact: Option<Box<[bool]>>,
+}
+
+/// Checks all bytes of a pack.
 ///
 /// # Errors
-/// When they aren't the start of a pack of this layout and this fingerprint.
-pub(super) fn table_end(
-    start: &[u8],
-    length: u64,
-    fingerprint: &Fingerprint,
-) -> Result<usize, Miss> {
-    let (header, _) = Header::read_from_prefix(start).map_err(|_| Miss::Damaged)?;
-    if header.magic != MAGIC || header.zero.get() != 0 || header.zero_2.get() != 0 {
+/// When they aren't a pack of this layout, this maker and this chunk at all.
+pub(super) fn check(bytes: &[u8], maker: &Fingerprint, scope: &ScopeKey) -> Result<Checked, Miss> {
+    let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| Miss::Damaged)?;
+    if header.magic != MAGIC {
         return Err(Miss::Damaged);
     }
-    if header.version.get() != VERSION || header.fingerprint != fingerprint.0 {
+    if header.version.get() != VERSION || header.fingerprint != maker.0 {
         return Err(Miss::OtherMaker);
     }
     let count = header.count.get() as usize;
-    let end = HEADER_LENGTH + count.min(MAX_ENTRIES) * ROW_LENGTH;
-    let fits = count <= MAX_ENTRIES && end as u64 <= length && length <= MAX_PACK as u64;
-    if !fits || header.length.get() != length {
+    let rows_end = rows_end(count.min(MAX_ENTRIES));
+    let fits = count <= MAX_ENTRIES && rows_end <= bytes.len() && header.zero.get() == 0;
+    if !fits || header.length.get() != bytes.len() as u64 || header.scope != scope.0 {
         return Err(Miss::Damaged);
     }
-    Ok(end)
+    let rows = <[Row]>::ref_from_bytes(&bytes[HEADER_LENGTH..rows_end]);
+    let rows = rows.map_err(|_| Miss::Damaged)?;
+    let sorted = rows.windows(2).all(|pair| pair[0].key() < pair[1].key());
+    if !sorted {
+        return Err(Miss::Damaged);
+    }
+    if hash(maker, bytes) == header.hash {
+        let inside = rows.iter().all(|row| row.bytes(bytes, rows_end).is_some());
+        return match inside {
+            true => Ok(Checked {
+                generation: header.generation.get(),
+                count,
+                intact: None,
+            }),
+            false => Err(Miss::Damaged),
+        };
+    }
+    let is_intact = |row: &Row| {
+        let function = row.bytes(bytes, rows_end);
+        function.is_some_and(|bytes| row.identity(maker, &scope.0, bytes) == row.hash)
+    };
+    Ok(Checked {
+        generation: 0,
+        count,
+        intact: Some(rows.iter().map(is_intact).collect()),
+    })
 }
 
-/// The table of a pack of `length` bytes, from the bytes up to its [`table_end`].
-///
-/// # Errors
-/// When the seal is wrong, the rows aren't sorted, or one lies outside of the pack.
-pub(super) fn rows(start: &[u8], length: u64) -> Result<Vec<Row>, Miss> {
-    let (header, table) = Header::read_from_prefix(start).map_err(|_| Miss::Damaged)?;
-    if header.seal.get() != seal(&header, table) {
-        return Err(Miss::Damaged);
+impl Checked {
+    /// The functions that are what was written, with their numbers; `bytes` are those that were checked.
+    pub(super) fn rows<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = &'a Row> {
+        let rows = self.all(bytes).iter().enumerate();
+        rows.filter_map(|(number, row)| self.is_intact(number).then_some(row))
     }
-    let rows = <[Row]>::ref_from_bytes(table).map_err(|_| Miss::Damaged)?;
-    let sorted = rows.windows(2).all(|pair| pair[0].key < pair[1].key);
-    let after = start.len() as u64;
-    let inside = rows
-        .iter()
-        .all(|row| row.offset() >= after && row.end() <= length);
-    if !sorted || !inside {
-        return Err(Miss::Damaged);
+
+    /// The function of this key, if it is there and what was written.
+    pub(super) fn find<'a>(&self, bytes: &'a [u8], key: UnitKey) -> Option<&'a Row> {
+        let rows = self.all(bytes);
+        let number = rows.binary_search_by_key(&key, Row::key).ok()?;
+        self.is_intact(number).then(|| &rows[number])
     }
-    Ok(rows.to_vec())
+
+    /// The number of functions that aren't what was written, and whether anything isn't.
+    pub(super) fn damaged(&self) -> (usize, bool) {
+        let intact = self.intact.as_deref();
+        let damaged = intact.map(|intact| intact.iter().filter(|intact| !**intact).count());
+        (damaged.unwrap_or(0), intact.is_some())
+    }
+
+    /// The functions that are what was written, copied.
+    pub(super) fn entries<'a>(
+        &'a self,
+        bytes: &'a [u8],
+    ) -> impl Iterator<Item = (UnitKey, Entry)> + 'a {
+        self.rows(bytes).map(|row| {
+            let entry = Entry::new(&bytes[row.code()], &bytes[row.tables()]);
+            (row.key(), entry)
+        })
+    }
+
+    fn all<'a>(&self, bytes: &'a [u8]) -> &'a [Row] {
+        let table = bytes.get(HEADER_LENGTH..rows_end(self.count));
+        let rows = table.and_then(|table| <[Row]>::ref_from_bytes(table).ok());
+        rows.unwrap_or_default()
+    }
+
+    fn is_intact(&self, number: usize) -> bool {
+        let intact = self.intact.as_deref();
+        intact.is_none_or(|intact| intact[number])
+    }
 }
 
-fn seal(header: &Header, table: &[u8]) -> u32 {
-    let bytes = header.as_bytes();
-    let mut crc = crc32fast::Hasher::new();
-    crc.update(&bytes[..bytes.len() - size_of::<U32>()]);
-    crc.update(table);
-    crc.finalize()
+fn rows_end(count: usize) -> usize {
+    HEADER_LENGTH + count * ROW_LENGTH
+}
+
+/// The hash of a pack: over everything but the hash itself. `pack` is longer than the header.
+fn hash(maker: &Fingerprint, pack: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(&maker.0);
+    hasher.update(&pack[..HASHED_HEADER]);
+    hasher.update(&pack[HEADER_LENGTH..]);
+    *hasher.finalize().as_bytes()
 }
 
 /// The bytes of a pack of these functions. Of two with one key the later one is kept; those that
 /// don't fit a pack any more are left out.
-pub(super) fn encode(fingerprint: &Fingerprint, entries: &[(EntryKey, Entry)]) -> Vec<u8> {
-    let mut order: Vec<&(EntryKey, Entry)> = entries.iter().rev().collect();
-    order.sort_by_key(|(key, _)| key.0);
-    order.dedup_by_key(|(key, _)| key.0);
+pub(super) fn encode(claims: &Claims, entries: &[(UnitKey, Entry)]) -> Vec<u8> {
+    let mut order: Vec<&(UnitKey, Entry)> = entries.iter().rev().collect();
+    order.sort_by_key(|(key, _)| *key);
+    order.dedup_by_key(|(key, _)| *key);
     let kept = fitting(&order);
     order.truncate(kept);
 
-    let mut at = HEADER_LENGTH + order.len() * ROW_LENGTH;
+    let mut at = rows_end(order.len());
     let mut rows = Vec::with_capacity(order.len());
     for (key, entry) in &order {
-        at = at.next_multiple_of(ALIGNMENT);
-        let code_length = U32::new(entry.code_length as u32);
-        rows.push(Row {
-            key: key.0,
-            hash: identity(fingerprint, &key.0, code_length, &entry.bytes),
-            offset: U64::new(at as u64),
-            code_length,
+        at = at.next_multiple_of(ALIGN);
+        let mut row = Row {
+            hash: [0; 32],
+            region: U32::new(key.region),
+            place: U32::new(key.place),
+            offset: U32::new(at as u32),
+            code_length: U32::new(entry.code_length as u32),
             tables_length: U32::new((entry.bytes.len() - entry.code_length) as u32),
-        });
+            zero: U32::new(0),
+        };
+        row.hash = row.identity(&claims.maker, &claims.scope.0, &entry.bytes);
+        rows.push(row);
         at += entry.bytes.len();
     }
-    let mut header = Header {
+    let header = Header {
         magic: MAGIC,
         version: U16::new(VERSION),
         zero: U16::new(0),
         count: U32::new(rows.len() as u32),
         length: U64::new(at as u64),
-        fingerprint: fingerprint.0,
-        zero_2: U32::new(0),
-        seal: U32::new(0),
+        generation: U64::new(claims.generation),
+        fingerprint: claims.maker.0,
+        scope: claims.scope.0,
+        hash: [0; 32],
     };
-    header.seal.set(seal(&header, rows.as_bytes()));
-
     let mut bytes = Vec::with_capacity(at);
     bytes.extend_from_slice(header.as_bytes());
     bytes.extend_from_slice(rows.as_bytes());
     for (_, entry) in &order {
-        bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+        bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
         bytes.extend_from_slice(&entry.bytes);
     }
+    let hash = hash(&claims.maker, &bytes);
+    bytes[HASHED_HEADER..HEADER_LENGTH].copy_from_slice(&hash);
     bytes
 }
 
 /// How many of the functions fit a pack.
-fn fitting(entries: &[&(EntryKey, Entry)]) -> usize {
+fn fitting(entries: &[&(UnitKey, Entry)]) -> usize {
     let mut length = HEADER_LENGTH;
     entries
         .iter()
         .take(MAX_ENTRIES)
         .take_while(|(_, entry)| {
-            length += ROW_LENGTH + ALIGNMENT + entry.bytes.len();
+            length += ROW_LENGTH + ALIGN + entry.bytes.len();
             length <= MAX_PACK
         })
         .count()
@@ -244,13 +317,17 @@ fn fitting(entries: &[&(EntryKey, Entry)]) -> usize {
 mod tests {
     use super::*;
 
-    const MAKER: Fingerprint = Fingerprint([7; 32]);
+    const CLAIMS: Claims = Claims {
+        maker: Fingerprint([7; 32]),
+        scope: ScopeKey([9; 32]),
+        generation: 5,
+    };
 
-    fn key(n: u8) -> EntryKey {
-        EntryKey([n; 32])
+    fn key(n: usize) -> UnitKey {
+        UnitKey::frame(n, 1).unwrap()
     }
 
-    fn sample() -> Vec<(EntryKey, Entry)> {
+    fn sample() -> Vec<(UnitKey, Entry)> {
         vec![
             (key(3), Entry::new(b"\xc3", b"three")),
             (key(1), Entry::new(&[0x90; 40], b"")),
@@ -259,23 +336,24 @@ mod tests {
     }
 
     /// Everything of a pack that a reader would believe.
-    fn believed(bytes: &[u8], maker: &Fingerprint) -> Vec<(EntryKey, Entry)> {
-        let length = bytes.len() as u64;
-        let rows = table_end(bytes, length, maker).and_then(|end| rows(&bytes[..end], length));
-        let function = |row: &Row| {
-            let at = row.offset() as usize;
-            let bytes = bytes[at..at + row.length()].to_vec();
-            Some((row.key(), row.believe(maker, bytes).ok()?))
-        };
-        rows.iter().flatten().filter_map(function).collect()
+    fn believed(bytes: &[u8], claims: &Claims) -> Vec<(UnitKey, Entry)> {
+        match check(bytes, &claims.maker, &claims.scope) {
+            Ok(checked) => checked.entries(bytes).collect(),
+            Err(_) => Vec::new(),
+        }
     }
 
     #[test]
     fn what_went_in_comes_out_sorted() {
-        let bytes = encode(&MAKER, &sample());
+        let bytes = encode(&CLAIMS, &sample());
         let mut expected = sample();
-        expected.sort_by_key(|(key, _)| key.0);
-        assert_eq!(believed(&bytes, &MAKER), expected);
+        expected.sort_by_key(|(key, _)| *key);
+        assert_eq!(believed(&bytes, &CLAIMS), expected);
+        assert_eq!(claims(&bytes), Some(CLAIMS));
+        let checked = check(&bytes, &CLAIMS.maker, &CLAIMS.scope).unwrap();
+        assert_eq!(checked.damaged(), (0, false));
+        assert_eq!(checked.find(&bytes, key(3)).map(Row::key), Some(key(3)));
+        assert!(checked.find(&bytes, key(4)).is_none());
     }
 
     #[test]
@@ -284,46 +362,64 @@ mod tests {
             (key(1), Entry::new(b"old", b"")),
             (key(1), Entry::new(b"new", b"")),
         ];
-        assert_eq!(believed(&encode(&MAKER, &twice), &MAKER), twice[1..]);
+        let bytes = encode(&CLAIMS, &twice);
+        assert_eq!(believed(&bytes, &CLAIMS), twice[1..]);
     }
 
     #[test]
-    fn another_maker_finds_nothing() {
-        let bytes = encode(&MAKER, &sample());
-        assert!(believed(&bytes, &Fingerprint([8; 32])).is_empty());
+    fn an_empty_pack_is_one() {
+        assert_eq!(believed(&encode(&CLAIMS, &[]), &CLAIMS), []);
     }
 
-    /// Each flipped bit, each cut: what is still believed is what was written.
+    #[test]
+    fn another_maker_or_chunk_finds_nothing() {
+        let bytes = encode(&CLAIMS, &sample());
+        let other = Fingerprint([8; 32]);
+        let found = check(&bytes, &other, &CLAIMS.scope);
+        assert_eq!(found.err(), Some(Miss::OtherMaker));
+        let found = check(&bytes, &CLAIMS.maker, &ScopeKey([8; 32]));
+        assert_eq!(found.err(), Some(Miss::Damaged));
+    }
+
+    /// Each flipped bit, each cut: what is still believed is what was written, and that something is
+    /// wrong is seen.
     #[test]
     fn no_damage_is_believed() {
-        let bytes = encode(&MAKER, &sample());
-        let whole = believed(&bytes, &MAKER);
-        let mut harmless = 0;
+        let bytes = encode(&CLAIMS, &sample());
+        let whole = believed(&bytes, &CLAIMS);
         for bit in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            let left = believed(&damaged, &MAKER);
+            let left = believed(&damaged, &CLAIMS);
             assert!(left.iter().all(|entry| whole.contains(entry)), "bit {bit}");
-            harmless += usize::from(left.len() == whole.len());
+            let checked = check(&damaged, &CLAIMS.maker, &CLAIMS.scope);
+            assert!(checked.is_err() || checked.unwrap().damaged().1, "{bit}");
         }
-        // Only the padding between functions means nothing.
-        assert!(harmless < 8 * 2 * ALIGNMENT, "{harmless}");
         for length in 0..bytes.len() {
-            assert!(believed(&bytes[..length], &MAKER).is_empty(), "{length}");
+            assert!(believed(&bytes[..length], &CLAIMS).is_empty(), "{length}");
         }
     }
 
     #[test]
-    fn functions_that_trade_places_are_not_believed() {
-        let bytes = encode(&MAKER, &sample()[..2]);
-        let length = bytes.len() as u64;
-        let end = table_end(&bytes, length, &MAKER).unwrap();
-        let rows = rows(&bytes[..end], length).unwrap();
-        let other = &bytes[rows[1].offset() as usize..][..rows[1].length()];
-        let mut moved = rows[0];
-        moved.hash = rows[1].hash;
-        moved.code_length = rows[1].code_length;
-        moved.tables_length = rows[1].tables_length;
-        assert_eq!(moved.believe(&MAKER, other.to_vec()), Err(Miss::Damaged));
+    fn damage_to_one_function_leaves_the_others() {
+        let mut bytes = encode(&CLAIMS, &sample());
+        *bytes.last_mut().unwrap() ^= 1;
+        let checked = check(&bytes, &CLAIMS.maker, &CLAIMS.scope).unwrap();
+        assert_eq!(
+            (checked.damaged(), checked.rows(&bytes).count()),
+            ((1, true), 2)
+        );
+    }
+
+    #[test]
+    fn functions_that_trade_keys_are_not_believed() {
+        let mut bytes = encode(&CLAIMS, &sample()[..2]);
+        // The rows are those of keys 1 and 3; each gets the other's place and hash.
+        let field = |row: usize| HEADER_LENGTH + row * ROW_LENGTH;
+        let (first, second) = (field(0), field(1));
+        for at in (0..32).chain(40..52) {
+            bytes.swap(first + at, second + at);
+        }
+        assert!(believed(&bytes, &CLAIMS).is_empty());
     }
 }

@@ -1,36 +1,36 @@
-//! The packs of a scope in the cache's directory: found, looked into, added to. When a function is
+//! The packs of a chunk in the cache's directory: found, looked into, added to. When a function is
 //! worth keeping is the JIT's business.
 //!
-//! A scope has up to [`PACKS`] packs. A flush publishes a new one beside them; once all names are
+//! A chunk has up to [`PACKS`] packs. A flush publishes a new one beside them; once all names are
 //! taken, or damage was seen, it merges what is still believed into one. Writers don't wait for each
 //! other: of two that merge at once one loses, which costs a later process a miss.
 
+use super::super::memory::{Draft, Executable, Placed};
 use super::super::miss::{CacheStats, Miss};
 use super::directory::{self, Directory, Unfit};
-use super::key::{EntryKey, Fingerprint, ScopeKey};
-use super::pack::{self, Entry, Row};
+use super::key::{Fingerprint, ScopeKey, UnitKey};
+use super::pack::{self, Checked, Claims, Entry, Row};
 use super::upkeep::{CacheDirectory, CacheLimits};
-use crate::descriptors::out_of_the_way;
-use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// The most packs of a scope.
-const PACKS: usize = 8;
+/// The most packs of a chunk.
+pub(super) const PACKS: usize = 8;
 /// What the names of packs end with.
 pub(super) const SUFFIX: &str = ".pack";
 /// A pack is marked as used when the last mark is older than this.
 const MARK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
-/// What is read at first: the header, and the table of a small pack.
-const FIRST_READ: usize = 4096;
 
-/// The packs of one scope.
+/// The packs of one chunk.
 #[derive(Debug)]
 pub(crate) struct Scope {
-    root: PathBuf,
+    root: Arc<Path>,
     maker: Fingerprint,
     key: ScopeKey,
-    packs: Vec<OpenPack>,
+    /// The newest first.
+    packs: Vec<Pack>,
     /// A pack, or a function of one, isn't what was written.
     damaged: bool,
     /// The process that may write: a forked child never does.
@@ -38,12 +38,19 @@ pub(crate) struct Scope {
     stats: CacheStats,
 }
 
+/// A function of a pack.
+pub(crate) struct Found<'a> {
+    pub(crate) key: UnitKey,
+    pub(crate) code: Executable,
+    pub(crate) tables: &'a [u8],
+}
+
 impl Scope {
-    /// Opens what the directory at `root` has of this scope; nothing is made.
+    /// Opens what the directory at `root` has of this chunk; nothing is made.
     ///
     /// # Errors
     /// When the directory can't be trusted, or the process has raised privileges.
-    pub(crate) fn open(root: PathBuf, maker: Fingerprint, key: ScopeKey) -> Result<Scope, Unfit> {
+    pub(crate) fn open(root: Arc<Path>, maker: Fingerprint, key: ScopeKey) -> Result<Scope, Unfit> {
         if directory::has_raised_privileges() {
             return Err(Unfit::RaisedPrivileges);
         }
@@ -59,11 +66,30 @@ impl Scope {
         if let Some(top) = Directory::open(&scope.root)?
             && let Some(directory) = top.open_in(&maker.directory())?
         {
-            for why in scope.read_packs(&directory) {
-                scope.stats.miss(why);
-            }
+            scope.open_packs(&directory);
         }
         Ok(scope)
+    }
+
+    /// Opens the packs, which are numbered without gaps.
+    fn open_packs(&mut self, directory: &Directory) {
+        for n in 0..PACKS {
+            match Pack::open(directory, &pack_name(&self.key, n), &self.maker, &self.key) {
+                Ok(pack) => {
+                    let (functions, any) = pack.checked.damaged();
+                    self.stats.missed_many(Miss::Damaged, functions);
+                    self.damaged |= any;
+                    self.packs.push(pack);
+                }
+                Err(Miss::Absent) => break,
+                Err(why) => {
+                    self.stats.miss(why);
+                    self.damaged = true;
+                }
+            }
+        }
+        self.packs
+            .sort_by_key(|pack| std::cmp::Reverse(pack.checked.generation));
     }
 
     /// What became of the questions so far.
@@ -71,161 +97,222 @@ impl Scope {
         self.stats
     }
 
-    /// The functions of all packs that are what was written, a later pack's behind those of earlier
-    /// ones. What isn't intact is counted as a miss each.
-    pub(crate) fn take_all(&mut self) -> Vec<(EntryKey, Entry)> {
-        let mut all = Vec::new();
-        for pack in &self.packs {
-            let intact = pack.all(&self.maker);
-            let damaged = pack.functions() - intact.len();
-            self.stats.missed_many(Miss::Damaged, damaged);
-            self.damaged |= damaged > 0;
-            all.extend(intact);
-        }
-        all
+    /// Whether there are any functions.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows().next().is_none()
     }
 
-    /// Counts a question for a function.
-    pub(crate) fn count(&mut self, found: bool) {
-        match found {
-            true => self.stats.hits += 1,
-            false => self.stats.miss(Miss::Absent),
-        }
+    /// The function of this key, as it was written last.
+    pub(crate) fn find(&self, key: UnitKey) -> Option<Found<'_>> {
+        let mut packs = self.packs.iter();
+        packs.find_map(|pack| pack.found(pack.checked.find(pack.placed.bytes(), key)?))
     }
 
-    /// Adds functions, for later processes. Whatever goes wrong with it costs those a miss. In a
-    /// forked child nothing is written.
-    pub(crate) fn publish(&mut self, entries: Vec<(EntryKey, Entry)>) {
-        if entries.is_empty() || rustix::process::getpid() != self.writer {
+    /// The functions of a region, each as it was written last.
+    pub(crate) fn all_of(&self, region: usize) -> impl Iterator<Item = Found<'_>> {
+        let rows = self.rows();
+        let of_region = rows.filter(move |(_, row)| row.key().region() == Some(region));
+        of_region.filter_map(|(number, row)| {
+            let is_newest = self.packs[..number].iter().all(|newer| {
+                newer
+                    .checked
+                    .find(newer.placed.bytes(), row.key())
+                    .is_none()
+            });
+            self.packs[number].found(row).filter(|_| is_newest)
+        })
+    }
+
+    /// All functions that can be believed, with the number of their pack.
+    fn rows(&self) -> impl Iterator<Item = (usize, &Row)> {
+        let packs = self.packs.iter().enumerate();
+        packs.flat_map(|(number, pack)| {
+            let rows = pack.checked.rows(pack.placed.bytes());
+            rows.map(move |row| (number, row))
+        })
+    }
+
+    /// The keys of all functions, ascending.
+    pub(crate) fn keys(&self) -> Vec<UnitKey> {
+        let mut keys: Vec<UnitKey> = self.rows().map(|(_, row)| row.key()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    }
+
+    /// Whether something isn't what was written.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.damaged
+    }
+
+    /// Counts a function that was taken.
+    pub(crate) fn count_hit(&mut self) {
+        self.stats.hits += 1;
+    }
+
+    /// Counts one that had to be compiled.
+    pub(crate) fn count_miss(&mut self, why: Miss) {
+        self.stats.miss(why);
+    }
+
+    /// Adds functions, for later processes, and mends what is damaged. Whatever goes wrong with it costs
+    /// those a miss. In a forked child nothing is written.
+    pub(crate) fn publish(&mut self, entries: Vec<(UnitKey, Entry)>) {
+        let has_reason = !entries.is_empty() || self.damaged;
+        if !has_reason || rustix::process::getpid() != self.writer {
             return;
         }
         let count = entries.len() as u64;
         if self.write(entries).is_some() {
             self.stats.stored += count;
         }
+        // What can't be mended now isn't tried again.
+        self.damaged = false;
     }
 
     /// Writes a pack of the functions; `None` if it couldn't be.
-    fn write(&mut self, mut entries: Vec<(EntryKey, Entry)>) -> Option<()> {
+    fn write(&mut self, mut entries: Vec<(UnitKey, Entry)>) -> Option<()> {
         let top = Directory::make(&self.root).ok()?;
         let directory = top.make_in(&self.maker.directory()).ok()?;
         // What others published meanwhile counts.
-        self.read_packs(&directory);
-        let merges = self.damaged || self.packs.len() == PACKS;
-        if merges {
-            let kept = self.packs.iter().flat_map(|pack| pack.all(&self.maker));
-            entries.splice(..0, kept);
-        }
-        let bytes = pack::encode(&self.maker, &entries);
-        if merges {
-            self.merge_into_one(&directory, &bytes)?;
-        } else {
+        let present = self.present(&directory);
+        let newest = present.iter().flatten().max().copied().unwrap_or(0);
+        let mut claims = Claims {
+            maker: self.maker,
+            scope: self.key,
+            generation: newest.saturating_add(1),
+        };
+        if !self.damaged && present.contains(&None) {
+            let bytes = pack::encode(&claims, &entries);
+            let free = (0..PACKS).filter(|n| present[*n].is_none());
             // A name that another process took meanwhile is passed over.
-            (self.packs.len()..PACKS)
-                .find(|&n| directory.publish(&self.name(n), &bytes, false).is_ok())?;
+            free.into_iter().find(|n| {
+                let name = pack_name(&self.key, *n);
+                directory.publish(&name, &bytes, false).is_ok()
+            })?;
+        } else {
+            let kept = self.believed(&directory);
+            entries.splice(..0, kept);
+            // Of the packs that are left for a moment, or by a crash, this is the newest.
+            claims.generation = claims.generation.saturating_add(1);
+            self.merge_into_one(&directory, &pack::encode(&claims, &entries))?;
         }
         CacheDirectory::of(top).prune_when_due(CacheLimits::default());
         Some(())
     }
 
+    /// By number, the generation of each pack that is there, as it says itself.
+    fn present(&mut self, directory: &Directory) -> [Option<u64>; PACKS] {
+        std::array::from_fn(|n| {
+            let start = match directory.read(&pack_name(&self.key, n)) {
+                Ok((file, _)) => read_start(&file),
+                Err(Miss::Absent) => return None,
+                Err(_) => None,
+            };
+            let claims = start.and_then(|start| pack::claims(&start));
+            let ours = claims.filter(|claims| claims.maker == self.maker);
+            self.damaged |= ours.is_none();
+            Some(ours.map_or(0, |claims| claims.generation))
+        })
+    }
+
+    /// The functions of all packs that can be believed, the newest last.
+    fn believed(&self, directory: &Directory) -> Vec<(UnitKey, Entry)> {
+        let names = (0..PACKS).map(|n| pack_name(&self.key, n));
+        let open = |name: String| Pack::open(directory, &name, &self.maker, &self.key).ok();
+        let mut packs: Vec<Pack> = names.filter_map(open).collect();
+        packs.sort_by_key(|pack| pack.checked.generation);
+        let entries = packs
+            .iter()
+            .flat_map(|pack| pack.checked.entries(pack.placed.bytes()));
+        entries.collect()
+    }
+
     /// Publishes one pack in the place of all.
-    fn merge_into_one(&mut self, directory: &Directory, bytes: &[u8]) -> Option<()> {
-        directory.publish(&self.name(0), bytes, true).ok()?;
+    fn merge_into_one(&self, directory: &Directory, bytes: &[u8]) -> Option<()> {
+        directory
+            .publish(&pack_name(&self.key, 0), bytes, true)
+            .ok()?;
         for n in 1..PACKS {
             // Most of them aren't there.
-            let _ = directory.remove(&self.name(n));
+            let _ = directory.remove(&pack_name(&self.key, n));
         }
-        self.damaged = false;
         Some(())
     }
-
-    /// Opens the packs, which are numbered without gaps, and tells why some can't be used.
-    fn read_packs(&mut self, directory: &Directory) -> Vec<Miss> {
-        self.packs.clear();
-        let mut refused = Vec::new();
-        for n in 0..PACKS {
-            match OpenPack::open(directory, &self.name(n), &self.maker) {
-                Ok(pack) => self.packs.push(pack),
-                Err(Miss::Absent) => break,
-                Err(why) => refused.push(why),
-            }
-        }
-        self.damaged |= !refused.is_empty();
-        refused
-    }
-
-    fn name(&self, n: usize) -> String {
-        format!("{}-{n}{SUFFIX}", self.key.stem())
-    }
 }
 
-/// A pack whose table was read. The functions are read one by one, each once.
+/// The name of a pack of a chunk.
+pub(super) fn pack_name(key: &ScopeKey, n: usize) -> String {
+    format!("{}-{n}{SUFFIX}", key.stem())
+}
+
+/// A pack whose bytes were checked, where they can run.
 #[derive(Debug)]
-pub(super) struct OpenPack {
-    file: OwnedFd,
-    rows: Vec<Row>,
+struct Pack {
+    placed: Placed,
+    checked: Checked,
 }
 
-impl OpenPack {
-    /// Opens a pack, and marks it as used.
-    pub(super) fn open(
+impl Pack {
+    /// Reads a pack, checks it, and marks it as used.
+    fn open(
         directory: &Directory,
         name: &str,
         maker: &Fingerprint,
-    ) -> Result<OpenPack, Miss> {
+        scope: &ScopeKey,
+    ) -> Result<Pack, Miss> {
         let (file, status) = directory.read(name)?;
-        let length = u64::try_from(status.st_size).map_err(|_| Miss::Damaged)?;
-        let mut start = read_at(&file, 0, FIRST_READ.min(length as usize))?;
-        let end = pack::table_end(&start, length, maker)?;
-        if end > start.len() {
-            let at = start.len();
-            start.extend(read_at(&file, at as u64, end - at)?);
-        }
-        let rows = pack::rows(&start[..end], length)?;
+        let draft = read_pack(&file, status.st_size)?;
+        let checked = pack::check(draft.bytes(), maker, scope)?;
         let now = SystemTime::now();
         let unused = now.duration_since(directory::last_used(&status, now));
         if unused.is_ok_and(|unused| unused > MARK_EVERY) {
             directory::mark_used(&file);
         }
-        let file = out_of_the_way(file);
-        Ok(OpenPack { file, rows })
+        let placed = draft.finish().ok_or(Miss::Unreadable)?;
+        Ok(Pack { placed, checked })
     }
 
-    /// The number of functions.
-    pub(super) fn functions(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// The functions that are what was written.
-    pub(super) fn all(&self, maker: &Fingerprint) -> Vec<(EntryKey, Entry)> {
-        let (Some(first), Some(last)) = (
-            self.rows.iter().map(Row::offset).min(),
-            self.rows.iter().map(Row::end).max(),
-        ) else {
-            return Vec::new();
-        };
-        // What the file has lost since it was opened is missed as damaged.
-        let bytes = read_at(&self.file, first, (last - first) as usize).unwrap_or_default();
-        let believed = |row: &Row| {
-            let at = (row.offset() - first) as usize;
-            let function = bytes.get(at..at + row.length())?;
-            Some((row.key(), row.believe(maker, function.to_vec()).ok()?))
-        };
-        self.rows.iter().filter_map(believed).collect()
+    fn found(&self, row: &Row) -> Option<Found<'_>> {
+        Some(Found {
+            key: row.key(),
+            code: self.placed.code(row.code())?,
+            tables: self.placed.bytes().get(row.tables())?,
+        })
     }
 }
 
-/// The bytes at an offset. The length is one that was compared with the file's.
-pub(super) fn read_at(file: &OwnedFd, offset: u64, length: usize) -> Result<Vec<u8>, Miss> {
-    let mut bytes = vec![0; length];
+/// All bytes of a pack, whose file has this size: once, into memory that nobody else writes to.
+pub(super) fn read_pack(file: &OwnedFd, size: i64) -> Result<Draft, Miss> {
+    let length = usize::try_from(size).map_err(|_| Miss::Damaged)?;
+    if !(pack::HEADER_LENGTH..=pack::MAX_PACK).contains(&length) {
+        return Err(Miss::Damaged);
+    }
+    let mut draft = Draft::new(length).ok_or(Miss::Unreadable)?;
+    match fill(file, draft.bytes_mut())? {
+        filled if filled == length => Ok(draft),
+        // It has become shorter since it was looked at.
+        _ => Err(Miss::Damaged),
+    }
+}
+
+/// The bytes of a header; `None` where there are fewer.
+fn read_start(file: &OwnedFd) -> Option<[u8; pack::HEADER_LENGTH]> {
+    let mut start = [0; pack::HEADER_LENGTH];
+    let filled = fill(file, &mut start).ok()?;
+    (filled == start.len()).then_some(start)
+}
+
+/// Fills the bytes with those at the file's beginning; how many there were.
+fn fill(file: impl AsFd, bytes: &mut [u8]) -> Result<usize, Miss> {
     let mut filled = 0;
-    while filled < length {
-        match rustix::io::pread(file, &mut bytes[filled..], offset + filled as u64) {
-            Ok(0) => return Err(Miss::Damaged),
+    while filled < bytes.len() {
+        match rustix::io::pread(&file, &mut bytes[filled..], filled as u64) {
+            Ok(0) => break,
             Ok(count) => filled += count,
             Err(rustix::io::Errno::INTR) => {}
             Err(_) => return Err(Miss::Unreadable),
         }
     }
-    Ok(bytes)
+    Ok(filled)
 }

@@ -4,7 +4,8 @@
 use super::super::miss::Miss;
 use super::directory::{self, Directory, TEMPORARY, Unfit};
 use super::pack;
-use super::store::{self, OpenPack, SUFFIX};
+use super::store::{self, SUFFIX};
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -115,35 +116,41 @@ impl CacheDirectory {
     /// Why the pack as a whole can't be used.
     pub fn verify(&self, pack: &PackStatus) -> Result<Verified, Miss> {
         let directory = self.maker(&pack.maker)?;
-        let (file, _) = directory.read(&pack.name)?;
-        let start = store::read_at(&file, 0, pack::HEADER_LENGTH)?;
-        let maker = pack::maker(&start).ok_or(Miss::Damaged)?;
-        if maker.directory() != pack.maker {
-            return Err(Miss::OtherMaker);
+        let (file, status) = directory.read(&pack.name)?;
+        let draft = store::read_pack(&file, status.st_size)?;
+        let claims = pack::claims(draft.bytes()).ok_or(Miss::Damaged)?;
+        let stem = claims.scope.stem();
+        if claims.maker.directory() != pack.maker || !pack.name.starts_with(&stem) {
+            return Err(Miss::Damaged);
         }
-        let open = OpenPack::open(&directory, &pack.name, &maker)?;
-        let intact = open.all(&maker).len();
-        Ok(Verified {
-            intact,
-            damaged: open.functions() - intact,
-        })
+        let checked = pack::check(draft.bytes(), &claims.maker, &claims.scope)?;
+        let intact = checked.rows(draft.bytes()).count();
+        match checked.damaged() {
+            // Something that is no function's, such as the space between two.
+            (0, true) => Err(Miss::Damaged),
+            (damaged, _) => Ok(Verified { intact, damaged }),
+        }
     }
 
-    /// Removes what was longest unused until the limits are kept, what processes that died left
-    /// behind, and directories that are empty then.
+    /// Removes what was longest unused until the limits are kept, all packs of a chunk together; what
+    /// processes that died left behind; and directories that are empty then.
     ///
     /// # Errors
     /// When a directory can't be listed.
     pub fn prune(&self, limits: CacheLimits) -> io::Result<Removed> {
-        let mut packs = self.packs()?;
-        packs.sort_by_key(|pack| std::cmp::Reverse(pack.used));
-        let mut bytes = 0;
-        let mut count = 0;
-        packs.retain(|pack| {
-            bytes += pack.bytes;
-            count += 1;
-            bytes > limits.bytes || count > limits.packs
-        });
+        let mut chunks = by_chunk(self.packs()?);
+        chunks.sort_by_key(|packs| std::cmp::Reverse(packs.iter().map(|pack| pack.used).max()));
+        let (mut bytes, mut count) = (0, 0);
+        let mut packs = Vec::new();
+        for mut chunk in chunks {
+            bytes += chunk.iter().map(|pack| pack.bytes).sum::<u64>();
+            count += chunk.len();
+            if bytes > limits.bytes || count > limits.packs {
+                // The last one first, so that there is never a gap.
+                chunk.reverse();
+                packs.append(&mut chunk);
+            }
+        }
         let removed = self.remove(&packs);
         self.remove_orphans()?;
         Ok(removed)
@@ -222,4 +229,18 @@ impl CacheDirectory {
             Err(_) => Err(Miss::Unsafe),
         }
     }
+}
+
+/// The packs, those of each chunk together, by name.
+fn by_chunk(packs: Vec<PackStatus>) -> Vec<Vec<PackStatus>> {
+    let mut chunks: HashMap<(String, String), Vec<PackStatus>> = HashMap::new();
+    for pack in packs {
+        let stem = pack
+            .name
+            .rsplit_once('-')
+            .map_or(&*pack.name, |(stem, _)| stem);
+        let chunk = (pack.maker.clone(), stem.to_owned());
+        chunks.entry(chunk).or_default().push(pack);
+    }
+    chunks.into_values().collect()
 }

@@ -261,12 +261,12 @@ impl Activation {
     fn program_at(&mut self, place: u32) -> Known {
         let vm = self.machine_vm();
         let running = vm.link.switch_to(place);
-        let program = Program::of(vm).map(Box::new);
+        let mut program = Program::of(vm).map(Box::new);
+        if let Some(program) = &mut program {
+            native::prepare(program, vm);
+        }
         vm.link.switch_to(running);
-        let mut program = program?;
-        let vm = self.machine_vm();
-        native::prepare(&mut program, &vm.engine, vm.link.unit_at(place)?.chunk());
-        Some(program)
+        program
     }
 
     /// Does something with the VM while the present program's unit is the running one.

@@ -94,6 +94,9 @@ pub(super) struct EngineState {
     pub(super) cache: Option<Arc<Path>>,
     /// Who is told of new native code.
     pub(super) listener: Option<Arc<CodeListener>>,
+    /// What is kept there of the chunk that is to be run.
+    #[cfg(feature = "jit")]
+    asked: native::Asked,
     /// Bytes of the window and the list of calls.
     pub(super) bytes: usize,
     /// The activation of the last run, which holds nothing of the VM's.
@@ -213,6 +216,7 @@ pub(super) fn run(machine: &mut Machine<'_>) -> Step<Left> {
     if let Some(parked) = &mut state.parked
         && parked.window.len() > LARGEST_SPARE
     {
+        parked.add_stats(&mut state.jit_stats);
         state.parked = None;
         let bytes = std::mem::take(&mut state.bytes);
         machine.vm_mut().meter.slots_dropped(bytes as u64);
@@ -262,6 +266,21 @@ pub(super) fn lower(vm: &mut VM) -> bool {
     let lowered = activation.choose_program(vm, true) && activation.program().lower_all();
     vm.engine.parked = Some(activation);
     lowered
+}
+
+/// Whether earlier processes left native code of the chunk that the VM is to run, so that it is warm before
+/// it has begun.
+pub(super) fn has_kept_code(vm: &mut VM) -> bool {
+    native::has_code(vm)
+}
+
+/// What the JIT has done for the VM.
+pub(super) fn jit_stats(vm: &VM) -> JitStats {
+    let mut stats = vm.engine.jit_stats;
+    if let Some(parked) = &vm.engine.parked {
+        parked.add_stats(&mut stats);
+    }
+    stats
 }
 
 /// Whether the ops of the VM's chunk were changed in place since the engine copied them.
@@ -318,15 +337,26 @@ impl Activation {
         if !known.is_some_and(fits) {
             // Links lead from one program to others, so none is dropped alone.
             if known.is_some() || self.programs.len() >= MOST_PROGRAMS {
+                self.add_stats(&mut vm.engine.jit_stats);
                 self.programs.clear();
                 self.most_globals = 0;
             }
-            let program = Program::of(vm).map(Box::new);
+            let mut program = Program::of(vm).map(Box::new);
+            if let Some(program) = &mut program {
+                native::prepare(program, vm);
+            }
             self.keep_program(address, program);
         }
         let program = self.programs.get_mut(&address).and_then(Option::as_mut);
         self.program = program.map_or(std::ptr::null_mut(), |program| &raw mut **program);
         !self.program.is_null()
+    }
+
+    /// Adds what the programs were asked for to the stats.
+    fn add_stats(&self, stats: &mut JitStats) {
+        for program in self.programs.values().flatten() {
+            native::add_stats(program, stats);
+        }
     }
 
     /// Keeps the program of the chunk whose ops are at this address.

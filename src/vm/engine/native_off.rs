@@ -2,11 +2,12 @@
 
 #![allow(unsafe_code)]
 
+use super::Activation;
 use super::dispatch::Pc;
 use super::program::Program;
-use super::{Activation, EngineState};
-use crate::chunk::Chunk;
+use crate::jit::JitStats;
 use crate::lower::code::Word;
+use crate::vm::VM;
 
 /// What native code needs to know of a run: nothing.
 pub(super) struct Links;
@@ -44,8 +45,16 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
 /// Nothing is counted.
 pub(super) unsafe fn note_call(_act: *mut Activation, _region: usize, _base: *mut u8) {}
 
+/// No process has left any.
+pub(super) fn has_code(_vm: &mut VM) -> bool {
+    false
+}
+
 /// There is nothing to be readied.
-pub(super) fn prepare(_program: &mut Program, _engine: &EngineState, _chunk: &Chunk) {}
+pub(super) fn prepare(_program: &mut Program, _vm: &mut VM) {}
+
+/// There is nothing to be told.
+pub(super) fn add_stats(_program: &Program, _stats: &mut JitStats) {}
 
 /// Nothing was compiled.
 pub(super) unsafe fn end(_act: *mut Activation) {}

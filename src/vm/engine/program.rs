@@ -14,8 +14,6 @@ use crate::value::Value;
 #[cfg(feature = "jit")]
 use crate::verify::Arity;
 use crate::verify::{RegionKind, Shape, verify_chunk};
-#[cfg(feature = "jit")]
-use std::path::Path;
 use std::sync::Arc;
 
 /// The lists of a program that its instructions use most.
@@ -102,7 +100,9 @@ fn global_places(vm: &mut VM) -> Option<Option<Box<[u16]>>> {
         return Some(None);
     }
     let names: Vec<u16> = vm.running().ops.iter().filter_map(global_of).collect();
-    let mut places = vec![0; vm.running().names.len()].into_boxed_slice();
+    // A name that is no global counts as its own, so that two chunks' places differ only in what matters.
+    let count = u16::try_from(vm.running().names.len()).unwrap_or(u16::MAX);
+    let mut places: Box<[u16]> = (0..count).collect();
     for name in names {
         let place = u16::try_from(vm.global_place(name)).ok()?;
         *places.get_mut(usize::from(name))? = place;
@@ -275,7 +275,18 @@ impl Program {
         let place = self.places.partition_point(|(other, _)| *other < start);
         self.places.insert(place, (start, region));
         self.codes[region] = Some(Ok(Lowered { code, begin }));
+        #[cfg(feature = "jit")]
+        self.enter_kept(region);
         true
+    }
+
+    /// Has calls of a sub go to the native code that an earlier process left, if there is any.
+    #[cfg(feature = "jit")]
+    fn enter_kept(&mut self, region: usize) {
+        if self.is_sub(region) && self.native.take_sub(region) {
+            let stub = self.native.stub(region);
+            self.set_entry(region, stub);
+        }
     }
 
     /// Lowers all regions; `false` if some can't be.
@@ -318,25 +329,16 @@ impl Program {
         self.units[region].entry = entry;
     }
 
-    /// Takes native code from this directory, and adds to it. `chunk` is the program's, with its names.
+    /// Whether each name is the global of its own index.
     #[cfg(feature = "jit")]
-    pub(super) fn keep_in(&mut self, directory: &Path, chunk: &Chunk) {
-        // Where functions of the embedder are is known to this process alone.
-        if !self.has_plain_functions() {
-            self.keep_all_in(directory, chunk);
-        }
+    pub(super) fn names_are_globals(&self) -> bool {
+        self.lowering.globals().is_empty()
     }
 
+    /// By name index, which global a name is; empty where that is the index itself.
     #[cfg(feature = "jit")]
-    fn has_plain_functions(&self) -> bool {
-        let unit = self.source_unit();
-        unit.is_some_and(|unit| !unit.plain_functions().is_empty())
-    }
-
-    #[cfg(feature = "jit")]
-    fn keep_all_in(&mut self, directory: &Path, chunk: &Chunk) {
-        self.native
-            .keep_in(directory, chunk, self.lowering.globals());
+    pub(super) fn global_places(&self) -> &[u16] {
+        self.lowering.globals()
     }
 
     /// The unit that the program is of; `None` of a VM's own chunk.
@@ -346,12 +348,6 @@ impl Program {
             Source::Unit(unit) => Some(unit),
             Source::Copy(_) => None,
         }
-    }
-
-    /// The global of each name, by its index; empty where that is the index.
-    #[cfg(feature = "jit")]
-    pub(super) fn global_places(&self) -> &[u16] {
-        self.lowering.globals()
     }
 
     /// How many arguments a region takes.

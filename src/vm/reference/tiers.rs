@@ -35,11 +35,14 @@ pub(in super::super) struct Innermost {
 }
 
 /// Calls and backward jumps until a run that begins is warm.
-pub(super) fn first_heat(vm: &VM) -> u32 {
+pub(super) fn first_heat(vm: &mut VM) -> u32 {
     match vm.engine.choice {
         // Before its first op, or with the call that it begins with.
         EngineChoice::Register => 1,
-        EngineChoice::Auto => engine::warm_after(vm.running()),
+        EngineChoice::Auto => match engine::has_kept_code(vm) {
+            true => 1,
+            false => engine::warm_after(vm.running()),
+        },
         EngineChoice::Reference => u32::MAX,
     }
 }

@@ -16,6 +16,7 @@
 )]
 
 mod helpers;
+mod kept;
 mod observe;
 mod room;
 mod state;
@@ -24,8 +25,7 @@ mod tell;
 use super::dispatch::Pc;
 use super::program::Program;
 use super::window::{Reg, reg, tag};
-use super::{Activation, CallRecord, EngineState, Exit};
-use crate::chunk::Chunk;
+use super::{Activation, CallRecord, Exit};
 use crate::jit::abi::{Helper, Layout, NOT_ENTERED, Place, Reason};
 use crate::jit::compile::Compiled;
 use crate::jit::kinds::Kind;
@@ -33,6 +33,7 @@ use crate::jit::{JitMode, JitStats};
 use crate::lower::code::{Rop, Word};
 use crate::value::Array;
 use crate::vm::limits::LOOK_EVERY;
+pub(super) use kept::{Asked, add_stats, has_code, prepare};
 pub(super) use observe::observe;
 use observe::{kind_at, observe_stretch};
 pub(super) use state::Native;
@@ -213,21 +214,18 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
     }
     (*act).stop_watching();
     let (region, position) = (*act).program().locate(pc);
-    let goes_on = match (*act).program().native.heat_frame(region, position) {
+    let native = &mut (*act).program().native;
+    let heat = native.heat_frame(region, position);
+    let goes_on = match heat {
+        _ if native.frame(region, position).is_some() => true,
         Heat::Hot => true,
         Heat::Warm => false,
         Heat::Ripe => {
             (*act).watch();
             false
         }
-        Heat::First => {
-            let program: *mut Program = (*act).program;
-            (*program).has_more()
-                && (*program).has_kept_frame(region, position, &|register| {
-                    // SAFETY: the frame has that register.
-                    unsafe { kind_at(base, register) }
-                })
-        }
+        // What an earlier process compiled needn't become hot.
+        Heat::First => native.take_frame(region, position),
     };
     if !goes_on {
         return true;
@@ -243,22 +241,17 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
 
 /// The engine is about to begin: with everything to be compiled, natively.
 pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Option<(Pc, *mut u8)> {
-    let vm = (*act).machine_vm();
-    prepare(&mut *(*act).program, &vm.engine, vm.running());
-    if vm.engine.jit.mode != JitMode::Eager {
+    let options = (*act).machine_vm().engine.jit;
+    let native = &mut (*act).program().native;
+    native.set_options(options);
+    if options.mode == JitMode::Auto && native.looks_early() {
+        let fuel = std::mem::take(&mut (*act).fuel);
+        (*act).machine_vm().meter.put_back(fuel);
+    }
+    if options.mode != JitMode::Eager {
         return Some((pc, base));
     }
     go_on_natively(act, pc, base)
-}
-
-/// Readies a program that is about to be run, of this chunk.
-pub(super) fn prepare(program: &mut Program, engine: &EngineState, chunk: &Chunk) {
-    program.native.set_options(engine.jit);
-    if engine.jit.mode != JitMode::Off
-        && let Some(directory) = &engine.cache
-    {
-        program.keep_in(directory, chunk);
-    }
 }
 
 /// The engine is about to be left: writes what was compiled to the cache. A copy of the process leaves the
@@ -270,13 +263,12 @@ pub(super) unsafe fn end(act: *mut Activation) {
     stats.executed += executed;
     stats.executed_inline += executed - helped;
     let asked = std::mem::take(&mut (*act).links.asked_compiler);
-    if !asked || (*act).machine_vm().shell.copies > 0 {
+    let is_damaged = (*(*act).first_program).native.is_damaged();
+    if !(asked || is_damaged) || (*act).machine_vm().shell.copies > 0 {
         return;
     }
     for program in (*act).programs.values_mut().flatten() {
-        if let Some(stats) = program.native.flush() {
-            (*act).machine_vm().engine.jit_stats.cache = stats;
-        }
+        program.native.flush();
     }
 }
 
@@ -355,8 +347,7 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
     if heat == Heat::Ripe {
         (*act).watch();
     }
-    let looks_into_cache = heat == Heat::First && (*act).program().has_more();
-    if heat != Heat::Hot && !looks_into_cache {
+    if heat != Heat::Hot {
         return;
     }
     let program: *mut Program = (*act).program;
@@ -365,9 +356,6 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
         .map(|place| kind_at(base, place).passed())
         .collect();
     (*program).native.meet(region, &seen);
-    if heat != Heat::Hot && !(*program).has_kept_sub(region) {
-        return;
-    }
     if compile_sub(act, region) {
         let stub = (*program).native.stub(region);
         (*program).set_entry(region, stub);
@@ -377,7 +365,8 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
 /// Native code of the frame at a position is there; compiles it if need be.
 unsafe fn ready_frame(act: *mut Activation, region: usize, position: usize, base: *mut u8) -> bool {
     let program: *mut Program = (*act).program;
-    if (*program).native.frame(region, position).is_some() {
+    let native = &mut (*program).native;
+    if native.frame(region, position).is_some() || native.take_frame(region, position) {
         return true;
     }
     let root = Root::Frame(region, position);
@@ -464,7 +453,6 @@ unsafe fn note_compiled(
     let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
     stats.compile_ns += took.as_nanos() as u64;
     match outcome {
-        Ok((_, Origin::Kept)) => {}
         Ok((_, Origin::Shared)) => stats.shared += 1,
         Ok((compiled, Origin::Compiled)) => {
             stats.compiled += 1;
@@ -613,6 +601,7 @@ unsafe fn settle_fuel(act: *mut Activation, before: u64, given: u64) {
     let kept = match mode(act) {
         // With nothing to spend, the next loop or call is looked at at once.
         JitMode::Eager => 0,
+        JitMode::Auto if (*act).program().native.looks_early() => 0,
         _ => before.saturating_sub(given - left),
     };
     (*act).machine_vm().meter.put_back(left - kept);

@@ -4,18 +4,17 @@
 
 use super::super::program::Program;
 use super::super::{Activation, native};
-use crate::chunk::Chunk;
 use crate::jit::abi::{Helper, Layout};
+use crate::jit::cache::UnitKey;
 use crate::jit::compile::{Compiled, Compiler, Declined, Trampoline};
 use crate::jit::ir;
-use crate::jit::kept::Kept;
+use crate::jit::kept::{Kept, Restored};
 use crate::jit::kinds::group::Entry;
 use crate::jit::kinds::{Kind, Seen};
-use crate::jit::{CacheStats, JitOptions, PlainFunction};
+use crate::jit::{JitOptions, JitStats, PlainFunction};
 use crate::lower::code::{Code, Rop, Word};
 use crate::vm::limits::LOOK_EVERY;
 use rustc_hash::FxHashMap;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 /// How often a unit is compiled anew before nothing is assumed of it any more, and before it is left
@@ -53,7 +52,7 @@ struct Unit {
 /// How often a place was looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heat {
-    /// The first time: if code for it was kept, it needn't become hot.
+    /// The first time.
     First,
     Warm,
     /// The next time it will be hot: what its instructions run on is to be noted.
@@ -94,6 +93,14 @@ impl Unit {
         self.learned != learned || self.failures == MOST_FAILURES
     }
 
+    /// Takes over what an earlier process knew when it compiled the unit.
+    fn restore(&mut self, kinds: Vec<Kind>, assumed: bool) {
+        self.met = kinds;
+        if !assumed {
+            self.tries = self.tries.max(SOME_TRIES);
+        }
+    }
+
     fn keep(&mut self, compiled: Option<Arc<Compiled>>, entry: usize, learned: u64) {
         match compiled {
             None => self.tries = MOST_TRIES,
@@ -108,11 +115,11 @@ impl Unit {
 struct Want {
     /// Whether it may assume that operands are of the kinds that were seen.
     assumes: bool,
-    /// Whether it is the first of its unit: what others compiled will do.
+    /// Whether it is the first of its unit: what another VM compiled will do.
     is_first: bool,
 }
 
-/// What came of a compilation.
+/// What came of asking for code.
 pub(super) type Outcome = Result<(Arc<Compiled>, Origin), Declined>;
 
 /// Who compiled code.
@@ -122,8 +129,6 @@ pub(super) enum Origin {
     Compiled,
     /// Another VM of the engine.
     Shared,
-    /// An earlier process.
-    Kept,
 }
 
 /// The native code of a program.
@@ -139,10 +144,12 @@ pub(in super::super) struct Native {
     /// For each region the instruction that calls its native code, once there is one.
     stubs: Box<[u64]>,
     regions: usize,
-    /// What is kept for later processes, once a directory for it is named.
+    /// What is kept for later processes, if a directory for it is named.
     kept: Option<Kept>,
-    /// The directory was looked at.
-    looked: bool,
+    /// Compilers that were started.
+    compilers: u64,
+    /// Looks at loops that are still due at once, as there is kept code that nobody has taken.
+    early_looks: u32,
 }
 
 impl Native {
@@ -157,7 +164,8 @@ impl Native {
             stubs: Box::default(),
             regions,
             kept: None,
-            looked: false,
+            compilers: 0,
+            early_looks: 0,
         }
     }
 
@@ -169,26 +177,76 @@ impl Native {
         self.options = options;
     }
 
-    /// Takes from this directory what earlier processes compiled of the chunk, and adds to it.
-    pub(in super::super) fn keep_in(&mut self, directory: &Path, chunk: &Chunk, globals: &[u16]) {
-        if !std::mem::replace(&mut self.looked, true) {
-            self.kept = Kept::open(directory.to_owned(), chunk, globals, &native::layout());
-            if let Some(kept) = &mut self.kept {
-                Way::take(kept);
-            }
+    /// Takes what earlier processes compiled of the program, and adds to it.
+    pub(super) fn keep(&mut self, mut kept: Kept) {
+        Way::take(&mut kept);
+        if kept.has_frames() {
+            self.early_looks = EARLY_LOOKS;
+        }
+        self.kept = Some(kept);
+    }
+
+    /// Whether something that is kept is to be mended.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.kept.as_ref().is_some_and(Kept::is_damaged)
+    }
+
+    /// Writes what was compiled since the last time to the cache.
+    pub(super) fn flush(&mut self) {
+        let Some(kept) = &mut self.kept else { return };
+        if let Some(Some(way)) = WAY.get() {
+            kept.complete(&way.trampoline.0);
+        }
+        kept.flush();
+    }
+
+    /// Adds what was asked of the cache and of compilers to the stats.
+    pub(super) fn add_to(&self, stats: &mut JitStats) {
+        stats.compilers += self.compilers;
+        if let Some(kept) = &self.kept {
+            stats.cache.add(&kept.stats());
         }
     }
 
-    /// Writes what was compiled since the last time to the cache; what became of the questions to it.
-    pub(super) fn flush(&mut self) -> Option<CacheStats> {
-        let kept = self.kept.as_mut()?;
-        if kept.has_fresh()
-            && let Some(Some(way)) = WAY.get()
-        {
-            kept.add(TRAMPOLINE_UNIT, &way.trampoline.0);
-        }
-        kept.flush();
-        Some(kept.stats())
+    /// Whether a loop is to be looked at as soon as the engine gets to one, as code may be kept for it.
+    pub(super) fn looks_early(&mut self) -> bool {
+        let due = self.early_looks > 0 && self.kept.as_ref().is_some_and(Kept::has_frames);
+        self.early_looks = self.early_looks.saturating_sub(1);
+        due
+    }
+
+    /// Takes the code of a sub that an earlier process compiled; whether there is any.
+    pub(in super::super) fn take_sub(&mut self, region: usize) -> bool {
+        let (Some(kept), Some(key)) = (&mut self.kept, UnitKey::sub(region)) else {
+            return false;
+        };
+        let Some(restored) = kept.take(key) else {
+            return false;
+        };
+        let learned = self.learned;
+        let unit = self.unit(region);
+        unit.restore(restored.kinds, restored.assumes);
+        unit.keep(Some(Arc::new(restored.compiled)), 0, learned);
+        true
+    }
+
+    /// Takes the code that an earlier process compiled of frames of a region, if it can be entered at the
+    /// position; whether there is any.
+    pub(super) fn take_frame(&mut self, region: usize, position: usize) -> bool {
+        let kept = self.kept.as_mut().filter(|kept| kept.has_frames());
+        let Some((start, restored)) = kept.and_then(|kept| kept.take_frame(region, position))
+        else {
+            return false;
+        };
+        let Restored {
+            compiled,
+            kinds,
+            assumes,
+        } = restored;
+        let unit = self.frames.entry((region, start)).or_default();
+        unit.restore(kinds, assumes);
+        self.keep_frame(region, start, Some(Arc::new(compiled)));
+        true
     }
 
     fn unit(&mut self, region: usize) -> &mut Unit {
@@ -328,7 +386,7 @@ impl Native {
     }
 
     /// The instruction that calls a sub's native code.
-    pub(super) fn stub(&mut self, region: usize) -> *mut u64 {
+    pub(in super::super) fn stub(&mut self, region: usize) -> *mut u64 {
         if self.stubs.is_empty() {
             let word = |region: usize| {
                 let region = region as u32;
@@ -340,8 +398,11 @@ impl Native {
     }
 
     /// The way into compiled code; `None` if there is none for this machine.
-    pub(super) fn way(&self) -> Option<&'static Way> {
-        let way = WAY.get_or_init(|| Way::new(Compiler::new(native::layout())?.trampoline()?));
+    pub(super) fn way(&mut self) -> Option<&'static Way> {
+        let way = WAY.get_or_init(|| {
+            self.compilers += 1;
+            Way::new(Compiler::new(native::layout())?.trampoline()?)
+        });
         way.as_ref()
     }
 }
@@ -361,8 +422,9 @@ unsafe impl Sync for Way {}
 /// It is the same for all of the process.
 static WAY: OnceLock<Option<Way>> = OnceLock::new();
 
-/// What the trampoline is kept as.
-const TRAMPOLINE_UNIT: &[u8] = b"trampoline";
+/// Looks at loops that are due at once in a program with kept code: enough for the first loops of a run,
+/// few enough to cost nothing where that code is never reached.
+const EARLY_LOOKS: u32 = 64;
 
 impl Way {
     /// `None` if that isn't the trampoline of this build.
@@ -389,11 +451,11 @@ impl Way {
 
     /// Takes the trampoline from what is kept, so that no compiler is needed for it.
     fn take(kept: &mut Kept) {
-        if let Some(way) = kept
-            .take(TRAMPOLINE_UNIT)
-            .map(Trampoline)
-            .and_then(Way::new)
-        {
+        if WAY.get().is_some() {
+            return;
+        }
+        let restored = kept.take(UnitKey::TRAMPOLINE);
+        if let Some(way) = restored.and_then(|restored| Way::new(Trampoline(restored.compiled))) {
             // Of two threads one's is used.
             let _ = WAY.set(Some(way));
         }
@@ -452,55 +514,22 @@ impl Program {
     pub(super) fn compile_sub(&mut self, region: usize) -> Outcome {
         let unit = self.native.unit(region);
         let want = unit.want();
-        let entry = Entry::Call(unit.met.clone());
-        let outcome = self.compile(region, entry, want);
+        let kinds = unit.met.clone();
+        let outcome = self.obtain(region, Entry::Call(kinds.clone()), want);
+        self.add_kept(UnitKey::sub(region), &outcome, &kinds, want.assumes);
         let learned = self.native.learned;
         let unit = self.native.unit(region);
         unit.keep(code_of(&outcome), 0, learned);
         outcome
     }
 
-    /// Whether others left code that this VM may take.
-    pub(super) fn has_more(&self) -> bool {
-        self.native.kept.as_ref().is_some_and(Kept::has_more)
-            || self
-                .source_unit()
-                .is_some_and(|unit| unit.native().has_any())
-    }
-
-    /// Whether others compiled a sub for the arguments that it was met with.
-    pub(super) fn has_kept_sub(&mut self, region: usize) -> bool {
-        let entry = Entry::Call(self.native.unit(region).met.clone());
-        self.has_kept(region, &entry)
-    }
-
-    fn has_kept(&self, region: usize, entry: &Entry) -> bool {
-        let unit = unit_of(region, entry, true, &self.native.options);
-        self.native
-            .kept
-            .as_ref()
-            .is_some_and(|kept| kept.has(&unit))
-            || self
-                .source_unit()
-                .is_some_and(|source| source.native().has(&self.shared_key(&unit)))
-    }
-
-    /// What a unit's code is shared under: register code names globals by where they are in the VM.
-    fn shared_key(&self, unit: &[u8]) -> Vec<u8> {
-        let globals = self.global_places().iter();
-        let globals = globals.flat_map(|place| place.to_le_bytes());
-        unit.iter().copied().chain(globals).collect()
-    }
-
-    /// The same of a frame at a position.
-    pub(super) fn has_kept_frame(
-        &mut self,
-        region: usize,
-        position: usize,
-        observe: &dyn Fn(usize) -> Kind,
-    ) -> bool {
-        let kinds = self.frame_kinds(region, position, true, observe);
-        kinds.is_some_and(|kinds| self.has_kept(region, &Entry::Frame(position, kinds)))
+    /// Adds what a unit was compiled to to what is kept.
+    fn add_kept(&mut self, key: Option<UnitKey>, outcome: &Outcome, kinds: &[Kind], assumes: bool) {
+        if let (Some(kept), Some(key), Ok((compiled, Origin::Compiled))) =
+            (&mut self.native.kept, key, outcome)
+        {
+            kept.add(key, compiled, kinds, assumes);
+        }
     }
 
     /// The kinds of a frame's registers: as `observe` finds them, and as they were met before.
@@ -539,41 +568,41 @@ impl Program {
         let want = unit.want();
         let kinds = self.frame_kinds(region, position, want.assumes, observe);
         let kinds = kinds.ok_or(Declined::TooLarge)?;
-        let outcome = self.compile(region, Entry::Frame(position, kinds.clone()), want);
+        let outcome = self.obtain(region, Entry::Frame(position, kinds.clone()), want);
+        let key = UnitKey::frame(region, position);
+        self.add_kept(key, &outcome, &kinds, want.assumes);
         let unit = self.native.frames.entry((region, position)).or_default();
         unit.met = kinds;
         self.native.keep_frame(region, position, code_of(&outcome));
         outcome
     }
 
-    /// The code of a unit: what others compiled, or else compiled now and left for them.
-    fn compile(&mut self, region: usize, entry: Entry, want: Want) -> Outcome {
-        let unit = unit_of(region, &entry, want.assumes, &self.native.options);
-        let key = self.source_unit().map(|_| self.shared_key(&unit));
+    /// The code of a unit: what another VM of the engine compiled, or else compiled now and left for
+    /// others.
+    fn obtain(&mut self, region: usize, entry: Entry, want: Want) -> Outcome {
+        let key = self.shared_key(region, &entry, want.assumes);
         if want.is_first
-            && let (Some(source), Some(key)) = (self.source_unit(), &key)
-            && let Some(compiled) = source.native().get(key)
+            && let Some(source) = self.source_unit()
+            && let Some(compiled) = source.native().get(&key)
         {
             return Ok((compiled, Origin::Shared));
         }
-        let kept = self.native.kept.as_mut();
-        let (compiled, origin) = match kept.and_then(|kept| kept.take(&unit)) {
-            Some(compiled) => (Arc::new(compiled), Origin::Kept),
-            None => {
-                let compiled = self.compile_now(region, entry, want.assumes)?;
-                if let Some(kept) = &mut self.native.kept {
-                    kept.add(&unit, &compiled);
-                }
-                (Arc::new(compiled), Origin::Compiled)
-            }
-        };
-        if let (Some(source), Some(key)) = (self.source_unit(), key) {
+        let compiled = Arc::new(self.compile(region, entry, want.assumes)?);
+        if let Some(source) = self.source_unit() {
             source.native().put(key, &compiled);
         }
-        Ok((compiled, origin))
+        Ok((compiled, Origin::Compiled))
     }
 
-    fn compile_now(
+    /// All that decides what code is, beside its chunk: register code names globals by where they are in
+    /// the VM. What was seen of operands isn't part of it: code leaves where it meets others.
+    fn shared_key(&self, region: usize, entry: &Entry, assumes: bool) -> Vec<u8> {
+        let JitOptions { budget, counts, .. } = self.native.options;
+        let globals = self.global_places();
+        format!("{region} {entry:?} {assumes} {budget} {counts} {globals:?}").into_bytes()
+    }
+
+    fn compile(
         &mut self,
         region: usize,
         entry: Entry,
@@ -582,7 +611,10 @@ impl Program {
         let layout: Layout = native::layout();
         let mut compiler = match self.native.compiler.take() {
             Some(compiler) => compiler,
-            None => Compiler::new(layout).ok_or(Declined::Unfit)?,
+            None => {
+                self.native.compilers += 1;
+                Compiler::new(layout).ok_or(Declined::Unfit)?
+            }
         };
         let JitOptions { budget, counts, .. } = self.native.options;
         compiler.counts = counts;
@@ -594,13 +626,6 @@ impl Program {
         self.native.compiler = Some(compiler);
         compiled
     }
-}
-
-/// What names a unit of a chunk among those that are kept. What was seen of its operands isn't part of
-/// it: its code leaves where it meets others.
-fn unit_of(region: usize, entry: &Entry, assumes: bool, options: &JitOptions) -> Vec<u8> {
-    let JitOptions { budget, counts, .. } = options;
-    format!("{region} {entry:?} {assumes} {budget} {counts}").into_bytes()
 }
 
 fn code_of(outcome: &Outcome) -> Option<Arc<Compiled>> {

@@ -30,7 +30,6 @@ pub(super) unsafe fn compiled(act: *mut Activation, root: Root, took: Duration, 
             let from = match origin {
                 Origin::Compiled => "compiled",
                 Origin::Shared => "taken from another VM",
-                Origin::Kept => "taken from the cache",
             };
             log::info!(
                 target: TARGET,

@@ -230,7 +230,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     let mut host = UnixHost::new();
     // A program that starts nothing shares its input with nobody.
     host.set_input_shared(needs.contains(Capability::Exec));
-    let engine = engine(&module, &args.with)?;
+    let engine = engine(&module, &args)?;
     let mut vm = engine.vm(&engine.loaded(chunk));
     vm.set_host(Box::new(host));
     vm.set_policy(policy);
@@ -244,7 +244,6 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
     builtins::register(&mut vm);
     vm.set_engine(args.engine.into());
     vm.set_jit(args.jit_options());
-    vm.set_native_cache(args.cache_directory().as_deref());
     decisions::log_as_asked()?;
     if args.perf_map {
         vm.set_code_listener(Some(decisions::perf_map()?));
@@ -279,9 +278,13 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
 
 /// An engine that knows the functions of these files, and those of the program's own module before
 /// all others.
-fn engine(module: &Module, with: &[PathBuf]) -> Result<fusevm::Engine, Failure> {
-    let engine = fusevm::Engine::new();
-    for file in with {
+fn engine(module: &Module, args: &Args) -> Result<fusevm::Engine, Failure> {
+    let builder = fusevm::Engine::builder();
+    let engine = match args.cache_directory() {
+        Some(directory) => builder.native_cache(&directory).build(),
+        None => builder.build(),
+    };
+    for file in &args.with {
         engine.load(input::open(file)?);
     }
     engine.load(module.clone());
@@ -424,6 +427,7 @@ struct JitRow {
     inline: u64,
     executed: u64,
     executed_inline: u64,
+    compilers: u64,
     cache_hits: u64,
     /// By reason.
     cache_misses: BTreeMap<&'static str, u64>,
@@ -451,6 +455,7 @@ impl From<JitStats> for JitRow {
             inline: stats.inline,
             executed: stats.executed,
             executed_inline: stats.executed_inline,
+            compilers: stats.compilers,
             cache_hits: stats.cache.hits,
             cache_misses: misses(&stats.cache),
             cache_stored: stats.cache.stored,
