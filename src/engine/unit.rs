@@ -113,12 +113,7 @@ impl Unit {
             }
         }
         let handlers = handler_imports(&chunk, registry);
-        let functions = chunk.import_table().into_iter().filter_map(|import| {
-            let function = registry.plain_function(&import)?;
-            Some(((import.kind, import.id), function))
-        });
-        let mut functions: Vec<_> = functions.collect();
-        functions.sort_by_key(|(key, _)| *key);
+        let functions = plain_functions(&chunk, registry);
         Unit {
             ifs: ifs_of(&chunk),
             hash: OnceLock::new(),
@@ -275,6 +270,21 @@ impl std::fmt::Debug for Unit {
 
 fn display_path(path: &Path) -> Arc<str> {
     path.to_string_lossy().into()
+}
+
+/// The extension ops of a chunk that are plain functions, sorted by kind and number.
+fn plain_functions(chunk: &Chunk, registry: &Registry) -> Vec<((ImportKind, u16), PlainFunction)> {
+    if registry.jit_extensions.is_empty() {
+        return Vec::new();
+    }
+    let imports = chunk.import_table().into_iter();
+    let functions = imports.filter_map(|import| {
+        let function = registry.plain_function(&import)?;
+        Some(((import.kind, import.id), function))
+    });
+    let mut functions: Vec<_> = functions.collect();
+    functions.sort_by_key(|(key, _)| *key);
+    functions
 }
 
 /// The handlers that a chunk imports, each with its place in the registry.
