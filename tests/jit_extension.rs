@@ -76,10 +76,7 @@ fn import(id: u16, pops: u8) -> Import {
         id,
         space: String::new(),
         name: format!("op{id}"),
-        effect: Effect::Fixed {
-            pops: pops.into(),
-            pushes: 1,
-        },
+        effect: Effect::Fixed { pops, pushes: 1 },
         touches: Touches::ARGUMENTS,
     }
 }
