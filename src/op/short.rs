@@ -70,16 +70,23 @@ const LONGEST: usize = 4;
 pub(crate) struct Window(u32);
 
 impl Window {
-    /// The first bytes of the code; `None` near its end.
+    /// The bytes of the code from a place on; `None` near its end.
     #[inline(always)]
-    pub(crate) fn first(code: &[u8]) -> Option<Window> {
-        Some(Window(u32::from_le_bytes(*code.first_chunk::<LONGEST>()?)))
+    pub(crate) fn at(code: &[u8], place: usize) -> Option<Window> {
+        let bytes = code.get(place..)?.first_chunk::<LONGEST>()?;
+        Some(Window(u32::from_le_bytes(*bytes)))
     }
 
     /// The opcode.
     #[inline(always)]
     pub(crate) fn opcode(self) -> u8 {
         self.0 as u8
+    }
+
+    /// How many bytes the instruction has, if it is short.
+    #[inline(always)]
+    pub(crate) fn short_length(self) -> usize {
+        usize::from(LENGTHS[(self.0 & 0xff | self.0 >> 7 & 0x100) as usize])
     }
 
     /// The instruction, if this is its opcode's form and it is short.
@@ -96,7 +103,7 @@ impl Window {
         Some(Short {
             window: self,
             number: (low | high) as u16,
-            length: LENGTHS[(self.0 & 0xff | self.0 >> 7 & 0x100) as usize],
+            length: self.short_length() as u8,
         })
     }
 }
@@ -114,7 +121,7 @@ impl Short {
     /// The first instruction of the code, if it is short and not among the last bytes.
     #[inline(always)]
     pub(crate) fn first(code: &[u8]) -> Option<Short> {
-        let window = Window::first(code)?;
+        let window = Window::at(code, 0)?;
         window.short(Form::of(window.opcode()))
     }
 

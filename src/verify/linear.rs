@@ -217,15 +217,19 @@ impl<'p, 'v> Pass<'p, 'v> {
         // What isn't a target leads here, and so does the end, where everything may meet.
         let nowhere = Cell::new(State::NONE);
         let floor = State::new(self.scope, self.base).0;
-        let (mut rest, mut state) = (&self.code[self.at..], self.state);
+        let mut state = self.state;
+        let (mut at, mut index) = (self.at, self.index);
         let mut highest = State::new(self.scope, self.height).0;
         let (mut slots, mut seen) = (self.slots, self.seen);
-        let mut turns = states[self.index..].iter();
-        while let Some(turn) = turns.as_slice().first()
-            && let Some(window) = Window::first(rest)
+        let mut window = Window::at(self.code, at);
+        while let Some(turn) = states.get(index)
+            && let Some(this) = window
         {
-            let row = &ROWS[usize::from(window.opcode())];
-            let Some(short) = window.short(&row.form) else {
+            let row = &ROWS[usize::from(this.opcode())];
+            // The next one is fetched as soon as its place is known: it is all that the next turn waits for.
+            let behind = at + this.short_length();
+            window = Window::at(self.code, behind);
+            let Some(short) = this.short(&row.form) else {
                 break;
             };
             let number = u32::from(short.number);
@@ -267,11 +271,9 @@ impl<'p, 'v> Pass<'p, 'v> {
                 slots = slots.max((number + 1) & row.is_slot as u32);
             }
             into.take(short);
-            rest = &rest[short.length()..];
-            turns.next();
+            (at, index) = (behind, index + 1);
         }
-        self.index = states.len() - turns.len();
-        (self.at, self.state) = (self.code.len() - rest.len(), state);
+        (self.at, self.index, self.state) = (at, index, state);
         (self.height, self.slots, self.seen) = (State(highest).height(), slots, seen);
     }
 
@@ -314,7 +316,8 @@ impl<'p, 'v> Pass<'p, 'v> {
         self.height = self.height.max(after.height());
         self.seen |= u16::from(step.needs());
         match step.class() {
-            Class::Plain => {
+            // What pairs of marks demand is looked at in the end.
+            Class::Plain | Class::Mark => {
                 self.slots = self.slots.max(slots(op));
                 Some(after)
             }
@@ -333,7 +336,7 @@ impl<'p, 'v> Pass<'p, 'v> {
             }
             Class::Scope if matches!(op, Op::PushFrame) => self.open_scope(at, after),
             Class::Scope => self.close_scope(),
-            Class::Block | Class::Mark | Class::Refused | Class::Computed | Class::Declared => None,
+            Class::Block | Class::Refused | Class::Computed | Class::Declared => None,
         }
     }
 
@@ -433,8 +436,7 @@ impl<'p, 'v> Pass<'p, 'v> {
     fn check_pairs(&self) -> Option<()> {
         let mut at = 0;
         for (index, state) in self.verifier.shape.states.iter().enumerate() {
-            let rest = &self.code[at..];
-            if let Some(window) = Window::first(rest)
+            if let Some(window) = Window::at(self.code, at)
                 && let class = STEPS[usize::from(window.opcode())].class()
                 && matches!(class, Class::Plain | Class::Declared)
                 && let Some(short) = window.short(Form::of(window.opcode()))
