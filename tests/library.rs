@@ -8,7 +8,7 @@ mod sample;
 use fusevm::code::Code;
 use fusevm::format::{
     AppendOptions, CheckOptions, Entry, Folder, Module, ModuleAppender, ModuleWriter, OpenOptions,
-    Storage, Strategy, compact,
+    Storage, Strategy, compact, compact_in,
 };
 use fusevm::{Op, VM, VMResult};
 use sample::number_chunk;
@@ -170,6 +170,30 @@ fn chunks_of_other_modules_are_put_as_they_stand() {
     }
 }
 
+#[test]
+fn a_storage_of_the_caller_is_changed_as_a_folder_is() {
+    let (folder, path) = library();
+    let storage: std::sync::Arc<dyn Storage> = std::sync::Arc::new(Folder::new(folder.path()));
+    let options = AppendOptions::new().sync(false);
+    let mut appender = ModuleAppender::open_in(&storage, "lib.fvbc", &options).unwrap();
+    appender
+        .put(&Entry::named("new"), &number_chunk(7))
+        .unwrap();
+    appender.finish().unwrap();
+    let module = Module::open(&path).unwrap();
+    assert_eq!((module.segment_count(), module.chunk_count()), (2, 4));
+    compact_in(&storage, "lib.fvbc", &options).unwrap();
+    let module = Module::open(&path).unwrap();
+    assert_good(&module);
+    assert_eq!((module.segment_count(), module.chunk_count()), (1, 4));
+
+    let missing = OsStr::new("absent.fvbc");
+    let error = ModuleAppender::open_in(&storage, missing, &options).unwrap_err();
+    assert!(error.to_string().contains("absent.fvbc"), "{error}");
+    let error = compact_in(&storage, missing, &options).unwrap_err();
+    assert!(error.to_string().contains("absent.fvbc"), "{error}");
+}
+
 /// The root says which level of the opset the module needs: the highest of its chunks.
 #[test]
 fn the_opset_level_follows_what_is_put_and_removed() {
@@ -184,7 +208,7 @@ fn the_opset_level_follows_what_is_put_and_removed() {
     let newer = b.build();
     for name in ["newer", "newer too"] {
         append(&path, |appender| {
-            drop(appender.put(&Entry::named(name), &newer).unwrap());
+            appender.put(&Entry::named(name), &newer).unwrap();
         });
         assert_eq!(level(&path), 2);
     }

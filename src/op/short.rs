@@ -70,11 +70,25 @@ const LONGEST: usize = 4;
 pub(crate) struct Window(u32);
 
 impl Window {
-    /// The bytes of the code from a place on; `None` near its end.
+    /// The bytes of the code from a place on, zeros behind its end; `None` if the place is past the end.
     #[inline(always)]
     pub(crate) fn at(code: &[u8], place: usize) -> Option<Window> {
-        let bytes = code.get(place..)?.first_chunk::<LONGEST>()?;
-        Some(Window(u32::from_le_bytes(*bytes)))
+        match code.get(place..place + LONGEST) {
+            Some(bytes) => Some(Window(u32::from_le_bytes(
+                *bytes.first_chunk().expect("as many as asked for"),
+            ))),
+            None => Window::at_end(code, place),
+        }
+    }
+
+    /// As [`at`](Self::at), where fewer bytes are left than a window has.
+    #[cold]
+    fn at_end(code: &[u8], place: usize) -> Option<Window> {
+        let mut bytes = [0; LONGEST];
+        for (byte, left) in bytes.iter_mut().zip(code.get(place..)?) {
+            *byte = *left;
+        }
+        Some(Window(u32::from_le_bytes(bytes)))
     }
 
     /// The opcode.
@@ -118,11 +132,12 @@ pub(crate) struct Short {
 }
 
 impl Short {
-    /// The first instruction of the code, if it is short and not among the last bytes.
+    /// The first instruction of the code, if it is short and whole.
     #[inline(always)]
     pub(crate) fn first(code: &[u8]) -> Option<Short> {
         let window = Window::at(code, 0)?;
-        window.short(Form::of(window.opcode()))
+        let short = window.short(Form::of(window.opcode()))?;
+        (short.length() <= code.len()).then_some(short)
     }
 
     /// How many bytes it has.

@@ -111,13 +111,14 @@ fn fresh_processes(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
     };
     let (mut few, mut many, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut loads, mut peaks) = (Vec::new(), Vec::new());
-    let (mut features, mut known) = (Vec::new(), Vec::new());
+    let (mut features, mut known, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS {
         let (a, small) = first(small, &[])?;
         let (_, informed) = first(large, &["--features-known"])?;
         let (b, large) = first(large, &[])?;
         features.push(informed.features_us);
         known.push(informed.load_us);
+        faults.push(informed.load_faults as f64);
         ensure!(small.result == large.result, "the results differ");
         few.push(a);
         many.push(b);
@@ -148,6 +149,7 @@ fn fresh_processes(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
             "us",
         ),
         Row::new("  open, find, load behind that", median(known), "us"),
+        Row::new("  page faults in that", median(faults), ""),
         Row::new("  peak memory", median(peaks), "MiB"),
         Row::new(
             "open, find, load in a process that runs",
