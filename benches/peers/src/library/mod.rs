@@ -1,8 +1,9 @@
 //! The library part of `load`: one function out of fifty thousand, in a fresh process, beside bincode in
-//! SQLite, zsh's `.zwc`, and rkyv; and what it costs to add one function more.
+//! SQLite, zsh's `.zwc`, and rkyv; what it costs to add one function more, and what libraries withstand.
 
 mod appending;
 mod forms;
+mod safety;
 pub(crate) mod worker;
 mod zwc;
 
@@ -62,6 +63,7 @@ pub(crate) fn rows(blob: &Path, folder: &Path) -> anyhow::Result<Vec<Row>> {
     }
     rows.extend(zwc::rows(&folder.join("zsh"), SMALL, LARGE)?);
     rows.extend(appending::rows(&large, &folder.join("appended.fvbc"))?);
+    rows.extend(safety::rows(&folder.join("safety"))?);
     Ok(rows)
 }
 

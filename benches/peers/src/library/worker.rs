@@ -35,6 +35,8 @@ enum Work {
         #[arg(long)]
         features_known: bool,
     },
+    /// Changes or reads a library that others change too.
+    Beside { work: Vec<String> },
 }
 
 /// How a library is stored.
@@ -106,6 +108,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 Form::Sqlite => first_of_sqlite(path)?,
                 Form::Rkyv => first_of_rkyv(path)?,
             }
+        }
+        Work::Beside { work } => {
+            return fusevm_kit::processes::worker(work).map_err(anyhow::Error::msg);
         }
     };
     let answer = Answer {
