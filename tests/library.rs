@@ -8,7 +8,7 @@ mod sample;
 use fusevm::code::Code;
 use fusevm::format::{
     AppendOptions, CheckOptions, Entry, Folder, Module, ModuleAppender, ModuleWriter, OpenOptions,
-    Storage, Strategy, compact,
+    Storage, Strategy, compact, compact_in,
 };
 use fusevm::{Op, VM, VMResult};
 use sample::number_chunk;
@@ -103,6 +103,121 @@ fn chunks_are_put_replaced_and_removed() {
         now[256..before.len()] == before[256..],
         "nothing was rewritten"
     );
+}
+
+/// A leaf of the index holds 64 names; then it becomes a branch, and a leaf again when there are fewer.
+#[test]
+fn an_index_grows_and_shrinks_with_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lib.fvbc");
+    ModuleWriter::create(&path).unwrap().finish().unwrap();
+    let name = |number: i64| format!("f{number}");
+    let mut there: Vec<i64> = Vec::new();
+    // What is put, and taken out, in one change each.
+    for (puts, removes) in [
+        (0..60, 0..0),
+        (60..70, 0..0),
+        (70..5_000, 0..0),
+        (5_000..5_001, 7..8),
+        (0..0, 8..4_900),
+        (0..0, 4_900..4_950),
+        (5_001..5_030, 4_950..5_000),
+        (0..0, 0..5_030),
+    ] {
+        append(&path, |appender| {
+            for number in puts.clone() {
+                let entry = Entry::named(name(number));
+                appender.put(&entry, &number_chunk(number)).unwrap();
+            }
+            for number in removes.clone() {
+                let was_there = appender.remove("", &name(number)).unwrap();
+                assert_eq!(was_there, there.contains(&number) || puts.contains(&number));
+            }
+        });
+        there.extend(puts);
+        there.retain(|number| !removes.contains(number));
+        let module = Module::open(&path).unwrap();
+        assert_eq!(module.chunk_count(), there.len() as u64);
+        let absent = removes.chain([-1]);
+        for number in absent.step_by(50) {
+            assert_eq!(number_of(&module, &name(number)), None);
+        }
+        for number in there.iter().step_by(50) {
+            assert_eq!(
+                number_of(&module, &name(*number)),
+                Some(Op::LoadInt(*number))
+            );
+        }
+    }
+}
+
+#[test]
+fn chunks_of_other_modules_are_put_as_they_stand() {
+    let (folder, path) = library();
+    let other = folder.path().join("other.fvbc");
+    ModuleWriter::create(&other).unwrap().finish().unwrap();
+    let module = Module::open(&path).unwrap();
+    append(&other, |appender| {
+        appender.put_loaded(&module.chunk("rich").unwrap()).unwrap();
+        let record = module.record("", "loose").unwrap().unwrap();
+        appender.put_record(&record).unwrap();
+    });
+    let copied = Module::open(&other).unwrap();
+    assert_eq!(copied.chunk_count(), 2);
+    for name in ["rich", "loose"] {
+        let record = |module: &Module| module.record("", name).unwrap().unwrap();
+        assert_eq!(record(&copied).bytes(), record(&module).bytes());
+    }
+}
+
+#[test]
+fn a_storage_of_the_caller_is_changed_as_a_folder_is() {
+    let (folder, path) = library();
+    let storage: std::sync::Arc<dyn Storage> = std::sync::Arc::new(Folder::new(folder.path()));
+    let options = AppendOptions::new().sync(false);
+    let mut appender = ModuleAppender::open_in(&storage, "lib.fvbc", &options).unwrap();
+    appender
+        .put(&Entry::named("new"), &number_chunk(7))
+        .unwrap();
+    appender.finish().unwrap();
+    let module = Module::open(&path).unwrap();
+    assert_eq!((module.segment_count(), module.chunk_count()), (2, 4));
+    compact_in(&storage, "lib.fvbc", &options).unwrap();
+    let module = Module::open(&path).unwrap();
+    assert_good(&module);
+    assert_eq!((module.segment_count(), module.chunk_count()), (1, 4));
+
+    let missing = OsStr::new("absent.fvbc");
+    let error = ModuleAppender::open_in(&storage, missing, &options).unwrap_err();
+    assert!(error.to_string().contains("absent.fvbc"), "{error}");
+    let error = compact_in(&storage, missing, &options).unwrap_err();
+    assert!(error.to_string().contains("absent.fvbc"), "{error}");
+}
+
+/// The root says which level of the opset the module needs: the highest of its chunks.
+#[test]
+fn the_opset_level_follows_what_is_put_and_removed() {
+    let (_folder, path) = library();
+    let level = |path: &Path| Module::open(path).unwrap().opset_level();
+    assert_eq!(level(&path), 1);
+    let mut b = fusevm::ChunkBuilder::new();
+    b.emit(Op::SubshellBegin, 1);
+    b.emit(Op::RedirectMark, 1);
+    b.emit(Op::RedirectPop, 1);
+    b.emit(Op::SubshellEnd, 1);
+    let newer = b.build();
+    for name in ["newer", "newer too"] {
+        append(&path, |appender| {
+            appender.put(&Entry::named(name), &newer).unwrap();
+        });
+        assert_eq!(level(&path), 2);
+    }
+    for (name, left) in [("newer", 2), ("newer too", 1)] {
+        append(&path, |appender| {
+            assert!(appender.remove("", name).unwrap());
+        });
+        assert_eq!(level(&path), left, "without {name}");
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod sample;
 
 use fusevm::Op;
+use fusevm::chunk::{Import, ImportKind};
 use fusevm::code::Code;
 use fusevm::format::{CheckOptions, Entry, LoadError, Module, OpenOptions, Strategy, reseal};
 use std::path::Path;
@@ -388,6 +389,45 @@ fn structures_that_contradict_each_other_are_refused_under_good_seals() {
         lie(&mut bytes);
         reseal(&mut bytes);
         assert_eq!(code_of(&bytes), Some(*code), "{what}");
+    }
+}
+
+/// The vectors of the specification, with the codes that other readers go by.
+#[test]
+fn each_invalid_vector_is_refused_with_its_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("format-spec/vectors/invalid");
+    let expected = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+    let expected: serde_json::Map<_, _> = serde_json::from_str(&expected).unwrap();
+    assert!(expected.len() > 90, "{}", expected.len());
+    for (name, refusal) in &expected {
+        let bytes = std::fs::read(folder.join(format!("{name}.fvbc"))).unwrap();
+        let code = code_of(&bytes).map(|code| code.to_string());
+        assert_eq!(code.as_deref(), refusal["code"].as_str(), "{name}");
+    }
+}
+
+/// Functions of one name: rows for the indices that are called, or one for the first.
+#[test]
+fn rows_of_functions_are_those_that_a_writer_gives() {
+    let mut declared = sample::number_chunk(1);
+    declared.names = vec!["twin".to_owned(); 2];
+    declared
+        .imports
+        .push(Import::undeclared(ImportKind::Function, 0, "twin"));
+    let mut called = declared.clone();
+    called.imports.clear();
+    called.ops.extend([Op::Call(0, 0), Op::Call(1, 0)]);
+    let call = Op::Call(0, 0).opcode();
+    for (chunk, from, to) in [
+        (declared, [0x13, 0, 1, 0, 0], [0x13, 1, 1, 0, 0]),
+        (called, [0, 0, call, 1, 0], [0, 0, call, 0, 0]),
+    ] {
+        let mut bytes = sample::module_of(&[(Entry::named("a"), chunk)]);
+        assert_eq!(code_of(&bytes), None);
+        let at = bytes.windows(5).position(|window| window == from);
+        bytes[at.expect("the pattern")..][..5].copy_from_slice(&to);
+        reseal(&mut bytes);
+        assert_eq!(code_of(&bytes), Some(Code::NotCanonical));
     }
 }
 

@@ -107,6 +107,84 @@ fn a_loaded_chunk_shows_its_parts() {
 }
 
 #[test]
+fn a_module_of_bytes_may_have_a_name_for_messages() {
+    let mut bytes = sample::bytes();
+    let module = Module::from_named_bytes(bytes.clone(), "kept/lib.fvbc").unwrap();
+    assert_eq!(module.path(), Some(Path::new("kept/lib.fvbc")));
+    let shown = format!("{module:?}");
+    assert!(
+        shown.contains("lib.fvbc") && shown.contains("chunk_count: 3"),
+        "{shown}"
+    );
+    let loaded = module.chunk("rich").unwrap();
+    let (entry, chunk) = sample::chunks().swap_remove(0);
+    assert_eq!(loaded.key(), entry.key);
+    assert_eq!(loaded.link(), entry.link);
+    assert_eq!(loaded.source(), chunk.source);
+    assert_eq!(loaded.constant_count(), chunk.constants.len());
+    bytes[300] ^= 1;
+    let module = Module::from_named_bytes(bytes, "kept/lib.fvbc").unwrap();
+    let error = module.chunk("rich").unwrap_err().to_string();
+    assert!(error.contains("kept/lib.fvbc"), "{error}");
+}
+
+/// What a file that is full does to a writer: it says so, and goes on saying so.
+#[test]
+fn a_writer_whose_output_failed_writes_nothing_more() {
+    struct Full(usize);
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self
+                .0
+                .checked_sub(bytes.len())
+                .ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    impl Seek for Full {
+        fn seek(&mut self, _: SeekFrom) -> std::io::Result<u64> {
+            Ok(0)
+        }
+    }
+    let mut writer = ModuleWriter::new(Full(2_000)).unwrap();
+    let add = |writer: &mut ModuleWriter<Full>, number: i64| {
+        let entry = Entry::named(format!("f{number}"));
+        writer.add(&entry, &sample::number_chunk(number))
+    };
+    let failed = (0..1_000).find_map(|number| add(&mut writer, number).err());
+    assert_eq!(failed.expect("there is an end").code(), Code::CantWrite);
+    let again = add(&mut writer, -1).unwrap_err();
+    assert!(
+        again.to_string().contains("an earlier write failed"),
+        "{again}"
+    );
+    assert_eq!(
+        writer.finish().map(drop).unwrap_err().code(),
+        Code::CantWrite
+    );
+}
+
+#[test]
+fn who_wrote_a_module_fits_the_header() {
+    let mut writer = ModuleWriter::new(Cursor::new(Vec::new())).unwrap();
+    let too_long = writer.producer("x".repeat(49)).unwrap_err();
+    assert_eq!(too_long.code(), Code::OverLimit);
+    assert_eq!(
+        writer.producer("a\0b").unwrap_err().code(),
+        Code::BadStructure
+    );
+    writer.producer("x".repeat(48)).unwrap();
+    writer.metadata("large", vec![0; 2 << 20]);
+    assert_eq!(
+        writer.finish().map(drop).unwrap_err().code(),
+        Code::OverLimit
+    );
+}
+
+#[test]
 fn a_chunk_is_found_by_space_name_and_key() {
     let module = Module::from_bytes(sample::bytes()).unwrap();
     let space_of = |found: Option<LoadedChunk>| found.map(|chunk| chunk.space().to_owned());

@@ -175,17 +175,8 @@ impl Chunk {
     /// What the code calls from outside of the chunk, each once: the kind, and the number or the
     /// index of the function's name, which the name table has.
     pub fn called_imports(&self) -> BTreeSet<(ImportKind, u16)> {
-        let subs: HashSet<u16> = self.sub_entries.iter().map(|(name, _)| *name).collect();
-        let called = self.ops.iter().filter_map(|op| match *op {
-            Op::CallBuiltin(id, _) => Some((ImportKind::Builtin, id)),
-            Op::Extended(id, _) => Some((ImportKind::Extension, id)),
-            Op::ExtendedWide(id, _) => Some((ImportKind::ExtensionWide, id)),
-            Op::Call(name, _) if usize::from(name) < self.names.len() && !subs.contains(&name) => {
-                Some((ImportKind::Function, name))
-            }
-            _ => None,
-        });
-        called.collect()
+        let subs = self.sub_entries.iter().map(|(name, _)| *name);
+        called_imports(&self.ops, self.names.len(), subs)
     }
 
     /// What the op calls from outside of the chunk: the kind, and the number or the name.
@@ -201,4 +192,24 @@ impl Chunk {
             _ => None,
         }
     }
+}
+
+/// What the ops call from outside of a chunk with this many names and subs of these ones, as
+/// [`Chunk::called_imports`] gives it.
+pub(crate) fn called_imports(
+    ops: &[Op],
+    names: usize,
+    subs: impl Iterator<Item = u16>,
+) -> BTreeSet<(ImportKind, u16)> {
+    let subs: HashSet<u16> = subs.collect();
+    let called = ops.iter().filter_map(|op| match *op {
+        Op::CallBuiltin(id, _) => Some((ImportKind::Builtin, id)),
+        Op::Extended(id, _) => Some((ImportKind::Extension, id)),
+        Op::ExtendedWide(id, _) => Some((ImportKind::ExtensionWide, id)),
+        Op::Call(name, _) if usize::from(name) < names && !subs.contains(&name) => {
+            Some((ImportKind::Function, name))
+        }
+        _ => None,
+    });
+    called.collect()
 }

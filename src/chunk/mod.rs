@@ -7,6 +7,7 @@ mod builder;
 mod import;
 
 pub use builder::ChunkBuilder;
+pub(crate) use import::called_imports;
 pub use import::{Effect, Import, ImportKind, Touches};
 
 use crate::{op::Op, value::Value};

@@ -5,6 +5,7 @@
 //! cache.
 
 use super::body::{Body, Ops};
+use super::canonical;
 use super::duplicates::DuplicateFinder;
 use super::error::LoadError;
 use super::index::{self, Walk};
@@ -333,28 +334,33 @@ impl Check<'_> {
                 .with_found(format_args!("constant {index} written in full"))
                 .with_expected("a reference to the constant before that is the same string"));
         }
+        self.strictness(parts, record)?;
+        canonical::check_tables(&self.body, parts, record)
+    }
+
+    /// That the chunk is strict, or loose, as it says.
+    fn strictness(&mut self, parts: &Parts, record: &[u8]) -> Result<(), LoadError> {
+        let body = &self.body;
         if body.is_proved {
             self.report.strict += 1;
             return Ok(());
         }
         let verified = self.verifier.verify(&body.view());
-        match body.height {
-            Some(height) => {
+        match (body.height, verified) {
+            (Some(height), verified) => {
                 check_strict(verified, height, body, parts, record)?;
                 self.report.strict += 1;
             }
-            None => match verified {
-                Ok(_) => {
-                    return Err(LoadError::new(Code::NotCanonical)
-                        .with_found("a chunk that says it is loose")
-                        .with_expected("its stack height, as it is strict"));
-                }
-                Err(reason) => self.report.loose.push(LooseChunk {
-                    space: parts.space.text_of(record).to_owned(),
-                    name: parts.name.text_of(record).to_owned(),
-                    reason,
-                }),
-            },
+            (None, Ok(_)) => {
+                return Err(LoadError::new(Code::NotCanonical)
+                    .with_found("a chunk that says it is loose")
+                    .with_expected("its stack height, as it is strict"));
+            }
+            (None, Err(reason)) => self.report.loose.push(LooseChunk {
+                space: parts.space.text_of(record).to_owned(),
+                name: parts.name.text_of(record).to_owned(),
+                reason,
+            }),
         }
         Ok(())
     }

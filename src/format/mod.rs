@@ -12,6 +12,7 @@
 
 mod appender;
 mod body;
+mod canonical;
 mod check;
 mod compact;
 mod constants;

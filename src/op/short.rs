@@ -70,16 +70,37 @@ const LONGEST: usize = 4;
 pub(crate) struct Window(u32);
 
 impl Window {
-    /// The first bytes of the code; `None` near its end.
+    /// The bytes of the code from a place on, zeros behind its end; `None` if the place is past the end.
     #[inline(always)]
-    pub(crate) fn first(code: &[u8]) -> Option<Window> {
-        Some(Window(u32::from_le_bytes(*code.first_chunk::<LONGEST>()?)))
+    pub(crate) fn at(code: &[u8], place: usize) -> Option<Window> {
+        match code.get(place..place + LONGEST) {
+            Some(bytes) => Some(Window(u32::from_le_bytes(
+                *bytes.first_chunk().expect("as many as asked for"),
+            ))),
+            None => Window::at_end(code, place),
+        }
+    }
+
+    /// As [`at`](Self::at), where fewer bytes are left than a window has.
+    #[cold]
+    fn at_end(code: &[u8], place: usize) -> Option<Window> {
+        let mut bytes = [0; LONGEST];
+        for (byte, left) in bytes.iter_mut().zip(code.get(place..)?) {
+            *byte = *left;
+        }
+        Some(Window(u32::from_le_bytes(bytes)))
     }
 
     /// The opcode.
     #[inline(always)]
     pub(crate) fn opcode(self) -> u8 {
         self.0 as u8
+    }
+
+    /// How many bytes the instruction has, if it is short.
+    #[inline(always)]
+    pub(crate) fn short_length(self) -> usize {
+        usize::from(LENGTHS[(self.0 & 0xff | self.0 >> 7 & 0x100) as usize])
     }
 
     /// The instruction, if this is its opcode's form and it is short.
@@ -96,7 +117,7 @@ impl Window {
         Some(Short {
             window: self,
             number: (low | high) as u16,
-            length: LENGTHS[(self.0 & 0xff | self.0 >> 7 & 0x100) as usize],
+            length: self.short_length() as u8,
         })
     }
 }
@@ -111,11 +132,12 @@ pub(crate) struct Short {
 }
 
 impl Short {
-    /// The first instruction of the code, if it is short and not among the last bytes.
+    /// The first instruction of the code, if it is short and whole.
     #[inline(always)]
     pub(crate) fn first(code: &[u8]) -> Option<Short> {
-        let window = Window::first(code)?;
-        window.short(Form::of(window.opcode()))
+        let window = Window::at(code, 0)?;
+        let short = window.short(Form::of(window.opcode()))?;
+        (short.length() <= code.len()).then_some(short)
     }
 
     /// How many bytes it has.

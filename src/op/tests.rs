@@ -114,6 +114,14 @@ fn instructions_decode_alike_one_by_one_and_in_a_row() {
     let bytes = [0x00, 0x01, 0x7f, 0x80, 0x81, 0xff];
     for opcode in 0..=255u8 {
         for (first, second, third) in triples(&bytes) {
+            for cut in 1..4 {
+                let code = &[opcode, first, second][..cut];
+                let mut end = 0;
+                if Short::first(code).is_some() {
+                    assert!(Op::decode(code, &mut end).is_ok(), "{code:x?}");
+                    assert_eq!(Short::first(code).map(|short| short.length()), Some(end));
+                }
+            }
             let code = [opcode, first, second, third, 0, 0, 0, 0, 0, 0, 0, 0];
             let mut end = 0;
             let one = Op::decode(&code, &mut end);

@@ -217,14 +217,20 @@ impl<'p, 'v> Pass<'p, 'v> {
         // What isn't a target leads here, and so does the end, where everything may meet.
         let nowhere = Cell::new(State::NONE);
         let floor = State::new(self.scope, self.base).0;
-        let (mut rest, mut state) = (&self.code[self.at..], self.state);
+        let mut state = self.state;
+        let (mut at, mut index) = (self.at, self.index);
         let mut highest = State::new(self.scope, self.height).0;
         let (mut slots, mut seen) = (self.slots, self.seen);
-        let mut turns = states[self.index..].iter();
-        while let Some(turn) = turns.as_slice().first()
-            && let Some(window) = Window::first(rest)
-        {
+        let Some(mut window) = Window::at(self.code, at) else {
+            return;
+        };
+        while let Some(turn) = states.get(index) {
             let row = &ROWS[usize::from(window.opcode())];
+            // The next one is fetched as soon as its place is known: it is all that the next turn waits for.
+            let behind = at + window.short_length();
+            let Some(next) = Window::at(self.code, behind) else {
+                break;
+            };
             let Some(short) = window.short(&row.form) else {
                 break;
             };
@@ -267,11 +273,9 @@ impl<'p, 'v> Pass<'p, 'v> {
                 slots = slots.max((number + 1) & row.is_slot as u32);
             }
             into.take(short);
-            rest = &rest[short.length()..];
-            turns.next();
+            (at, index, window) = (behind, index + 1, next);
         }
-        self.index = states.len() - turns.len();
-        (self.at, self.state) = (self.code.len() - rest.len(), state);
+        (self.at, self.index, self.state) = (at, index, state);
         (self.height, self.slots, self.seen) = (State(highest).height(), slots, seen);
     }
 
@@ -314,7 +318,8 @@ impl<'p, 'v> Pass<'p, 'v> {
         self.height = self.height.max(after.height());
         self.seen |= u16::from(step.needs());
         match step.class() {
-            Class::Plain => {
+            // What pairs of marks demand is looked at in the end.
+            Class::Plain | Class::Mark => {
                 self.slots = self.slots.max(slots(op));
                 Some(after)
             }
@@ -333,7 +338,7 @@ impl<'p, 'v> Pass<'p, 'v> {
             }
             Class::Scope if matches!(op, Op::PushFrame) => self.open_scope(at, after),
             Class::Scope => self.close_scope(),
-            Class::Block | Class::Mark | Class::Refused | Class::Computed | Class::Declared => None,
+            Class::Block | Class::Refused | Class::Computed | Class::Declared => None,
         }
     }
 
@@ -432,14 +437,19 @@ impl<'p, 'v> Pass<'p, 'v> {
     /// Checks what pairs of ops demand, in a second pass, as all pairs and states are known now.
     fn check_pairs(&self) -> Option<()> {
         let mut at = 0;
+        let segments = &self.verifier.segments;
         for (index, state) in self.verifier.shape.states.iter().enumerate() {
-            let rest = &self.code[at..];
-            if let Some(window) = Window::first(rest)
-                && let class = STEPS[usize::from(window.opcode())].class()
-                && matches!(class, Class::Plain | Class::Declared)
-                && let Some(short) = window.short(Form::of(window.opcode()))
-            {
+            let window = Window::at(self.code, at)?;
+            let row = &ROWS[usize::from(window.opcode())];
+            if let Some(short) = window.short(&row.form) {
                 at += short.length();
+                // Of these only jumps and branches lead elsewhere.
+                if row.is_no_target == 0
+                    && *state != State::NONE
+                    && segments.behind(index) != segments.of(short.number.into())
+                {
+                    return None;
+                }
                 continue;
             }
             let op = Op::decode(self.code, &mut at).ok()?;
@@ -479,5 +489,39 @@ fn call_step(sub_of_name: &[u32], view: &CodeView<'_>, op: &Op) -> Option<Step> 
     match operands::callee(sub_of_name, view, op)? {
         (Callee::Import(import), argc) => Some(import_step(import?, argc).unwrap_or(Step::REFUSED)),
         (Callee::Sub(_), _) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::{INFO, OperandKind::*};
+
+    /// What `glide` takes an opcode for is what the opcode table says of it.
+    #[test]
+    fn rows_say_what_the_table_says() {
+        for info in &INFO {
+            let row = Row::of(info.byte);
+            let kinds: Vec<_> = info.operands.iter().map(|operand| operand.kind).collect();
+            let is = |mask: i8| mask == -1;
+            assert_eq!(row.form, ROWS[usize::from(info.byte)].form);
+            assert_eq!(
+                level_of(row.seen),
+                level_of_byte(info.byte),
+                "{}",
+                info.name
+            );
+            if row.form.is_never_short() {
+                continue;
+            }
+            let has_flow = matches!(info.flow, Flow::Next | Flow::Jump | Flow::Branch);
+            assert!(has_flow, "{}", info.name);
+            assert_eq!(is(row.is_jump), info.flow == Flow::Jump, "{}", info.name);
+            assert_eq!(row.is_call, info.effect == "declared", "{}", info.name);
+            assert_eq!(is(row.is_slot), kinds == [Slot], "{}", info.name);
+            assert_eq!(!is(row.is_no_target), kinds == [Target], "{}", info.name);
+            let is_counted = !row.is_call && info.effect.starts_with(['a', 'c']);
+            assert_eq!(is(row.counts), is_counted, "{}", info.name);
+        }
     }
 }

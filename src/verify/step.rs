@@ -463,3 +463,6 @@ mod check {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,21 @@ fn ints_wrap_and_stay_ints() {
     assert_eq!(number::add_as_int(&MAX, &Value::str("1")), MIN);
 }
 
+/// As IEEE 754 has `pow`, but rounded as its square root is.
+#[test]
+fn the_power_of_a_half_is_the_square_root() {
+    let root = |a: f64| number::pow_float(a, 0.5);
+    // Where the C library's `pow` is known to miss the nearest number.
+    for a in [2.8184811158605223, 1.751236398641011, 2.0] {
+        assert_eq!(root(a).to_bits(), a.sqrt().to_bits());
+    }
+    assert_eq!(root(-0.0).to_bits(), 0.0f64.to_bits());
+    assert_eq!(root(f64::NEG_INFINITY), f64::INFINITY);
+    assert_eq!(root(f64::INFINITY), f64::INFINITY);
+    assert!(root(-1.0).is_nan() && root(f64::NAN).is_nan());
+    assert_eq!(number::pow(&int(9), &Value::str(".5")), float(3.0));
+}
+
 #[test]
 fn any_other_mix_is_float() {
     assert_eq!(number::add(&int(1), &float(2.0)), float(3.0));

@@ -24,15 +24,19 @@ pub fn tight_limits() -> Limits {
     }
 }
 
-/// Takes bytes for a module, as they are and resealed: what is accepted loads and runs.
+/// Takes bytes for a module, as they are and resealed: what is accepted loads and runs, and its text
+/// gives it again.
 ///
 /// # Panics
-/// If a module that was checked doesn't load.
+/// If a module that was checked doesn't load, or its text gives another one.
 pub fn module(bytes: &[u8]) {
     let mut bytes = bytes.to_vec();
     for _ in 0..2 {
         if let Some(module) = accept(&bytes) {
             run_all(&module).expect("a checked module loads");
+            if let Err(error) = prints_itself(&module) {
+                panic!("{error}");
+            }
         }
         reseal(&mut bytes);
     }
@@ -83,6 +87,36 @@ pub fn accept(bytes: &[u8]) -> Option<Module> {
         .check(&CheckOptions::new().all(true))
         .is_ok()
         .then_some(module)
+}
+
+/// That the text of each chunk assembles to the chunk's record, byte for byte.
+///
+/// # Errors
+/// What differs, or can't be read again. A chunk whose text would be too long is left out.
+pub fn prints_itself(module: &Module) -> Result<(), String> {
+    for record in module.records().map_err(|error| error.to_string())? {
+        let record = record.map_err(|error| error.to_string())?;
+        let loaded = record.clone().load().map_err(|error| error.to_string())?;
+        let style = asm::Style::default();
+        let Ok(text) = asm::print_chunk(&record.entry(), &loaded.to_chunk(), &style) else {
+            continue;
+        };
+        let again = assembled(&text).ok_or_else(|| format!("can't be assembled:\n{text}"))?;
+        let again = again.find(record.space(), record.name());
+        let again = again.map_err(|error| error.to_string())?;
+        if again.is_none_or(|again| again.record().bytes() != record.bytes()) {
+            return Err(format!("the text gives another record:\n{text}"));
+        }
+    }
+    Ok(())
+}
+
+/// The module of a text.
+fn assembled(text: &str) -> Option<Module> {
+    let mut writer = ModuleWriter::new(Cursor::new(Vec::new())).ok()?;
+    let assembly = asm::assemble(text, "text").ok()?;
+    assembly.write(&mut writer).ok()?;
+    Module::from_bytes(writer.finish().ok()?.into_inner()).ok()
 }
 
 /// Runs each chunk of a module within [`tight_limits`] and gives the number of runs and of traps.

@@ -54,8 +54,11 @@ mod = _wrapping(_remainder, _fmod)
 
 
 def power(a: Value, b: Value) -> float:
-    """C's `pow`, of which Python makes exceptions for poles, overflow and what is undefined."""
+    """C's `pow`, of which Python makes exceptions for poles, overflow and what is undefined; the square root is exact."""
     x, y = to_float(a), to_float(b)
+    if y == 0.5 and x >= 0:
+        # The root of -0.0 is -0.0, its power 0.0.
+        return abs(math.sqrt(x))
     try:
         return math.pow(x, y)
     except ValueError:

@@ -6,7 +6,7 @@ is the first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import limits
 from .errors import FvbcError
@@ -77,18 +77,46 @@ def verify(body: Body) -> Verdict:
 
 
 def check_declared(chunk: Chunk) -> Verdict:
-    """Refuses a chunk that says it is strict and isn't, one that is and doesn't say so, and one of another height."""
+    """Refuses a chunk that says it is strict and isn't, one that is and doesn't say so, and one of another height;
+    and tables that no writer gives the chunk."""
     verdict = verify(chunk.body)
-    if chunk.body.loose:
-        if verdict.strict:
-            raise FvbcError("E0118", "a strict chunk that says it is loose", chunk=chunk.name)
-        return verdict
-    if verdict.error is not None:
+    if chunk.body.loose and verdict.strict:
+        raise FvbcError("E0118", "a strict chunk that says it is loose", chunk=chunk.name)
+    if not chunk.body.loose and verdict.error is not None:
         raise verdict.error.within(chunk=chunk.name)
-    if verdict.height + 1 != chunk.body.height:
+    if not chunk.body.loose and verdict.height + 1 != chunk.body.height:
         message = f"height {verdict.height}, declared is {chunk.body.height - 1}"
         raise FvbcError("E0216", message, chunk=chunk.name)
+    try:
+        _check_canonical(chunk.body)
+    except FvbcError as error:
+        raise error.within(chunk=chunk.name) from None
     return verdict
+
+
+def _check_canonical(body: Body) -> None:
+    """What 2.2 and 2.4 ask of the tables of subs and imports for the sake of one form."""
+    declared: dict[int, int | None] = {}
+    for sub in body.subs:
+        if declared.setdefault(sub.name, sub.argc) != sub.argc:
+            raise FvbcError("E0118", f"subs of name {sub.name} that declare other arguments", part="subs")
+    called = set(body.called())
+    lacking = called.difference((row.kind, row.id) for row in body.imports)
+    if lacking:
+        raise FvbcError("E0118", f"calls without a row: {sorted(lacking)[:3]}", part="imports")
+    called_names = {body.names[number] for kind, number in called if kind == FUNCTION}
+    first: dict[str, int] = {}
+    for number, name in enumerate(body.names):
+        first.setdefault(name, number)
+    rows: dict[str, Import] = {}
+    for row in body.imports:
+        if row.kind != FUNCTION:
+            continue
+        name = body.names[row.id]
+        if (row.kind, row.id) not in called and (name in called_names or row.id != first[name]):
+            raise FvbcError("E0118", f"a row for name {row.id}, which isn't called", part="imports")
+        if replace(row, id=0) != rows.setdefault(name, replace(row, id=0)):
+            raise FvbcError("E0118", f"functions named {name[:30]!r} that differ", part="imports")
 
 
 def declared_height(body: Body) -> int:

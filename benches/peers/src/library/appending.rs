@@ -4,9 +4,10 @@ use crate::{
     clock::{median, time},
     report::Row,
 };
+use anyhow::ensure;
 use fusevm::{
     ChunkBuilder, Op, Value,
-    format::{AppendOptions, Entry, Module, ModuleAppender, compact},
+    format::{AppendOptions, Entry, Module, ModuleAppender, ModuleWriter, compact},
 };
 use std::{hint::black_box, io::Write, path::Path, time::Instant};
 
@@ -38,6 +39,10 @@ pub(super) fn rows(library: &Path, path: &Path) -> anyhow::Result<Vec<Row>> {
     let segments = appended.segment_count();
     compact(path, &AppendOptions::new(), |_, _| ())?;
     let compacted = Module::open(path)?;
+    ensure!(
+        std::fs::read(path)? == written_anew(&compacted)?,
+        "the compacted module has other bytes than a writer gives"
+    );
     let (mut before, mut after, mut absent) = (Vec::new(), Vec::new(), Vec::new());
     let mut number = 0;
     for _ in 0..ROUNDS {
@@ -74,10 +79,21 @@ pub(super) fn rows(library: &Path, path: &Path) -> anyhow::Result<Vec<Row>> {
             median(before) / 1e3,
             "us",
         ),
+        Row::new("compacted, bytes that a writer gives otherwise", 0.0, ""),
         Row::new("lookup when compacted", median(after) / 1e3, "us"),
         Row::new("  segments / compacted", median(ratios), "x"),
         Row::new("lookup of an absent name", median(absent) / 1e3, "us"),
     ])
+}
+
+/// The bytes of the module when its chunks are encoded again.
+fn written_anew(module: &Module) -> anyhow::Result<Vec<u8>> {
+    let mut writer = ModuleWriter::new(std::io::Cursor::new(Vec::new()))?;
+    for record in module.records()? {
+        let chunk = record?.load()?;
+        writer.add(&chunk.entry(), &chunk.to_chunk())?;
+    }
+    Ok(writer.finish()?.into_inner())
 }
 
 /// Adds a function, and gives the number of bytes that it took.

@@ -1,8 +1,9 @@
 //! The library part of `load`: one function out of fifty thousand, in a fresh process, beside bincode in
-//! SQLite, zsh's `.zwc`, and rkyv; and what it costs to add one function more.
+//! SQLite, zsh's `.zwc`, and rkyv; what it costs to add one function more, and what libraries withstand.
 
 mod appending;
 mod forms;
+mod safety;
 pub(crate) mod worker;
 mod zwc;
 
@@ -62,6 +63,7 @@ pub(crate) fn rows(blob: &Path, folder: &Path) -> anyhow::Result<Vec<Row>> {
     }
     rows.extend(zwc::rows(&folder.join("zsh"), SMALL, LARGE)?);
     rows.extend(appending::rows(&large, &folder.join("appended.fvbc"))?);
+    rows.extend(safety::rows(&folder.join("safety"))?);
     Ok(rows)
 }
 
@@ -104,15 +106,21 @@ fn children_us() -> anyhow::Result<f64> {
 
 /// A fresh process to the first result of one function: of many, and of few.
 fn fresh_processes(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
-    let first = |path: &Path| {
+    let first = |path: &Path, flags: &[&str]| {
         let mut command = this_program()?;
-        run(command.args(["first", Form::Fvbc.name()]).arg(path))
+        command.args(["first", Form::Fvbc.name()]).arg(path);
+        run(command.args(flags))
     };
     let (mut few, mut many, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut loads, mut peaks) = (Vec::new(), Vec::new());
+    let (mut features, mut known, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..PAIRS {
-        let (a, small) = first(small)?;
-        let (b, large) = first(large)?;
+        let (a, small) = first(small, &[])?;
+        let (_, informed) = first(large, &["--features-known"])?;
+        let (b, large) = first(large, &[])?;
+        features.push(informed.features_us);
+        known.push(informed.load_us);
+        faults.push(informed.load_faults as f64);
         ensure!(small.result == large.result, "the results differ");
         few.push(a);
         many.push(b);
@@ -137,6 +145,13 @@ fn fresh_processes(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
             median(loads),
             "us",
         ),
+        Row::new(
+            "  to find out what the processor can do, once a process",
+            median(features),
+            "us",
+        ),
+        Row::new("  open, find, load behind that", median(known), "us"),
+        Row::new("  page faults in that", median(faults), ""),
         Row::new("  peak memory", median(peaks), "MiB"),
         Row::new(
             "open, find, load in a process that runs",

@@ -4,7 +4,9 @@ use super::forms;
 use crate::clock::cpu_ns;
 use anyhow::{Context, bail};
 use fusevm::{VM, VMResult, format::Module, host::NullHost, vm::Limits};
+use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 /// Fuel for one function.
@@ -26,7 +28,15 @@ enum Work {
         count: usize,
     },
     /// Runs the first function.
-    First { form: Form, path: PathBuf },
+    First {
+        form: Form,
+        path: PathBuf,
+        /// Let the libraries for hashes and seals find out first what the processor can do.
+        #[arg(long)]
+        features_known: bool,
+    },
+    /// Changes or reads a library that others change too.
+    Beside { work: Vec<String> },
 }
 
 /// How a library is stored.
@@ -62,6 +72,10 @@ impl Form {
 pub(super) struct Answer {
     /// CPU time of open, find and load.
     pub(super) load_us: f64,
+    /// Page faults of that.
+    pub(super) load_faults: u64,
+    /// CPU time of finding out what the processor can do, if that was done before.
+    pub(super) features_us: f64,
     /// The most memory that the process had.
     pub(super) peak_mib: f64,
     /// What the function came to.
@@ -69,7 +83,8 @@ pub(super) struct Answer {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let (load_us, result) = match &arguments.work {
+    let mut features_us = 0.0;
+    let (Load { us, faults }, result) = match &arguments.work {
         Work::Build {
             form,
             blob,
@@ -78,16 +93,30 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         } => {
             let functions = forms::read_functions(blob)?;
             forms::build(*form, &functions, path, *count)?;
-            (0.0, String::new())
+            (Load::default(), String::new())
         }
-        Work::First { form, path } => match form {
-            Form::Fvbc => first_of_module(path)?,
-            Form::Sqlite => first_of_sqlite(path)?,
-            Form::Rkyv => first_of_rkyv(path)?,
-        },
+        Work::First {
+            form,
+            path,
+            features_known,
+        } => {
+            if *features_known {
+                features_us = find_features();
+            }
+            match form {
+                Form::Fvbc => first_of_module(path)?,
+                Form::Sqlite => first_of_sqlite(path)?,
+                Form::Rkyv => first_of_rkyv(path)?,
+            }
+        }
+        Work::Beside { work } => {
+            return fusevm_kit::processes::worker(work).map_err(anyhow::Error::msg);
+        }
     };
     let answer = Answer {
-        load_us,
+        load_us: us,
+        load_faults: faults,
+        features_us,
         peak_mib: peak_mib()?,
         result,
     };
@@ -103,11 +132,44 @@ fn peak_mib() -> anyhow::Result<f64> {
     Ok(kib.context("no VmHWM")?.parse::<f64>()? / 1024.0)
 }
 
-fn first_of_module(path: &Path) -> anyhow::Result<(f64, String)> {
+/// Microseconds that the libraries for hashes and seals take to find out what the processor can do, as
+/// each process does once. The instruction that tells costs a fraction of one, but in a virtual machine it
+/// leads to the hypervisor.
+fn find_features() -> f64 {
     let began = cpu_ns();
-    let chunk = Module::open(path)?.chunk(forms::FIRST)?;
-    let load_us = (cpu_ns() - began) / 1e3;
-    Ok((load_us, result_of(chunk.into_chunk())?))
+    black_box((blake3::hash(b""), crc32fast::hash(b"")));
+    (cpu_ns() - began) / 1e3
+}
+
+/// What open, find and load cost.
+#[derive(Default)]
+struct Load {
+    us: f64,
+    faults: u64,
+}
+
+impl Load {
+    /// The cost of this work, and what comes of it.
+    fn of<T>(work: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<(Load, T)> {
+        let faults_before = page_faults()?;
+        let began = cpu_ns();
+        let made = work()?;
+        let us = (cpu_ns() - began) / 1e3;
+        let faults = page_faults()? - faults_before;
+        Ok((Load { us, faults }, made))
+    }
+}
+
+/// Page faults of this process so far.
+fn page_faults() -> anyhow::Result<u64> {
+    Ok(getrusage(UsageWho::RUSAGE_SELF)?
+        .minor_page_faults()
+        .try_into()?)
+}
+
+fn first_of_module(path: &Path) -> anyhow::Result<(Load, String)> {
+    let (load, chunk) = Load::of(|| Ok(Module::open(path)?.chunk(forms::FIRST)?))?;
+    Ok((load, result_of(chunk.into_chunk())?))
 }
 
 /// What a chunk comes to that may touch nothing.
@@ -125,21 +187,18 @@ pub(super) fn result_of(chunk: fusevm::Chunk) -> anyhow::Result<String> {
     }
 }
 
-fn first_of_sqlite(path: &Path) -> anyhow::Result<(f64, String)> {
+fn first_of_sqlite(path: &Path) -> anyhow::Result<(Load, String)> {
     use fusevm_0_9::{VM, VMResult};
-    let began = cpu_ns();
-    let chunk = forms::load_from_sqlite(path)?;
-    let load_us = (cpu_ns() - began) / 1e3;
+    let (load, chunk) = Load::of(|| forms::load_from_sqlite(path))?;
     match VM::new(chunk).run() {
-        VMResult::Ok(value) => Ok((load_us, value.to_str())),
-        VMResult::Halted => Ok((load_us, "halted".to_owned())),
+        VMResult::Ok(value) => Ok((load, value.to_str())),
+        VMResult::Halted => Ok((load, "halted".to_owned())),
         VMResult::Error(error) => bail!("{error}"),
     }
 }
 
 /// Nothing is run: what is validated are ops of the same number and size.
-fn first_of_rkyv(path: &Path) -> anyhow::Result<(f64, String)> {
-    let began = cpu_ns();
-    let ops = forms::load_from_rkyv(path)?;
-    Ok(((cpu_ns() - began) / 1e3, format!("{ops} ops")))
+fn first_of_rkyv(path: &Path) -> anyhow::Result<(Load, String)> {
+    let (load, ops) = Load::of(|| forms::load_from_rkyv(path))?;
+    Ok((load, format!("{ops} ops")))
 }

@@ -1,13 +1,12 @@
-//! zsh and its `.zwc`: a digest of as many functions, of which a fresh shell calls one.
+//! zsh and its `.zwc`: digests of as many functions, of which a fresh shell calls one.
 
 use super::{RUNS, measured};
 use crate::{clock::median, report::Row};
 use anyhow::ensure;
-use std::{
-    fmt::Write as _, fs, io::ErrorKind, os::unix::process::ExitStatusExt, path::Path,
-    process::Command,
-};
+use std::{fmt::Write as _, fs, io::ErrorKind, path::Path, process::Command};
 
+/// Functions of a digest. Its offsets have 24 bits: zsh 5.9 dies of one that is larger.
+const FUNCTIONS: usize = 5_000;
 /// Lines of each function behind the one that is run: as large as a function of the corpus.
 const LINES: usize = 20;
 
@@ -18,59 +17,69 @@ pub(super) fn rows(folder: &Path, small: usize, large: usize) -> anyhow::Result<
         status => ensure!(status?.success(), "zsh doesn't work"),
     }
     fs::create_dir(folder)?;
-    build(folder, small)?;
-    build(folder, large)?;
     let mut rows = Vec::new();
-    for count in [0, small, large] {
-        let calls = (0..RUNS).map(|_| call(folder, count));
-        let calls: Option<Vec<f64>> = calls.collect::<anyhow::Result<_>>()?;
-        rows.push(match calls {
-            Some(calls) => {
-                let title = format!("zsh, a function of a .zwc of {count}, fresh process");
-                Row::new(title, median(calls), "us")
-            }
-            None => Row::new(format!("zsh dies of a .zwc of {count}"), 1.0, ""),
-        });
+    let calls = (0..RUNS).map(|_| call("print -- 7", "7"));
+    rows.push(Row::new(
+        "zsh, no function, fresh process",
+        median(calls.collect::<anyhow::Result<_>>()?),
+        "us",
+    ));
+    for count in [small, large] {
+        let digests = build(folder, count)?;
+        let files = digests.len();
+        let title = format!("zsh, a function of {count} in {files} .zwc, fresh process");
+        // It lies in the file in the middle.
+        let number = count / 2;
+        let script = format!(
+            "fpath=({}); autoload -Uz f{number}; f{number}",
+            digests.join(" ")
+        );
+        let calls = (0..RUNS).map(|_| call(&script, &number.to_string()));
+        let calls = calls.collect::<anyhow::Result<_>>()?;
+        rows.push(Row::new(title, median(calls), "us"));
     }
     fs::remove_dir_all(folder)?;
     Ok(rows)
 }
 
-/// Compiles a digest of `count` functions.
-fn build(folder: &Path, count: usize) -> anyhow::Result<()> {
-    let sources = folder.join("sources");
-    fs::create_dir(&sources)?;
-    for number in 0..count {
-        let mut text = format!("print -- {number}\nreturn 0\n");
-        for line in 0..LINES {
-            writeln!(
-                text,
-                "local v{line}=\"${{1:-{number}}}\"; [[ -n $v{line} ]] && shift"
-            )?;
+/// Compiles `count` functions to as many digests as they need, and gives the quoted paths of these.
+fn build(folder: &Path, count: usize) -> anyhow::Result<Vec<String>> {
+    let mut digests = Vec::new();
+    for first in (0..count).step_by(FUNCTIONS) {
+        let sources = folder.join("sources");
+        fs::create_dir(&sources)?;
+        for number in first..count.min(first + FUNCTIONS) {
+            fs::write(sources.join(format!("f{number}")), function(number)?)?;
         }
-        fs::write(sources.join(format!("f{number}")), text)?;
+        let digest = folder.join(format!("digest{count}-{first}.zwc"));
+        let (sources_text, digest) = (sources.display(), format!("'{}'", digest.display()));
+        let script = format!("cd '{sources_text}' && zcompile {digest} *");
+        let (_, output) = measured(Command::new("zsh").args(["-fc", &script]))?;
+        ensure!(output.status.success(), "zsh says {output:?}");
+        fs::remove_dir_all(&sources)?;
+        digests.push(digest);
     }
-    let script = format!(
-        "cd '{}' && zcompile ../digest{count}.zwc *",
-        sources.display()
-    );
-    let (_, output) = measured(Command::new("zsh").args(["-fc", &script]))?;
-    ensure!(output.status.success(), "zsh says {output:?}");
-    Ok(fs::remove_dir_all(&sources)?)
+    Ok(digests)
 }
 
-/// Microseconds of CPU of a shell that calls a function of the digest of `count`; of 0, none. Nothing if
-/// the shell died.
-fn call(folder: &Path, count: usize) -> anyhow::Result<Option<f64>> {
-    let digest = folder.join(format!("digest{count}.zwc"));
-    let script = match count {
-        0 => "print -- 7".to_owned(),
-        _ => format!("fpath=('{}'); autoload -Uz f7; f7", digest.display()),
-    };
-    let (cpu, output) = measured(Command::new("zsh").args(["-fc", &script]))?;
-    if output.status.signal().is_some() {
-        return Ok(None);
+/// The text of a function that prints its number.
+fn function(number: usize) -> anyhow::Result<String> {
+    let mut text = format!("print -- {number}\nreturn 0\n");
+    for line in 0..LINES {
+        writeln!(
+            text,
+            "local v{line}=\"${{1:-{number}}}\"; [[ -n $v{line} ]] && shift"
+        )?;
     }
-    ensure!(output.stdout == b"7\n", "zsh says {output:?}");
-    Ok(Some(cpu))
+    Ok(text)
+}
+
+/// Microseconds of CPU of a shell that runs the script, which prints `expected`.
+fn call(script: &str, expected: &str) -> anyhow::Result<f64> {
+    let (cpu, output) = measured(Command::new("zsh").args(["-fc", script]))?;
+    ensure!(
+        output.stdout.trim_ascii_end() == expected.as_bytes(),
+        "zsh says {output:?}"
+    );
+    Ok(cpu)
 }

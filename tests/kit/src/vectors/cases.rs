@@ -63,7 +63,8 @@ pub(super) fn of(info: &OpInfo) -> Vec<Chunk> {
         Op::HashValues(_) => vec![each_global(Op::HashValues)],
         Op::MakeHash(_) => make_hash(),
 
-        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod | Op::Pow => binary(op),
+        Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Mod => binary(op),
+        Op::Pow => [binary(op), vec![roots()]].concat(),
         Op::NumEq | Op::NumNe | Op::NumLt | Op::NumGt | Op::NumLe | Op::NumGe | Op::Spaceship => {
             binary(op)
         }
@@ -258,6 +259,24 @@ pub(super) fn applied(op: &Op, a: &Value, right: &[Value]) -> Chunk {
             ]);
         }
         s.gather(right.len());
+    })
+}
+
+/// Square roots by `Pow`. Of the last four the nearest number is another than what C libraries' `pow`
+/// gives.
+fn roots() -> Chunk {
+    let missed = [
+        2.818_481_115_860_522_3,
+        1.751_236_398_641_011,
+        3.169_696_939_750_849_7,
+        3.809_959_610_630_503,
+    ];
+    let bases = FLOATS.into_iter().chain(missed);
+    Script::chunk(|s| {
+        for base in bases.clone() {
+            s.ops([Op::LoadFloat(base), Op::LoadFloat(0.5), Op::Pow]);
+        }
+        s.gather(bases.count());
     })
 }
 

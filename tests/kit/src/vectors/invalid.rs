@@ -275,7 +275,42 @@ fn record() -> Vec<Invalid> {
     ]
     .into_iter()
     .chain(constants())
+    .chain(tables())
     .collect()
+}
+
+/// Chunks that are as good as any but for tables that no writer gives them.
+fn tables() -> Vec<Invalid> {
+    let subs = Script::chunk(|s| {
+        let name = s.builder.add_name("f");
+        s.builder.add_sub_entry(name, 1);
+        s.builder.add_sub_entry(name, 2);
+        s.ops([Op::Return, Op::Return, Op::Return]);
+    });
+    let mut functions = Script::chunk(|s| {
+        s.ops([Op::Call(0, 0), Op::Pop, Op::Call(1, 0), Op::Pop]);
+    });
+    functions.names = vec!["f".to_owned(); 2];
+    // It isn't strict, so nobody misses the row on the way.
+    let loose = Script::chunk(|s| s.ops([Op::Add, Op::CallBuiltin(7, 0)]));
+    vec![
+        invalid(
+            "subs_declared_differently",
+            replaced(&subs, &[2, 0, 1, 0, 0, 2, 0], &[2, 0, 1, 0, 0, 2, 1]),
+        ),
+        invalid(
+            "functions_declared_differently",
+            replaced(
+                &functions,
+                &[0x13, 0, 1, 0, 0, 0x13, 1, 1, 0, 0],
+                &[0x13, 0, 1, 0, 0, 0x33, 1, 1, 0, 0],
+            ),
+        ),
+        invalid(
+            "call_without_import",
+            replaced(&loose, &[0x30, 7, 1, 0, 0], &[0x30, 8, 1, 0, 0]),
+        ),
+    ]
 }
 
 /// The last two bytes of the first record are its lines.

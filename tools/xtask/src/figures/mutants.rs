@@ -1,7 +1,8 @@
 //! Damaged modules: none may panic, hang, or pass for something that it isn't.
 //!
 //! A mutant that is accepted as it is has to be the same module. One whose seals and hashes were made
-//! right again may be another module, and a good one: it is run, within limits.
+//! right again may be another module, and a good one: it is run, within limits, and its text has to give
+//! the same bytes.
 
 use super::{Report, Sweep, Tally};
 use fusevm::{
@@ -12,7 +13,7 @@ use fusevm_kit::{
     module_of,
     mutate::mutate,
     program::program,
-    smoke::{accept, run_all},
+    smoke::{accept, prints_itself, run_all},
     vectors,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,13 +48,13 @@ impl Counts {
         Ok(())
     }
 
-    /// Runs the chunks; one that was checked has to load.
+    /// Runs the chunks; one that was checked has to load, and to be what its text assembles to.
     fn run_all(&self, module: &Module) -> Result<(), String> {
         let (runs, traps) =
             run_all(module).map_err(|error| format!("checked, but doesn't load: {error}"))?;
         self.chunks_run.fetch_add(runs, Ordering::Relaxed);
         self.traps.fetch_add(traps, Ordering::Relaxed);
-        Ok(())
+        prints_itself(module)
     }
 }
 
