@@ -211,7 +211,8 @@ mod tests {
     fn regions_are_what_the_old_line_has() {
         use Op::*;
         let jit = JitCompiler::new();
-        let cases: [(&[Op], Option<(usize, usize)>); 5] = [
+        type Region = Option<(usize, usize)>;
+        let cases: [(&[Op], Region); 5] = [
             (&[LoadInt(1), LoadInt(2), Add], None),
             (&[LoadInt(1), LoadInt(2), Add, SetSlot(0)], Some((0, 4))),
             (
