@@ -41,7 +41,7 @@ fn dis_shows_the_instructions_of_each_op() {
     }
     // All that is added are comments.
     let place = place.with("again.fvasm", &text);
-    place.ok(&["build", "again.fvasm", "-o", "again.fvbc", "--name", "m"]);
+    place.ok(&["build", "again.fvasm", "-o", "again.fvbc"]);
     let plain = place.ok(&["dis", "m.fvbc"]);
     assert_eq!(place.ok(&["dis", "again.fvbc"]), plain);
 }
