@@ -18,10 +18,12 @@ mod collections;
 mod edges;
 mod elements;
 mod exits;
+mod hashes;
 mod invariants;
 mod moves;
 mod numbers;
 mod registers;
+mod strings;
 
 use super::abi::{Helper, Layout};
 use super::ir::inst::{Flow, Inst, Role, effects, is_return};
