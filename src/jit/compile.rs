@@ -57,14 +57,7 @@ pub(crate) struct Trampoline(pub(crate) Compiled);
 fn flags(verifies: bool) -> Option<settings::Flags> {
     let mut flags = settings::builder();
     for (name, value) in [
-        (
-            "opt_level",
-            if std::env::var_os("FSPEED").is_some() {
-                "speed"
-            } else {
-                "none"
-            },
-        ),
+        ("opt_level", "none"),
         ("enable_pinned_reg", "true"),
         ("enable_verifier", if verifies { "true" } else { "false" }),
         ("is_pic", "false"),
