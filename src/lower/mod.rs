@@ -149,9 +149,8 @@ impl Lowering {
         let region = &shape.regions()[region];
         let end = end_of(chunk, region.kind);
         Memory::lend(|memory| {
-            let scopes = memory.reached.find(self, chunk, shape, region, end);
-            let is_leader = |at| memory.reached.is_leader(at);
-            let code = FrameLayout::new(chunk, region, &scopes, is_leader)
+            memory.reached.find(self, chunk, shape, region, end);
+            let code = FrameLayout::new(chunk, region, &memory.reached)
                 .and_then(|frame| self.translate(chunk, shape, frame, end, memory));
             memory.reached.clear();
             code
@@ -223,24 +222,28 @@ impl FrameLayout {
     fn new(
         chunk: &Chunk,
         region: &crate::verify::Region,
-        scopes: &[u32],
-        is_leader: impl Fn(usize) -> bool,
+        reached: &Reached,
     ) -> Result<FrameLayout, Declined> {
         let is_sub = matches!(region.kind, RegionKind::Sub(_));
         let entry_height = region.entry_height as usize;
         let argc = if is_sub { entry_height } else { 0 };
-        let total = scopes.iter().map(|count| *count as usize).sum::<usize>();
+        let total = reached
+            .slots
+            .iter()
+            .map(|count| *count as usize)
+            .sum::<usize>();
         if argc + total + region.height as usize >= MAX_REGISTERS {
             return Err(Declined::TooLarge);
         }
+        let is_leader = |at| reached.is_leader(at);
         let prologue = if is_leader(region.entry) {
             None
         } else {
-            stored_arguments(chunk, region.entry, argc, &is_leader)
+            stored_arguments(chunk, region.entry, argc, is_leader)
         };
         let mut next = argc;
-        let mut slots = Vec::with_capacity(scopes.len());
-        for (depth, count) in scopes.iter().enumerate() {
+        let mut slots = Vec::with_capacity(reached.slots.len());
+        for (depth, count) in reached.slots.iter().enumerate() {
             let mut registers = Vec::with_capacity(*count as usize);
             for slot in 0..*count as u16 {
                 let stored = match &prologue {
@@ -396,37 +399,41 @@ impl Translator<'_> {
         if skip_to > self.frame.entry {
             self.enter();
         }
-        let stretches = reached.stretches.iter();
-        for at in stretches.flat_map(|(start, end)| *start as usize..*end as usize) {
-            self.out.op = at as u32;
-            let mark = reached.marks[at];
-            let is_leader = mark & mark::LEADER != 0;
-            if is_leader {
-                if falls_through {
-                    self.flush_all();
-                }
-                self.out.label();
+        for (start, end) in &reached.stretches {
+            for at in (*start..*end).map(|at| at as usize) {
+                let mark = reached.marks[at];
+                positions[at] = self.place(at, mark, falls_through);
+                // An op that another one took in, or that stores an argument where it is, falls through.
+                (skip_to, falls_through) = match at < skip_to {
+                    true => (skip_to, true),
+                    false => self.op(at),
+                };
             }
-            if is_leader || !falls_through {
-                self.begin_at(at, mark);
-            } else if at == self.frame.entry && self.frame.prologue == 0 {
-                self.enter();
-            }
-            let position = self.out.position() as u32;
-            positions[at] = position;
-            if is_leader {
-                self.out.code.entries.push((at as u32, position));
-            }
-            if at < skip_to {
-                falls_through = true;
-                continue;
-            }
-            // At the end is no op of the region, nor a scope on record.
-            debug_assert!(at == self.end || self.shape.scope_at(at) == Some(self.scope));
-            let (next, goes_on) = self.op(at);
-            skip_to = next;
-            falls_through = goes_on;
         }
+    }
+
+    /// Prepares for the op at `at`, which may be jumped to; gives the position of its instructions.
+    fn place(&mut self, at: usize, mark: u8, falls_through: bool) -> u32 {
+        self.out.op = at as u32;
+        let is_leader = mark & mark::LEADER != 0;
+        if is_leader {
+            if falls_through {
+                self.flush_all();
+            }
+            self.out.label();
+        }
+        if is_leader || !falls_through {
+            self.begin_at(at, mark);
+        } else if at == self.frame.entry && self.frame.prologue == 0 {
+            self.enter();
+        }
+        // At the end is no op of the region, nor a scope on record.
+        debug_assert!(at == self.end || self.shape.scope_at(at) == Some(self.scope));
+        let position = self.out.position() as u32;
+        if is_leader {
+            self.out.code.entries.push((at as u32, position));
+        }
+        position
     }
 
     /// Notes that code goes on in this scope.

@@ -26,12 +26,13 @@ pub(super) struct Reached {
     pub(super) leaders: usize,
     /// Those of the ops that jump back.
     pub(super) back_jumps: Vec<u32>,
+    /// How many slots there are at each depth of scopes.
+    pub(super) slots: Vec<u32>,
     work: Vec<u32>,
 }
 
 impl Reached {
     /// Follows the region's paths: marks what is reached and what is jumped to. The end of its code is `end`.
-    /// Gives how many slots there are at each depth of scopes.
     pub(super) fn find(
         &mut self,
         lowering: &Lowering,
@@ -39,13 +40,13 @@ impl Reached {
         shape: &Shape,
         region: &Region,
         end: usize,
-    ) -> Vec<u32> {
+    ) {
         // One behind the last op, which is where a jump to the end goes.
         self.marks.resize(chunk.ops.len() + 1, 0);
         if matches!(region.kind, RegionKind::Block(_)) {
             self.marks[region.entry] |= mark::LEADER;
         }
-        let mut scopes = vec![shape.scopes()[region.scope].slots];
+        self.slots.push(shape.scopes()[region.scope].slots);
         self.work.push(region.entry as u32);
         while let Some(start) = self.work.pop() {
             let mut at = start as usize;
@@ -71,21 +72,23 @@ impl Reached {
                         break at + 1;
                     }
                     Flow::Return => break at + 1,
-                    Flow::Scope => self.note_scope(shape, at + 1, &mut scopes),
+                    Flow::Scope => self.note_scope(shape, at + 1),
                 }
                 at += 1;
             };
-            self.stretches.push((start, behind as u32));
+            if behind as u32 != start {
+                self.stretches.push((start, behind as u32));
+            }
         }
         // They were found in any order.
-        self.stretches.sort_unstable();
+        self.stretches.sort_unstable_by_key(|(start, _)| *start);
         self.mark_inverted_loops(chunk);
-        scopes
     }
 
     /// Forgets the region; the memory stays.
     pub(super) fn clear(&mut self) {
         self.back_jumps.clear();
+        self.slots.clear();
         self.leaders = 0;
         for (start, end) in self.stretches.drain(..) {
             self.marks[start as usize..end as usize].fill(0);
@@ -114,14 +117,14 @@ impl Reached {
     }
 
     /// Makes room for the slots of the scope at `at`.
-    fn note_scope(&self, shape: &Shape, at: usize, scopes: &mut Vec<u32>) {
+    fn note_scope(&mut self, shape: &Shape, at: usize) {
         if let Some(scope) = shape.scope_at(at) {
             let scope = shape.scopes()[scope];
             let depth = scope.depth as usize;
-            if scopes.len() <= depth {
-                scopes.resize(depth + 1, 0);
+            if self.slots.len() <= depth {
+                self.slots.resize(depth + 1, 0);
             }
-            scopes[depth] = scopes[depth].max(scope.slots);
+            self.slots[depth] = self.slots[depth].max(scope.slots);
         }
     }
 

@@ -155,7 +155,7 @@ struct Copied {
 
 impl Program {
     /// The program of the chunk that the VM runs; `None` if that isn't strict.
-    pub(super) fn of(vm: &mut VM) -> Option<Program> {
+    pub(super) fn of(vm: &mut VM) -> Option<Box<Program>> {
         let source = match vm.link.unit() {
             Some(unit) if !unit.is_strict() => return None,
             Some(unit) => Source::Unit(Arc::clone(unit)),
@@ -184,7 +184,7 @@ impl Program {
             Source::Unit(_) => lowering.linked(),
         };
         let units: Vec<Unit> = (0..regions).map(|_| unit()).collect();
-        Some(Program {
+        Some(Box::new(Program {
             tables: Tables {
                 units: units.as_ptr(),
                 constants: source.chunk().constants.as_ptr(),
@@ -199,7 +199,7 @@ impl Program {
             places: Vec::new(),
             #[cfg(feature = "jit")]
             native: Native::new(regions),
-        })
+        }))
     }
 
     /// Whether it is the program of this unit.
