@@ -42,7 +42,8 @@ pub(super) fn pairs(
     reached: &Reached,
     end: usize,
 ) -> Vec<Pair> {
-    if reached.back_jumps.is_empty() {
+    let has_slots = frame.slots.iter().any(|slots| !slots.is_empty());
+    if reached.back_jumps.is_empty() || !has_slots {
         return Vec::new();
     }
     let ends = reached.back_jumps.iter().map(|at| *at as usize);
