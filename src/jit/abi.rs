@@ -36,7 +36,8 @@ pub(crate) struct Layout {
 }
 
 /// Where a table, which a hash's value points to, keeps things.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, IntoBytes, Immutable)]
+#[repr(C)]
 pub(crate) struct HashLayout {
     /// How many own it.
     pub(crate) count: i32,
@@ -51,7 +52,8 @@ pub(crate) struct HashLayout {
 }
 
 /// Where a string's buffer, which its value points to, keeps things.
-#[derive(Clone, Copy, Debug, Hash)]
+#[derive(Clone, Copy, Debug, Hash, IntoBytes, Immutable)]
+#[repr(C)]
 pub(crate) struct StrLayout {
     /// The length of a string of no more than `most_inline` bytes, and something larger of others.
     pub(crate) inline_len: i32,
