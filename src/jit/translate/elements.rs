@@ -356,12 +356,18 @@ impl Translator<'_, '_> {
         let flags = MemFlagsData::trusted();
         let view = self.view(array, Level::Read);
         let address = self.element_or(view, index, out);
-        let found = self.b.ins().uload8(types::I64, flags, address, 0);
-        let expected = i64::from(tag_of(kind));
-        let fits = self.b.ins().icmp_imm_s(IntCC::Equal, found, expected);
+        let fits = self.has_tag(address, tag_of(kind));
         self.need(fits, out);
         let ty = super::type_of(kind);
         self.b.ins().load(ty, flags, address, PAYLOAD)
+    }
+
+    /// Whether a value in memory has this tag. One byte is compared where it lies.
+    fn has_tag(&mut self, address: Value, expected: u8) -> Value {
+        let flags = MemFlagsData::trusted();
+        let found = self.b.ins().load(types::I8, flags, address, 0);
+        let expected = i64::from(expected);
+        self.b.ins().icmp_imm_s(IntCC::Equal, found, expected)
     }
 
     /// The element as an unboxed value of a kind; anything else goes back to the checkpoint.
@@ -377,11 +383,7 @@ impl Translator<'_, '_> {
             had
         });
         if known != Some(expected) {
-            let found = self.b.ins().uload8(types::I64, flags, address, 0);
-            let fits = self
-                .b
-                .ins()
-                .icmp_imm_s(IntCC::Equal, found, i64::from(expected));
+            let fits = self.has_tag(address, expected);
             self.guard(fits);
         }
         let ty = super::type_of(kind);
