@@ -67,13 +67,13 @@ impl Search<'_> {
     fn pairs(&self) -> Vec<Pair> {
         let mut pairs: Vec<Pair> = Vec::new();
         let stores = self.ops(0).filter_map(|next| {
+            let Op::SetSlot(slot) = self.chunk.ops[next] else {
+                return None;
+            };
             let at = next.checked_sub(1)?;
             let reached = self.reached.marks[at] & mark::REACHED != 0;
             let follows = reached && !self.reached.is_leader(next);
-            match self.chunk.ops[next] {
-                Op::SetSlot(slot) if follows => Some((at, self.pair(at, slot)?)),
-                _ => None,
-            }
+            follows.then_some((at, self.pair(at, slot)?))
         });
         for (at, pair) in stores.take(MOST_STORES) {
             if pairs.len() < MOST
