@@ -4,13 +4,19 @@
 //! lowered to what there is fuel for, so that no round has to look. In such a loop the fuel at hand is
 //! a sum that stays the same, less what the rounds have cost; where control leaves it, that difference
 //! is formed.
+//!
+//! It is clipped to the lengths of the arrays, too, whose elements at the counter it accesses, if nothing in
+//! the loop changes them: then those accesses need no look at the length.
 
 use super::super::abi::Reason;
 use super::super::ir::graph::Loop;
 use super::super::ir::inst::{Addend, Against, Branch, Comparison, Inst, Role, effects};
 use super::super::kinds::Kind;
 use super::super::kinds::group::Function;
-use super::Translator;
+use super::super::kinds::transfer::element_kind;
+use super::super::kinds::walk::{self, Walked};
+use super::super::views::{Level, Views};
+use super::{Context, Translator};
 use crate::lower::code::Rop;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -32,6 +38,8 @@ pub(super) struct Clip {
     sum: Variable,
     /// The counter goes on below this.
     limit: Variable,
+    /// The views of the arrays whose lengths it is clipped to.
+    spans: Rc<[usize]>,
 }
 
 #[derive(Clone, Copy)]
@@ -44,11 +52,67 @@ enum Bound {
 const FURTHEST: i64 = 1 << 48;
 
 /// The loops of a function that can be clipped.
-pub(super) fn find(function: &Function, b: &mut FunctionBuilder<'_>) -> Vec<Clip> {
+pub(super) fn find(
+    cx: &Context<'_>,
+    function: &Function,
+    views: &Views,
+    b: &mut FunctionBuilder<'_>,
+) -> Vec<Clip> {
     let loops = function.graph.loops.iter();
-    loops
+    let mut clips: Vec<Clip> = loops
         .filter_map(|around| clip(function, *around, b))
-        .collect()
+        .collect();
+    for clip in &mut clips {
+        clip.spans = spans(cx, function, views, clip);
+    }
+    clips
+}
+
+/// The arrays whose elements at the counter a loop accesses, and whose views stay at hand as they are.
+fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> Rc<[usize]> {
+    let mut is_indexed = vec![false; views.count()];
+    let mut is_fixed = vec![true; views.count()];
+    for block in clip.around.head..=clip.around.latch {
+        if !function.is_reached(block) {
+            continue;
+        }
+        let mut levels = views.at_start(block).clone();
+        let keep = |is_fixed: &mut Vec<bool>, levels: &[Level]| {
+            for (fixed, level) in is_fixed.iter_mut().zip(levels) {
+                *fixed &= *level > Level::Nothing;
+            }
+        };
+        keep(&mut is_fixed, &levels);
+        walk::block(cx.program, cx.group, function, block, |walked| {
+            views.step(walked.inst, walked.before, walked.seen, &mut levels);
+            keep(&mut is_fixed, &levels);
+            if let Some((array, _)) = views.accessed(walked.inst, walked.before) {
+                is_indexed[array] |= index_of(&walked) == Some(clip.counter);
+            }
+            if let Some(array) = views.resized(walked.inst, walked.before, walked.seen) {
+                is_fixed[array] = false;
+            }
+        });
+    }
+    let both = is_indexed.iter().zip(&is_fixed);
+    let spans = both.enumerate().filter(|(_, (a, b))| **a && **b);
+    spans.map(|(array, _)| array).collect()
+}
+
+/// The register of the index with which an instruction accesses an element, if it does so as a number.
+fn index_of(walked: &Walked<'_>) -> Option<usize> {
+    let (inst, kinds) = (walked.inst, walked.before);
+    let read = |array: Kind| element_kind(walked.seen, array, kinds[inst.c()]).map(|_| inst.c());
+    match inst.op {
+        Rop::ElementCopy | Rop::ElementBorrow => read(Kind::Any),
+        Rop::SlotElementCopy | Rop::SlotElementBorrow => read(kinds[inst.b()]),
+        Rop::ElementSet
+        | Rop::ElementSetI
+        | Rop::ElementSetW
+        | Rop::SlotElementSet
+        | Rop::SlotElementSetI => Some(inst.b()),
+        _ => None,
+    }
 }
 
 fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Option<Clip> {
@@ -103,6 +167,7 @@ fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Optio
         paid: paid.into(),
         sum: b.declare_var(types::I64),
         limit: b.declare_var(types::I64),
+        spans: Rc::default(),
     })
 }
 
@@ -256,7 +321,8 @@ impl Translator<'_, '_> {
             Some(clip) => {
                 let counter = self.value_of(clip.counter, Kind::Int);
                 let rounds = self.payable(&clip, fuel);
-                self.set_clip(&clip, fuel, counter, rounds);
+                let shortest = self.shortest(&clip);
+                self.set_clip(&clip, fuel, counter, rounds, shortest);
             }
         }
     }
@@ -277,7 +343,30 @@ impl Translator<'_, '_> {
         }
     }
 
-    fn set_clip(&mut self, clip: &Clip, fuel: Value, counter: Value, rounds: Value) {
+    /// The least of the lengths of the arrays that the loop is clipped to.
+    fn shortest(&mut self, clip: &Clip) -> Option<Value> {
+        let lengths: Vec<Value> = clip.spans.iter().map(|view| self.len_of(*view)).collect();
+        lengths.into_iter().reduce(|a, b| self.b.ins().smin(a, b))
+    }
+
+    /// Whether the index of an access to the array of a view is one that the present loop is clipped for.
+    pub(super) fn is_spanned(&mut self, view: usize, index: Value) -> bool {
+        match self.clip_here() {
+            Some(clip) if clip.spans.contains(&view) => {
+                self.value_of(clip.counter, Kind::Int) == index
+            }
+            _ => false,
+        }
+    }
+
+    fn set_clip(
+        &mut self,
+        clip: &Clip,
+        fuel: Value,
+        counter: Value,
+        rounds: Value,
+        shortest: Option<Value>,
+    ) {
         let spent = self.rounds(counter, clip.cost);
         let sum = self.b.ins().iadd(fuel, spent);
         let sum = match self.paid {
@@ -287,7 +376,10 @@ impl Translator<'_, '_> {
         self.b.def_var(clip.sum, sum);
         let payable = self.b.ins().iadd(counter, rounds);
         let bound = self.bound(clip);
-        let limit = self.b.ins().smin(payable, bound);
+        let mut limit = self.b.ins().smin(payable, bound);
+        if let Some(shortest) = shortest {
+            limit = self.b.ins().smin(limit, shortest);
+        }
         self.b.def_var(clip.limit, limit);
     }
 
@@ -310,7 +402,7 @@ impl Translator<'_, '_> {
     }
 
     /// Clips the loop that `head` is the head of. Where the counter is too far off, or there isn't fuel
-    /// for a round, the engine goes on.
+    /// for a round, the engine goes on; so it does where an array has no element at the counter.
     pub(super) fn enter_clip(&mut self, head: usize) {
         let Some(clip) = self.clip_of(head) else {
             return;
@@ -328,15 +420,26 @@ impl Translator<'_, '_> {
             let none = self.b.ins().icmp_imm_s(IntCC::Equal, rounds, 0);
             lacks = self.b.ins().bor(lacks, none);
         }
+        self.leave_before(head, lacks, Reason::Resume, fuel);
+        let shortest = self.shortest(&clip);
+        if let Some(shortest) = shortest {
+            let most = IntCC::UnsignedGreaterThanOrEqual;
+            let is_outside = self.b.ins().icmp(most, counter, shortest);
+            self.leave_before(head, is_outside, Reason::Guard, fuel);
+        }
+        self.set_clip(&clip, fuel, counter, rounds, shortest);
+    }
+
+    /// Leaves native code before the loop that `head` is the head of, if the condition holds.
+    fn leave_before(&mut self, head: usize, condition: Value, reason: Reason, fuel: Value) {
         let out = self.cold_block();
-        self.need_not(lacks, out);
+        self.need_not(condition, out);
         self.write_cold(out, |translator| {
             let block = &translator.function.graph.blocks[head];
             let inst = translator.function.body.insts[block.start];
             let stores = translator.stale_of(&block.live);
-            translator.jump_out(Reason::Resume, &inst, fuel, &stores);
+            translator.jump_out(reason, &inst, fuel, &stores);
         });
-        self.set_clip(&clip, fuel, counter, rounds);
     }
 
     /// Writes the end of a round of the clipped loop that the present block closes, if it does.

@@ -274,8 +274,7 @@ impl Translator<'_, '_> {
     pub(super) fn known_len(&mut self, array: Array) -> Option<Value> {
         let index = self.elements.views.index(array)?;
         let level = self.elements.levels[index];
-        let len = self.elements.variables[index].len;
-        (level > Level::Nothing).then(|| self.b.use_var(len))
+        (level > Level::Nothing).then(|| self.len_of(index))
     }
 
     /// An element was appended in place.
@@ -306,28 +305,34 @@ impl Translator<'_, '_> {
     /// The address of an element; what is out of range goes back to the checkpoint.
     fn guarded_element(&mut self, array: Array, index: Value, level: Level) -> Value {
         let view = self.view(array, level);
-        match self.elements.views.index(array) {
-            Some(place) if self.elements.find(place, index).is_some() => {
-                // All that can be read can be written, or nothing can.
-                if level == Level::Write && !self.elements.writable.contains(&place) {
-                    let is_writable = self.b.ins().icmp_imm_s(IntCC::NotEqual, view.len, 0);
-                    self.guard(is_writable);
-                    self.elements.writable.push(place);
-                }
+        let place = self.elements.views.index(array);
+        let is_known = place.is_some_and(|place| self.elements.find(place, index).is_some());
+        let is_within = is_known || place.is_some_and(|place| self.is_spanned(place, index));
+        let is_writable = place.is_some_and(|place| self.elements.writable.contains(&place));
+        if !is_within {
+            let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, view.len);
+            self.guard(fits);
+        } else if level == Level::Write && !is_writable {
+            // All that can be read can be written, or nothing can.
+            let some = self.b.ins().icmp_imm_s(IntCC::NotEqual, view.len, 0);
+            self.guard(some);
+        }
+        if let Some(array) = place {
+            if !is_known {
+                let tag = None;
+                self.elements.known.push(Known { array, index, tag });
             }
-            place => {
-                let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, view.len);
-                self.guard(fits);
-                if let Some(array) = place {
-                    let tag = None;
-                    self.elements.known.push(Known { array, index, tag });
-                    if level == Level::Write {
-                        self.elements.writable.push(array);
-                    }
-                }
+            if level == Level::Write && !is_writable {
+                self.elements.writable.push(array);
             }
         }
         self.element_at(view, index)
+    }
+
+    /// The length in a view that is at hand.
+    pub(super) fn len_of(&mut self, view: usize) -> Value {
+        let len = self.elements.variables[view].len;
+        self.b.use_var(len)
     }
 
     /// The address of an element.

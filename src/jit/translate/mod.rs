@@ -196,8 +196,8 @@ pub(super) fn translate(
         share: Share::default(),
         b,
     };
-    translator.clips = clips::find(function, &mut translator.b);
     let views = &translator.elements.views;
+    translator.clips = clips::find(cx, function, views, &mut translator.b);
     translator.invariants = invariants::find(cx, function, views, &mut translator.b);
     translator.b.def_var(fuel, parameters[1]);
     translator.enter(&parameters);
