@@ -6,9 +6,11 @@
 //! is formed.
 //!
 //! It is clipped to the lengths of the arrays, too, whose elements at the counter it accesses, if nothing in
-//! the loop changes them: then those accesses need no look at the length.
+//! the loop changes them: then those accesses need no look at the length. An access at an index that stays the
+//! same, in every round, is looked at once before the loop.
 
 use super::super::abi::Reason;
+use super::super::ir::RegisterSet;
 use super::super::ir::graph::Loop;
 use super::super::ir::inst::{Addend, Against, Branch, Comparison, Inst, Role, effects};
 use super::super::kinds::Kind;
@@ -38,8 +40,17 @@ pub(super) struct Clip {
     sum: Variable,
     /// The counter goes on below this.
     limit: Variable,
-    /// The views of the arrays whose lengths it is clipped to.
-    spans: Rc<[usize]>,
+    /// The accesses that need no look at lengths.
+    spans: Rc<[Span]>,
+}
+
+/// Accesses in a clipped loop to the elements of an array of a view, at the index in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    view: usize,
+    index: usize,
+    /// Whether the elements can be written as well.
+    pub(super) level: Level,
 }
 
 #[derive(Clone, Copy)]
@@ -68,35 +79,65 @@ pub(super) fn find(
     clips
 }
 
-/// The arrays whose elements at the counter a loop accesses, and whose views stay at hand as they are.
-fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> Rc<[usize]> {
-    let mut is_indexed = vec![false; views.count()];
-    let mut is_fixed = vec![true; views.count()];
-    for block in clip.around.head..=clip.around.latch {
-        if !function.is_reached(block) {
-            continue;
+/// The accesses of a loop to arrays whose views stay at hand as they are, at indices that are the counter or
+/// stay the same, too.
+fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> Rc<[Span]> {
+    let Loop { head, latch, .. } = clip.around;
+    let mut spans: Vec<Span> = Vec::new();
+    let mut least = vec![Level::Write; views.count()];
+    let keep = |least: &mut [Level], levels: &[Level]| {
+        for (least, level) in least.iter_mut().zip(levels) {
+            *least = (*least).min(*level);
         }
+    };
+    let changed = changed_in(function, clip.around);
+    for block in (head..=latch).filter(|block| function.is_reached(*block)) {
         let mut levels = views.at_start(block).clone();
-        let keep = |is_fixed: &mut Vec<bool>, levels: &[Level]| {
-            for (fixed, level) in is_fixed.iter_mut().zip(levels) {
-                *fixed &= *level > Level::Nothing;
-            }
-        };
-        keep(&mut is_fixed, &levels);
+        keep(&mut least, &levels);
         walk::block(cx.program, cx.group, function, block, |walked| {
             views.step(walked.inst, walked.before, walked.seen, &mut levels);
-            keep(&mut is_fixed, &levels);
-            if let Some((array, _)) = views.accessed(walked.inst, walked.before) {
-                is_indexed[array] |= index_of(&walked) == Some(clip.counter);
-            }
+            keep(&mut least, &levels);
             if let Some(array) = views.resized(walked.inst, walked.before, walked.seen) {
-                is_fixed[array] = false;
+                least[array] = Level::Nothing;
+            }
+            let accessed = views.accessed(walked.inst, walked.before);
+            let Some(((view, level), index)) = accessed.zip(index_of(&walked)) else {
+                return;
+            };
+            let stays = block == head
+                && !changed.contains(index)
+                && function.kinds[head][index] == Kind::Int;
+            if index == clip.counter || stays {
+                note(&mut spans, Span { view, index, level });
             }
         });
     }
-    let both = is_indexed.iter().zip(&is_fixed);
-    let spans = both.enumerate().filter(|(_, (a, b))| **a && **b);
-    spans.map(|(array, _)| array).collect()
+    for span in &mut spans {
+        span.level = span.level.min(least[span.view]);
+    }
+    spans.retain(|span| span.level > Level::Nothing);
+    spans.into()
+}
+
+/// Adds an access to those that are known.
+fn note(spans: &mut Vec<Span>, span: Span) {
+    let same = |other: &&mut Span| (other.view, other.index) == (span.view, span.index);
+    match spans.iter_mut().find(same) {
+        Some(known) => known.level = known.level.max(span.level),
+        None => spans.push(span),
+    }
+}
+
+/// The registers that a loop writes.
+fn changed_in(function: &Function, around: Loop) -> RegisterSet {
+    let blocks = &function.graph.blocks;
+    let (start, end) = (blocks[around.head].start, blocks[around.latch].end);
+    let mut changed = RegisterSet::new(function.body.registers);
+    for inst in &function.body.insts[start..end] {
+        let (first, count) = effects(inst).writes;
+        (first..first + count).for_each(|register| changed.insert(register));
+    }
+    changed
 }
 
 /// The register of the index with which an instruction accesses an element, if it does so as a number.
@@ -343,20 +384,26 @@ impl Translator<'_, '_> {
         }
     }
 
-    /// The least of the lengths of the arrays that the loop is clipped to.
+    /// The least of the lengths of the arrays that the loop counts through.
     fn shortest(&mut self, clip: &Clip) -> Option<Value> {
-        let lengths: Vec<Value> = clip.spans.iter().map(|view| self.len_of(*view)).collect();
-        lengths.into_iter().reduce(|a, b| self.b.ins().smin(a, b))
+        let mut shortest = None;
+        for span in clip.spans.iter().filter(|span| span.index == clip.counter) {
+            let len = self.len_for(span.view, span.level);
+            shortest = Some(match shortest {
+                None => len,
+                Some(other) => self.b.ins().smin(other, len),
+            });
+        }
+        shortest
     }
 
-    /// Whether the index of an access to the array of a view is one that the present loop is clipped for.
-    pub(super) fn is_spanned(&mut self, view: usize, index: Value) -> bool {
-        match self.clip_here() {
-            Some(clip) if clip.spans.contains(&view) => {
-                self.value_of(clip.counter, Kind::Int) == index
-            }
-            _ => false,
-        }
+    /// What the present loop is clipped for of accesses to the array of a view at an index.
+    pub(super) fn span_of(&mut self, view: usize, index: Value) -> Option<Span> {
+        let clip = self.clip_here()?;
+        let mut spans = clip.spans.iter().filter(|span| span.view == view);
+        spans
+            .find(|span| self.value_of(span.index, Kind::Int) == index)
+            .copied()
     }
 
     fn set_clip(
@@ -423,11 +470,21 @@ impl Translator<'_, '_> {
         self.leave_before(head, lacks, Reason::Resume, fuel);
         let shortest = self.shortest(&clip);
         if let Some(shortest) = shortest {
-            let most = IntCC::UnsignedGreaterThanOrEqual;
-            let is_outside = self.b.ins().icmp(most, counter, shortest);
-            self.leave_before(head, is_outside, Reason::Guard, fuel);
+            self.need_within(head, counter, shortest, fuel);
+        }
+        for span in clip.spans.iter().filter(|span| span.index != clip.counter) {
+            let index = self.value_of(span.index, Kind::Int);
+            let len = self.len_for(span.view, span.level);
+            self.need_within(head, index, len, fuel);
         }
         self.set_clip(&clip, fuel, counter, rounds, shortest);
+    }
+
+    /// Has the engine go on before a loop unless an index is below a length.
+    fn need_within(&mut self, head: usize, index: Value, len: Value, fuel: Value) {
+        let least_outside = IntCC::UnsignedGreaterThanOrEqual;
+        let is_outside = self.b.ins().icmp(least_outside, index, len);
+        self.leave_before(head, is_outside, Reason::Guard, fuel);
     }
 
     /// Leaves native code before the loop that `head` is the head of, if the condition holds.

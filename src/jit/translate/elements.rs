@@ -245,14 +245,9 @@ impl Translator<'_, '_> {
             return Opened { items, len };
         };
         self.open(index, level);
-        let view = self.elements.variables[index];
-        let len = match level {
-            Level::Write => view.writable,
-            _ => view.len,
-        };
         Opened {
-            items: self.b.use_var(view.items),
-            len: self.b.use_var(len),
+            items: self.b.use_var(self.elements.variables[index].items),
+            len: self.len_for(index, level),
         }
     }
 
@@ -307,8 +302,10 @@ impl Translator<'_, '_> {
         let view = self.view(array, level);
         let place = self.elements.views.index(array);
         let is_known = place.is_some_and(|place| self.elements.find(place, index).is_some());
-        let is_within = is_known || place.is_some_and(|place| self.is_spanned(place, index));
-        let is_writable = place.is_some_and(|place| self.elements.writable.contains(&place));
+        let span = place.and_then(|place| self.span_of(place, index));
+        let is_within = is_known || span.is_some();
+        let is_writable = span.is_some_and(|span| span.level == Level::Write)
+            || place.is_some_and(|place| self.elements.writable.contains(&place));
         if !is_within {
             let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, view.len);
             self.guard(fits);
@@ -329,8 +326,16 @@ impl Translator<'_, '_> {
         self.element_at(view, index)
     }
 
+    /// How many elements can be accessed so, by a view that is at hand.
+    pub(super) fn len_for(&mut self, view: usize, level: Level) -> Value {
+        match level {
+            Level::Write => self.b.use_var(self.elements.variables[view].writable),
+            _ => self.len_of(view),
+        }
+    }
+
     /// The length in a view that is at hand.
-    pub(super) fn len_of(&mut self, view: usize) -> Value {
+    fn len_of(&mut self, view: usize) -> Value {
         let len = self.elements.variables[view].len;
         self.b.use_var(len)
     }
