@@ -35,6 +35,38 @@ pub(crate) struct Layout {
     pub(crate) exit_base: i32,
     pub(crate) exit_depth: i32,
     pub(crate) array: ArrayLayout,
+    pub(crate) hash: HashLayout,
+    pub(crate) str: StrLayout,
+}
+
+/// Where a table, which a hash's value points to, keeps things.
+#[derive(Clone, Copy, Debug, Hash, IntoBytes, Immutable)]
+#[repr(C)]
+pub(crate) struct HashLayout {
+    /// How many own it.
+    pub(crate) count: i32,
+    /// Where the entries begin.
+    pub(crate) entries: i32,
+    /// How many there are.
+    pub(crate) len: i32,
+    /// What an entry takes, and where its parts are in it.
+    pub(crate) entry_bytes: i32,
+    pub(crate) key: i32,
+    pub(crate) value: i32,
+}
+
+/// Where a string's buffer, which its value points to, keeps things.
+#[derive(Clone, Copy, Debug, Hash, IntoBytes, Immutable)]
+#[repr(C)]
+pub(crate) struct StrLayout {
+    /// The length of a string of no more than `most_inline` bytes, and something larger of others.
+    pub(crate) inline_len: i32,
+    pub(crate) most_inline: i32,
+    /// The length of the others.
+    pub(crate) spilled_len: i32,
+    /// The place, 4 bytes, at which a table has the string itself as a key; perhaps. Looking at it costs no
+    /// fuel: no string has one for which looking it up would.
+    pub(crate) hint: i32,
 }
 
 /// Where an array's buffer, which its value points to, keeps things.

@@ -119,6 +119,20 @@ impl Views {
         Some((self.index(array)?, level))
     }
 
+    /// The array that an instruction may give another length, or put another one in the place of, while its
+    /// view stays at hand.
+    pub(crate) fn resized(&self, inst: &Inst, kinds: &[Kind], seen: Seen) -> Option<usize> {
+        match self.accessed(inst, kinds) {
+            Some((array, Level::Write)) => {
+                let index = kinds[inst.b()];
+                let stays = index == Kind::Int || index.is_boxed();
+                (seen.is_irregular() || !stays).then_some(array)
+            }
+            _ if inst.op == Rop::ArrayPush => self.index(Array::Global(inst.word.a())),
+            _ => self.moved(inst, kinds).map(|(_, to)| to),
+        }
+    }
+
     /// Where a register's array comes from, of an instruction that moves or borrows it.
     pub(crate) fn moved(&self, inst: &Inst, kinds: &[Kind]) -> Option<(usize, usize)> {
         let from = match inst.op {

@@ -7,7 +7,7 @@
 //! owner. Wherever else in the region the owner may change, the slot is made to own its value first.
 
 use super::stack::Owner;
-use super::{FrameLayout, Lowering, mark};
+use super::{FrameLayout, Lowering, Reached, mark};
 use crate::chunk::Chunk;
 use crate::op::Op;
 use crate::verify::Shape;
@@ -26,30 +26,34 @@ struct Search<'a> {
     shape: &'a Shape,
     frame: &'a FrameLayout,
     lowering: &'a Lowering,
+    reached: &'a Reached,
     /// Where the region ends.
     end: usize,
     /// The stretches of ops that a jump back closes: the first and the last op.
     loops: Vec<(usize, usize)>,
 }
 
-/// The pairs of the present region of `lowering`, which ends at `end`.
+/// The pairs of the region that was reached, which ends at `end`.
 pub(super) fn pairs(
     chunk: &Chunk,
     shape: &Shape,
     frame: &FrameLayout,
     lowering: &Lowering,
+    reached: &Reached,
     end: usize,
 ) -> Vec<Pair> {
-    if lowering.back_jumps.is_empty() {
+    let has_slots = frame.slots.iter().any(|slots| !slots.is_empty());
+    if reached.back_jumps.is_empty() || !has_slots {
         return Vec::new();
     }
-    let ends = lowering.back_jumps.iter().map(|at| *at as usize);
+    let ends = reached.back_jumps.iter().map(|at| *at as usize);
     let loops = ends.filter_map(|end| Some((super::jump_target(&chunk.ops[end])?, end)));
     let search = Search {
         chunk,
         shape,
         frame,
         lowering,
+        reached,
         end,
         loops: loops.collect(),
     };
@@ -63,13 +67,13 @@ impl Search<'_> {
     fn pairs(&self) -> Vec<Pair> {
         let mut pairs: Vec<Pair> = Vec::new();
         let stores = self.ops(0).filter_map(|next| {
+            let Op::SetSlot(slot) = self.chunk.ops[next] else {
+                return None;
+            };
             let at = next.checked_sub(1)?;
-            let reached = self.lowering.marks[at] & mark::REACHED != 0;
-            let follows = reached && !self.lowering.is_leader(next);
-            match self.chunk.ops[next] {
-                Op::SetSlot(slot) if follows => Some((at, self.pair(at, slot)?)),
-                _ => None,
-            }
+            let reached = self.reached.marks[at] & mark::REACHED != 0;
+            let follows = reached && !self.reached.is_leader(next);
+            follows.then_some((at, self.pair(at, slot)?))
         });
         for (at, pair) in stores.take(MOST_STORES) {
             if pairs.len() < MOST
@@ -99,7 +103,7 @@ impl Search<'_> {
 
     /// The ops of the region from `first` on, but for its end.
     fn ops(&self, first: usize) -> impl Iterator<Item = usize> {
-        let stretches = &self.lowering.stretches;
+        let stretches = &self.reached.stretches;
         let begin = stretches.partition_point(|(_, behind)| (*behind as usize) <= first);
         let ops = stretches[begin..]
             .iter()

@@ -349,7 +349,7 @@ impl Translator<'_> {
             self.go_to(target);
             return (at + 1, false);
         }
-        match self.lowering.loop_test(self.chunk, at, target) {
+        match self.reached.loop_test(self.chunk, at, target) {
             Some(test) => self.invert(at, target, test),
             None => {
                 self.branch_to(Rop::Loop, 0, [0, 0, 0], None, target);

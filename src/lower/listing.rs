@@ -30,7 +30,7 @@ struct Place {
 impl Listing {
     /// Lowers the main program of a chunk, its subs and its blocks; `shape` is that of the chunk.
     pub fn of(chunk: &Chunk, shape: &Shape) -> Listing {
-        let mut lowering = Lowering::new(chunk, None).linked();
+        let lowering = Lowering::new(chunk, None).linked();
         let mut codes = Vec::new();
         let mut places = Vec::new();
         for (index, region) in shape.regions().iter().enumerate() {

@@ -20,17 +20,20 @@ mod emit;
 mod functions;
 mod listing;
 mod operands;
+mod reached;
 mod stack;
 mod translate;
 
 use crate::chunk::{Chunk, ImportKind};
 use crate::jit::PlainKind;
-use crate::op::{Flow, Op};
+use crate::op::Op;
 use crate::verify::{Arity, RegionKind, Shape};
 use code::{Code, MAX_REGISTERS, Rop, Word};
 use emit::Emitter;
 pub use listing::Listing;
+use reached::{Reached, mark};
 use stack::AbstractStack;
+use std::cell::Cell;
 
 /// The first half of Undef, and of the two Bools.
 pub(crate) const UNDEF_WORD: u32 = 2;
@@ -44,10 +47,10 @@ pub(crate) enum Declined {
     TooLarge,
 }
 
-/// What lowering needs to know of a chunk, and memory that it uses again.
+/// What lowering needs to know of a chunk.
 #[derive(Debug, Default)]
 pub(crate) struct Lowering {
-    /// The row of the first sub of each name, plus 1; 0 for none.
+    /// The row of the first sub of each name, plus 1; 0 for none. Empty where there are no subs.
     sub_of_name: Vec<u32>,
     /// The global of each name, where that isn't the name's index.
     globals: Option<Box<[u16]>>,
@@ -55,18 +58,6 @@ pub(crate) struct Lowering {
     functions: Vec<Plain>,
     /// Whether the chunk is a unit of an engine: it may call functions of others, and be one.
     linked: bool,
-    /// By op, a set of [`mark`]s.
-    marks: Vec<u8>,
-    /// Where the instructions of each op of the present region begin.
-    positions: Vec<u32>,
-    /// The ops of the present region: stretches of them, ascending, the end of each not in it.
-    stretches: Vec<(u32, u32)>,
-    /// How many places of the region are jumped to or resumed at, roughly.
-    leaders: usize,
-    /// Those of the ops that jump back.
-    back_jumps: Vec<u32>,
-    work: Vec<u32>,
-    scratch: Scratch,
 }
 
 /// An extension op that is a plain function.
@@ -77,22 +68,34 @@ pub(crate) struct Plain {
     pub(crate) gives: PlainKind,
 }
 
-/// What is known of an op while its region is lowered: a set of these. They are bytes, as a list of zeros
-/// costs least to make.
-mod mark {
-    /// It is one of the region.
-    pub(super) const REACHED: u8 = 1;
-    /// Something other than the op before it leads here.
-    pub(super) const LEADER: u8 = 2;
-    /// The op before it is the reference interpreter's.
-    pub(super) const RESUMES: u8 = 4;
-}
-
-/// Memory of a translation, for the next one.
+/// Memory that the lowering of a region takes from the one before it on the same thread: most functions are
+/// so small that getting memory would cost more than their ops.
 #[derive(Debug, Default)]
-struct Scratch {
+struct Memory {
+    reached: Reached,
+    /// Where the instructions of each op of the region begin.
+    positions: Vec<u32>,
     stack: AbstractStack,
     fixups: Vec<emit::Fixup>,
+    returns: Vec<usize>,
+}
+
+impl Memory {
+    /// The most ops of a chunk whose memory is kept.
+    const MOST_OPS: usize = 1 << 14;
+
+    /// Runs `work` with the thread's memory.
+    fn lend<R>(work: impl FnOnce(&mut Memory) -> R) -> R {
+        thread_local! {
+            static KEPT: Cell<Option<Box<Memory>>> = const { Cell::new(None) };
+        }
+        let mut memory = KEPT.take().unwrap_or_default();
+        let result = work(&mut memory);
+        if memory.positions.len() <= Memory::MOST_OPS {
+            KEPT.set(Some(memory));
+        }
+        result
+    }
 }
 
 impl Lowering {
@@ -104,7 +107,12 @@ impl Lowering {
 
     /// Prepares for a chunk. `globals` has the global of each name, if that isn't the name's index.
     pub(crate) fn new(chunk: &Chunk, globals: Option<Box<[u16]>>) -> Lowering {
-        let mut sub_of_name = vec![0; chunk.names.len()];
+        let named = if chunk.sub_entries.is_empty() {
+            0
+        } else {
+            chunk.names.len()
+        };
+        let mut sub_of_name = vec![0; named];
         for (row, (name, _)) in chunk.sub_entries.iter().enumerate().rev() {
             if let Some(place) = sub_of_name.get_mut(usize::from(*name)) {
                 *place = row as u32 + 1;
@@ -115,14 +123,6 @@ impl Lowering {
             globals,
             linked: false,
             functions: Vec::new(),
-            // One behind the last op, which is where a jump to the end goes.
-            marks: vec![0; chunk.ops.len() + 1],
-            positions: vec![0; chunk.ops.len() + 1],
-            stretches: Vec::new(),
-            leaders: 0,
-            back_jumps: Vec::new(),
-            work: Vec::new(),
-            scratch: Scratch::default(),
         }
     }
 
@@ -150,11 +150,6 @@ impl Lowering {
         }
     }
 
-    /// Whether something other than the op before it leads to the op at `at`.
-    fn is_leader(&self, at: usize) -> bool {
-        self.marks[at] & mark::LEADER != 0
-    }
-
     /// The global that a name stands for.
     fn global(&self, name: u16) -> u16 {
         match &self.globals {
@@ -174,71 +169,20 @@ impl Lowering {
     /// # Errors
     /// When it can't be register code.
     pub(crate) fn lower(
-        &mut self,
+        &self,
         chunk: &Chunk,
         shape: &Shape,
         region: usize,
     ) -> Result<Code, Declined> {
-        let end = end_of(chunk, shape.regions()[region].kind);
-        let frame = self.find_ops(chunk, shape, region);
-        let code = frame.and_then(|frame| self.translate(chunk, shape, frame, end));
-        self.back_jumps.clear();
-        self.leaders = 0;
-        for (start, end) in self.stretches.drain(..) {
-            self.marks[start as usize..end as usize].fill(0);
-        }
-        code
-    }
-
-    /// Follows the region's paths: marks what is reached and what is jumped to, and lays out the
-    /// frame.
-    fn find_ops(
-        &mut self,
-        chunk: &Chunk,
-        shape: &Shape,
-        region: usize,
-    ) -> Result<FrameLayout, Declined> {
-        let region = shape.regions()[region];
+        let region = &shape.regions()[region];
         let end = end_of(chunk, region.kind);
-        if matches!(region.kind, RegionKind::Block(_)) {
-            self.marks[region.entry] |= mark::LEADER;
-        }
-        let mut scopes = vec![shape.scopes()[region.scope].slots];
-        self.work.push(region.entry as u32);
-        while let Some(start) = self.work.pop() {
-            let mut at = start as usize;
-            let behind = loop {
-                let mark = &mut self.marks[at];
-                if *mark & mark::REACHED != 0 {
-                    break at;
-                }
-                *mark |= mark::REACHED;
-                let Some(op) = chunk.ops.get(at).filter(|_| at != end) else {
-                    break at + 1;
-                };
-                match op.flow() {
-                    Flow::Next if self.is_public(op) => {
-                        let leads = if at + 1 == end { 0 } else { mark::LEADER };
-                        self.marks[at + 1] |= leads | mark::RESUMES;
-                        self.leaders += 1;
-                    }
-                    Flow::Next => {}
-                    Flow::Branch => self.note_jump(op, at, end),
-                    Flow::Jump => {
-                        self.note_jump(op, at, end);
-                        break at + 1;
-                    }
-                    Flow::Return => break at + 1,
-                    Flow::Scope => self.note_scope(shape, at + 1, &mut scopes),
-                }
-                at += 1;
-            };
-            self.stretches.push((start, behind as u32));
-        }
-        // They were found in any order.
-        self.stretches.sort_unstable();
-        self.mark_inverted_loops(chunk);
-        FrameLayout::new(chunk, &region, &scopes, |at| self.is_leader(at))
+        Memory::lend(|memory| {
+            memory.reached.find(self, chunk, shape, region, end);
+            let code = FrameLayout::new(chunk, region, &memory.reached)
+                .and_then(|frame| self.translate(chunk, shape, frame, end, memory));
+            memory.reached.clear();
+            code
+        })
     }
 
     /// Whether the reference interpreter runs the op on the VM's public state: handlers and blocks,
@@ -279,99 +223,6 @@ impl Lowering {
                     | Op::ExpandParam(_)
             )
     }
-
-    /// Marks where the jump or branch at `at` goes, and goes there later.
-    fn note_jump(&mut self, op: &Op, at: usize, end: usize) {
-        let Some(target) = jump_target(op).filter(|target| *target != end) else {
-            return;
-        };
-        if target <= at {
-            self.back_jumps.push(at as u32);
-        }
-        self.leaders += 1;
-        let mark = &mut self.marks[target];
-        *mark |= mark::LEADER;
-        if *mark & mark::REACHED == 0 {
-            self.work.push(target as u32);
-        }
-    }
-
-    /// Makes room for the slots of the scope at `at`.
-    fn note_scope(&self, shape: &Shape, at: usize, scopes: &mut Vec<u32>) {
-        if let Some(scope) = shape.scope_at(at) {
-            let scope = shape.scopes()[scope];
-            let depth = scope.depth as usize;
-            if scopes.len() <= depth {
-                scopes.resize(depth + 1, 0);
-            }
-            scopes[depth] = scopes[depth].max(scope.slots);
-        }
-    }
-
-    /// A loop whose head is a simple test gets that test again at its end, from where it goes on
-    /// behind the head: that place is one that is jumped to.
-    fn mark_inverted_loops(&mut self, chunk: &Chunk) {
-        for place in 0..self.back_jumps.len() {
-            let at = self.back_jumps[place] as usize;
-            if let Op::Jump(target) = chunk.ops[at]
-                && let Some(test) = self.loop_test(chunk, at, target)
-            {
-                self.marks[test + 1] |= mark::LEADER;
-            }
-        }
-    }
-
-    /// The branch that ends the test at the head of the loop which `at` jumps back to, if the test
-    /// is short and nothing else leads into it.
-    fn loop_test(&self, chunk: &Chunk, at: usize, head: usize) -> Option<usize> {
-        const LONGEST: usize = 8;
-        if head > at {
-            return None;
-        }
-        for test in head..at.min(head + LONGEST) {
-            if test > head && self.is_leader(test) {
-                return None;
-            }
-            match chunk.ops[test] {
-                Op::JumpIfFalse(exit)
-                | Op::JumpIfTrue(exit)
-                | Op::SlotLtIntJumpIfFalse(_, _, exit)
-                    if exit > at =>
-                {
-                    return Some(test);
-                }
-                ref op if is_simple(op) => {}
-                _ => return None,
-            }
-        }
-        None
-    }
-}
-
-/// Whether the op may stand in a loop's test that is copied: it reads and computes.
-fn is_simple(op: &Op) -> bool {
-    matches!(
-        op,
-        Op::GetSlot(_)
-            | Op::GetVar(_)
-            | Op::LoadInt(_)
-            | Op::LoadFloat(_)
-            | Op::LoadConst(_)
-            | Op::ArrayLen(_)
-            | Op::ArrayGet(_)
-            | Op::SlotArrayGet(_)
-            | Op::Add
-            | Op::Sub
-            | Op::Mul
-            | Op::Div
-            | Op::Mod
-            | Op::NumEq
-            | Op::NumNe
-            | Op::NumLt
-            | Op::NumGt
-            | Op::NumLe
-            | Op::NumGe
-    )
 }
 
 /// Which register is what in the frames of a region.
@@ -402,24 +253,28 @@ impl FrameLayout {
     fn new(
         chunk: &Chunk,
         region: &crate::verify::Region,
-        scopes: &[u32],
-        is_leader: impl Fn(usize) -> bool,
+        reached: &Reached,
     ) -> Result<FrameLayout, Declined> {
         let is_sub = matches!(region.kind, RegionKind::Sub(_));
         let entry_height = region.entry_height as usize;
         let argc = if is_sub { entry_height } else { 0 };
-        let total = scopes.iter().map(|count| *count as usize).sum::<usize>();
+        let total = reached
+            .slots
+            .iter()
+            .map(|count| *count as usize)
+            .sum::<usize>();
         if argc + total + region.height as usize >= MAX_REGISTERS {
             return Err(Declined::TooLarge);
         }
+        let is_leader = |at| reached.is_leader(at);
         let prologue = if is_leader(region.entry) {
             None
         } else {
-            stored_arguments(chunk, region.entry, argc, &is_leader)
+            stored_arguments(chunk, region.entry, argc, is_leader)
         };
         let mut next = argc;
-        let mut slots = Vec::with_capacity(scopes.len());
-        for (depth, count) in scopes.iter().enumerate() {
+        let mut slots = Vec::with_capacity(reached.slots.len());
+        for (depth, count) in reached.slots.iter().enumerate() {
             let mut registers = Vec::with_capacity(*count as usize);
             for slot in 0..*count as u16 {
                 let stored = match &prologue {
@@ -491,6 +346,7 @@ struct Translator<'a> {
     chunk: &'a Chunk,
     shape: &'a Shape,
     lowering: &'a Lowering,
+    reached: &'a Reached,
     frame: FrameLayout,
     stack: AbstractStack,
     out: Emitter,
@@ -512,42 +368,46 @@ struct Translator<'a> {
 
 impl Lowering {
     fn translate(
-        &mut self,
+        &self,
         chunk: &Chunk,
         shape: &Shape,
         frame: FrameLayout,
         end: usize,
+        memory: &mut Memory,
     ) -> Result<Code, Declined> {
-        let pairs = borrow::pairs(chunk, shape, &frame, self, end);
-        let ops = self.stretches.iter().map(|(start, end)| end - start);
+        let reached = &memory.reached;
+        let ops = reached.stretches.iter().map(|(start, end)| end - start);
         let ops = ops.sum::<u32>() as usize;
-        let mut positions = std::mem::take(&mut self.positions);
-        let Scratch { stack, fixups } = std::mem::take(&mut self.scratch);
+        let fixups = std::mem::take(&mut memory.fixups);
         let mut translator = Translator {
             chunk,
             shape,
             lowering: self,
+            reached,
             counted: frame.homes as u16,
+            pairs: borrow::pairs(chunk, shape, &frame, self, reached, end),
             frame,
-            stack,
-            out: Emitter::with_capacity(ops, self.leaders, fixups),
+            stack: std::mem::take(&mut memory.stack),
+            out: Emitter::with_capacity(ops, reached.leaders, fixups),
             depth: 0,
-            returns: Vec::new(),
-            pairs,
+            returns: std::mem::take(&mut memory.returns),
             scope: 0,
             end,
             ends: Vec::new(),
         };
+        memory.positions.resize(chunk.ops.len() + 1, 0);
         translator.set_scope(translator.frame.scope);
-        translator.run(&mut positions);
+        translator.run(&mut memory.positions);
         let ends = translator.emit_ends();
-        let (out, stack) = translator.take_code();
-        let (code, fixups) = out.finish(|op| match positions.get(op) {
+        translator.settle_returns();
+        memory.stack = translator.stack;
+        memory.returns = translator.returns;
+        let positions = &memory.positions;
+        let (code, fixups) = translator.out.finish(|op| match positions.get(op) {
             Some(position) => *position as usize,
             None => ends[op - positions.len()],
         });
-        self.positions = positions;
-        self.scratch = Scratch { stack, fixups };
+        memory.fixups = fixups;
         code
     }
 }
@@ -555,8 +415,8 @@ impl Lowering {
 impl Translator<'_> {
     /// Translates the ops reached, ascending, and notes where each begins.
     fn run(&mut self, positions: &mut [u32]) {
-        let lowering = self.lowering;
-        let first = lowering.stretches.first();
+        let reached = self.reached;
+        let first = reached.stretches.first();
         let enters_elsewhere = first.is_none_or(|(at, _)| *at as usize != self.frame.entry);
         if enters_elsewhere || self.is_leader(self.frame.entry) {
             self.out.op = self.frame.entry as u32;
@@ -570,37 +430,41 @@ impl Translator<'_> {
         if skip_to > self.frame.entry {
             self.enter();
         }
-        let stretches = lowering.stretches.iter();
-        for at in stretches.flat_map(|(start, end)| *start as usize..*end as usize) {
-            self.out.op = at as u32;
-            let mark = lowering.marks[at];
-            let is_leader = mark & mark::LEADER != 0;
-            if is_leader {
-                if falls_through {
-                    self.flush_all();
-                }
-                self.out.label();
+        for (start, end) in &reached.stretches {
+            for at in (*start..*end).map(|at| at as usize) {
+                let mark = reached.marks[at];
+                positions[at] = self.place(at, mark, falls_through);
+                // An op that another one took in, or that stores an argument where it is, falls through.
+                (skip_to, falls_through) = match at < skip_to {
+                    true => (skip_to, true),
+                    false => self.op(at),
+                };
             }
-            if is_leader || !falls_through {
-                self.begin_at(at, mark);
-            } else if at == self.frame.entry && self.frame.prologue == 0 {
-                self.enter();
-            }
-            let position = self.out.position() as u32;
-            positions[at] = position;
-            if is_leader {
-                self.out.code.entries.push((at as u32, position));
-            }
-            if at < skip_to {
-                falls_through = true;
-                continue;
-            }
-            // At the end is no op of the region, nor a scope on record.
-            debug_assert!(at == self.end || self.shape.scope_at(at) == Some(self.scope));
-            let (next, goes_on) = self.op(at);
-            skip_to = next;
-            falls_through = goes_on;
         }
+    }
+
+    /// Prepares for the op at `at`, which may be jumped to; gives the position of its instructions.
+    fn place(&mut self, at: usize, mark: u8, falls_through: bool) -> u32 {
+        self.out.op = at as u32;
+        let is_leader = mark & mark::LEADER != 0;
+        if is_leader {
+            if falls_through {
+                self.flush_all();
+            }
+            self.out.label();
+        }
+        if is_leader || !falls_through {
+            self.begin_at(at, mark);
+        } else if at == self.frame.entry && self.frame.prologue == 0 {
+            self.enter();
+        }
+        // At the end is no op of the region, nor a scope on record.
+        debug_assert!(at == self.end || self.shape.scope_at(at) == Some(self.scope));
+        let position = self.out.position() as u32;
+        if is_leader {
+            self.out.code.entries.push((at as u32, position));
+        }
+        position
     }
 
     /// Notes that code goes on in this scope.
@@ -625,20 +489,20 @@ impl Translator<'_> {
         }
     }
 
-    fn take_code(mut self) -> (Emitter, AbstractStack) {
-        for at in &self.returns {
-            let word = Word(self.out.code.words[*at]);
+    /// Says in the returns what they have to drop, and in the code what its frames are.
+    fn settle_returns(&mut self) {
+        for at in self.returns.drain(..) {
+            let word = Word(self.out.code.words[at]);
             let counted = emit::field(self.counted);
-            self.out.code.words[*at] = match word.op() {
+            self.out.code.words[at] = match word.op() {
                 Rop::End => Word::new(Rop::End, word.flags(), word.a(), counted, 0).0,
                 op => Word::new(op.return_of(self.counted), 0, counted, word.b(), 0).0,
             };
         }
         self.out.code.registers = self.frame.registers as u32;
         self.out.code.counted = self.counted;
-        self.out.code.slots = self.frame.slots;
+        self.out.code.slots = std::mem::take(&mut self.frame.slots);
         self.out.code.homes = self.frame.homes as u16;
-        (self.out, self.stack)
     }
 }
 

@@ -230,6 +230,6 @@ impl<'a> Translator<'a> {
     }
 
     pub(super) fn is_leader(&self, at: usize) -> bool {
-        self.lowering.is_leader(at)
+        self.reached.is_leader(at)
     }
 }

@@ -311,7 +311,13 @@ macro_rules! define_info {
             /// How control goes on after the op.
             #[inline]
             pub fn flow(&self) -> Flow {
-                match self { $(op!($name $(($($operand),+))? ignored) => Flow::$flow,)* }
+                // By a table, as inlined matches would become jumps that no processor can foresee.
+                const FLOWS: [Flow; 256] = {
+                    let mut flows = [Flow::Next; 256];
+                    $(flows[$byte] = Flow::$flow;)*
+                    flows
+                };
+                FLOWS[usize::from(self.opcode())]
             }
 
             /// The capability that the op needs of the host.

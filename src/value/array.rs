@@ -5,6 +5,8 @@
 //! the memory count right.
 
 use super::Value;
+#[cfg(feature = "jit")]
+use super::layout::{self, VecLayout};
 use super::meter::Charge;
 use super::walk;
 use super::work::{Excess, Work};
@@ -240,33 +242,17 @@ impl Array {
 
 #[cfg(feature = "jit")]
 impl Array {
-    /// Where a buffer keeps things, as offsets from what an array points to. A vector's fields have
-    /// no names outside, so they are looked up in one whose values are known.
-    #[allow(unsafe_code, reason = "words of a vector are read as such")]
+    /// Where a buffer keeps things, as offsets from what an array points to.
+    #[cfg(feature = "jit")]
     pub(crate) fn layout() -> crate::jit::abi::ArrayLayout {
-        const LEN: usize = 1;
-        let mut items = Vec::with_capacity(5);
-        items.push(Value::Undef);
-        let capacity = items.capacity();
-        let first: *const Value = items.as_ptr();
-        const WORDS: usize = size_of::<Vec<Value>>() / size_of::<usize>();
-        // SAFETY: a vector is three words, of which none is padding.
-        let words: [usize; WORDS] =
-            unsafe { std::ptr::from_ref(&items).cast::<[usize; WORDS]>().read() };
-        let word = |wanted: usize| {
-            let place = words.iter().position(|word| *word == wanted);
-            (place.unwrap_or_default() * size_of::<usize>()) as i32
-        };
-        let array = Array::default();
-        // SAFETY: an array is one pointer.
-        let start = unsafe { std::ptr::from_ref(&array).cast::<usize>().read() };
-        let buffer = (array.address() - start) as i32;
+        let items = VecLayout::of(Value::Undef);
+        let buffer = layout::behind_count(&Array::default().0);
         let items_at = buffer + std::mem::offset_of!(ArrayBuf, items) as i32;
         crate::jit::abi::ArrayLayout {
             count: 0,
-            items: items_at + word(first.addr()),
-            len: items_at + word(LEN),
-            capacity: items_at + word(capacity),
+            items: items_at + items.items,
+            len: items_at + items.len,
+            capacity: items_at + items.capacity,
             head: buffer + std::mem::offset_of!(ArrayBuf, head) as i32,
         }
     }

@@ -1,7 +1,7 @@
 //! The entries of a table, in order, and the index over them.
 //!
 //! Of a million keys nearly each look misses the caches, so what counts is how many lines it touches:
-//! one of the index, whose slots hold half of the hash beside the entry's place, and the entry
+//! one of the index, whose slots hold the hash beside the entry's place, and the entry
 //! itself. That made the programs with large tables a third faster than `indexmap` and `hashbrown`,
 //! whose index has two parts. Hashes are the caller's, see [`Key`](super::hash::Key).
 
@@ -10,7 +10,7 @@ use super::{Str, Value};
 /// A key with its hash and its value.
 #[derive(Clone)]
 struct Entry {
-    hash: u64,
+    hash: u32,
     key: Str,
     value: Value,
 }
@@ -19,9 +19,9 @@ struct Entry {
 #[derive(Clone, Default)]
 pub(super) struct Entries {
     list: Vec<Entry>,
-    /// A power of two of slots, at least a fourth of them free; or none. A slot is 0, or has the
-    /// upper half of an entry's hash above the entry's place plus 1. An entry's slot is the first
-    /// that was free from the one that the lower half of its hash says.
+    /// A power of two of slots, at least a fourth of them free; or none. A slot is 0, or has an
+    /// entry's hash above the entry's place plus 1. An entry's slot is the first that was free from the
+    /// one that its hash says.
     slots: Box<[u64]>,
 }
 
@@ -31,9 +31,9 @@ const PLACE_BITS: u32 = 32;
 /// holds programs to it.
 pub(super) const MAX_ENTRIES: u64 = (1 << PLACE_BITS) - 2;
 
-fn slot_of(hash: u64, place: usize) -> u64 {
+fn slot_of(hash: u32, place: usize) -> u64 {
     let place = u32::try_from(place + 1).expect("fewer entries than a slot can name");
-    (hash >> PLACE_BITS << PLACE_BITS) | u64::from(place)
+    (u64::from(hash) << PLACE_BITS) | u64::from(place)
 }
 
 fn place_in(slot: u64) -> usize {
@@ -73,7 +73,7 @@ impl Entries {
 
     /// The place of the entry of this hash whose key is the one.
     #[inline]
-    pub(super) fn find(&self, hash: u64, is: impl Fn(&Str) -> bool) -> Option<usize> {
+    pub(super) fn find(&self, hash: u32, is: impl Fn(&Str) -> bool) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut at = hash as usize & mask;
         loop {
@@ -81,10 +81,9 @@ impl Entries {
             if slot == 0 {
                 return None;
             }
-            if slot >> PLACE_BITS == hash >> PLACE_BITS {
+            if slot >> PLACE_BITS == u64::from(hash) {
                 let place = place_in(slot);
-                let entry = &self.list[place];
-                if entry.hash == hash && is(&entry.key) {
+                if is(&self.list[place].key) {
                     return Some(place);
                 }
             }
@@ -97,7 +96,7 @@ impl Entries {
     /// # Panics
     /// When there are [`MAX_ENTRIES`].
     #[inline]
-    pub(super) fn push(&mut self, hash: u64, key: Str, value: Value) {
+    pub(super) fn push(&mut self, hash: u32, key: Str, value: Value) {
         if (self.list.len() + 1) * 4 > self.slots.len() * 3 {
             self.index_anew((self.list.len() + 1).max(6));
         }
@@ -117,6 +116,26 @@ impl Entries {
             self.slots[moved] = slot_of(self.list[last].hash, place);
         }
         self.list.swap_remove(place).value
+    }
+
+    /// Where such entries keep things that are `at` so many bytes from what a hash points to.
+    #[cfg(feature = "jit")]
+    pub(super) fn layout(at: i32) -> crate::jit::abi::HashLayout {
+        use std::mem::offset_of;
+        let list = super::layout::VecLayout::of(Entry {
+            hash: 0,
+            key: Str::default(),
+            value: Value::Undef,
+        });
+        let list_at = at + offset_of!(Entries, list) as i32;
+        crate::jit::abi::HashLayout {
+            count: 0,
+            entries: list_at + list.items,
+            len: list_at + list.len,
+            entry_bytes: size_of::<Entry>() as i32,
+            key: offset_of!(Entry, key) as i32,
+            value: offset_of!(Entry, value) as i32,
+        }
     }
 
     /// Bytes that list and index take.
@@ -139,7 +158,7 @@ impl Entries {
 
     /// The first free slot for the hash.
     #[inline]
-    fn free_slot(&self, hash: u64) -> usize {
+    fn free_slot(&self, hash: u32) -> usize {
         let mask = self.slots.len() - 1;
         let mut at = hash as usize & mask;
         while self.slots[at] != 0 {
@@ -260,7 +279,7 @@ mod tests {
             random ^= random >> 7;
             random ^= random << 17;
             let n = random % 97;
-            let hash = ((n % 11) << 33) | (n % 7);
+            let hash = ((n % 11) << 20 | (n % 7)) as u32;
             let key = n.to_string();
             let found = entries.find(hash, |other| other.as_bytes() == key.as_bytes());
             let expected = list.iter().position(|(other, _)| *other == n);

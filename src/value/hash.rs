@@ -23,7 +23,7 @@ pub struct Map {
 #[derive(Clone, Copy)]
 pub(super) struct Key<'a> {
     bytes: &'a [u8],
-    hash: u64,
+    hash: u32,
 }
 
 impl<'a> Key<'a> {
@@ -280,6 +280,14 @@ impl IntoIterator for Map {
 pub struct Hash(Arc<Map>);
 
 impl Hash {
+    /// Where a table keeps things, as offsets from what a hash points to.
+    #[cfg(feature = "jit")]
+    pub(crate) fn layout() -> crate::jit::abi::HashLayout {
+        let table = super::layout::behind_count(&Hash::default().0);
+        let entries = table + std::mem::offset_of!(Map, entries) as i32;
+        Entries::layout(entries)
+    }
+
     /// The table, if this is its only owner.
     #[inline]
     pub(crate) fn unshared_mut(&mut self) -> Option<&mut Map> {

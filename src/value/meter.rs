@@ -19,6 +19,12 @@ pub fn live_bytes() -> i64 {
     LIVE.get()
 }
 
+/// Adds to the count of this thread, for buffers that know their size when they are dropped.
+#[inline]
+pub(super) fn count(bytes: i64) {
+    LIVE.set(LIVE.get().wrapping_add(bytes));
+}
+
 /// What one buffer added to the count of the thread that made or grew it.
 #[derive(Debug, Default)]
 pub(super) struct Charge(usize);
@@ -26,7 +32,7 @@ pub(super) struct Charge(usize);
 impl Charge {
     #[inline]
     pub(super) fn new(bytes: usize) -> Charge {
-        LIVE.set(LIVE.get().wrapping_add(bytes as i64));
+        count(bytes as i64);
         Charge(bytes)
     }
 
@@ -34,8 +40,7 @@ impl Charge {
     #[inline]
     pub(super) fn set(&mut self, bytes: usize) {
         if bytes != self.0 {
-            let change = (bytes as i64).wrapping_sub(self.0 as i64);
-            LIVE.set(LIVE.get().wrapping_add(change));
+            count((bytes as i64).wrapping_sub(self.0 as i64));
             self.0 = bytes;
         }
     }
@@ -44,6 +49,6 @@ impl Charge {
 impl Drop for Charge {
     #[inline]
     fn drop(&mut self) {
-        LIVE.set(LIVE.get().wrapping_sub(self.0 as i64));
+        count((self.0 as i64).wrapping_neg());
     }
 }

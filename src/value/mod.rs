@@ -39,6 +39,8 @@ pub mod compare;
 pub mod convert;
 mod entries;
 mod hash;
+#[cfg(feature = "jit")]
+mod layout;
 pub mod meter;
 pub mod number;
 mod reference;

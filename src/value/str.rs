@@ -2,14 +2,15 @@
 //!
 //! Counted, copied on write. The bytes need not be UTF-8; `as_str` gives text in every case.
 
-use super::meter::Charge;
+use super::meter::{self, Charge};
+use once_cell::race::OnceBox;
 use smallvec::SmallVec;
 use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use triomphe::Arc;
 
 /// What a string costs beside its bytes: the counts, the buffer's own fields.
@@ -25,6 +26,13 @@ pub struct Str(Arc<StrBuf>);
 /// Bytes that need no memory beside the buffer.
 const INLINE: usize = 24;
 
+/// Keys of fewer bytes are found by their hints. Looking for one costs less than what a unit of fuel pays, so
+/// who finds a hint has nothing to pay.
+const SHORT_KEY: usize = 64;
+
+/// The hint of a string that no table had.
+const NO_HINT: u32 = u32::MAX;
+
 /// The bytes; a short string's are with the buffer's own fields, so that it is one piece of memory.
 type Bytes = SmallVec<[u8; INLINE]>;
 
@@ -33,15 +41,15 @@ fn heap_bytes(bytes: &Bytes) -> usize {
     if bytes.spilled() { bytes.capacity() } else { 0 }
 }
 
+/// Made small, as short strings are what programs make most of: with its count it takes one line of the cache.
 struct StrBuf {
     bytes: Bytes,
     /// The text to show where the bytes are no UTF-8, made when first asked for.
-    lossy: OnceLock<Box<Lossy>>,
+    lossy: OnceBox<Lossy>,
     /// The hash of the bytes in tables, once it was asked for; 0 until then.
-    hash: AtomicU64,
+    hash: AtomicU32,
     /// Where a table had this very string as a key when it was last looked for: a guess.
     hint: AtomicU32,
-    charge: Charge,
 }
 
 struct Lossy {
@@ -51,14 +59,32 @@ struct Lossy {
 
 impl StrBuf {
     fn new(bytes: Bytes) -> StrBuf {
-        let charge = Charge::new(OVERHEAD + heap_bytes(&bytes));
+        meter::count((OVERHEAD + heap_bytes(&bytes)) as i64);
         StrBuf {
             bytes,
-            lossy: OnceLock::new(),
-            hash: AtomicU64::new(0),
-            hint: AtomicU32::new(0),
-            charge,
+            lossy: OnceBox::new(),
+            hash: AtomicU32::new(0),
+            hint: AtomicU32::new(NO_HINT),
         }
+    }
+}
+
+impl StrBuf {
+    /// Forgets what was kept beside the bytes, which change.
+    #[inline]
+    fn forget(&mut self) {
+        if self.lossy.get().is_some() {
+            self.lossy = OnceBox::new();
+        }
+        *self.hash.get_mut() = 0;
+        *self.hint.get_mut() = NO_HINT;
+    }
+}
+
+impl Drop for StrBuf {
+    #[inline]
+    fn drop(&mut self) {
+        meter::count(-((OVERHEAD + heap_bytes(&self.bytes)) as i64));
     }
 }
 
@@ -106,14 +132,41 @@ impl Str {
     pub fn push_bytes(&mut self, bytes: &[u8]) {
         match Arc::get_mut(&mut self.0) {
             Some(buf) => {
-                buf.lossy.take();
-                *buf.hash.get_mut() = 0;
+                buf.forget();
+                let before = heap_bytes(&buf.bytes);
                 buf.bytes.extend_from_slice(bytes);
-                buf.charge.set(OVERHEAD + heap_bytes(&buf.bytes));
+                meter::count(heap_bytes(&buf.bytes) as i64 - before as i64);
             }
             None => {
                 *self = Str::joined(self.as_bytes(), bytes);
             }
+        }
+    }
+
+    /// Appends `bytes` if this is the only owner and they fit the memory that is there; whether it did.
+    #[inline]
+    pub(crate) fn push_within(&mut self, bytes: &[u8]) -> bool {
+        match Arc::get_mut(&mut self.0) {
+            Some(buf) if bytes.len() <= buf.bytes.capacity() - buf.bytes.len() => {
+                buf.forget();
+                buf.bytes.extend_from_slice(bytes);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Where a buffer keeps things, as offsets from what a string points to.
+    #[cfg(feature = "jit")]
+    pub(crate) fn layout() -> crate::jit::abi::StrLayout {
+        let lengths = super::layout::LengthLayout::of::<INLINE>();
+        let buffer = super::layout::behind_count(&Str::default().0);
+        let bytes = buffer + std::mem::offset_of!(StrBuf, bytes) as i32;
+        crate::jit::abi::StrLayout {
+            most_inline: INLINE as i32,
+            inline_len: bytes + lengths.inline,
+            spilled_len: bytes + lengths.spilled,
+            hint: buffer + std::mem::offset_of!(StrBuf, hint) as i32,
         }
     }
 
@@ -127,7 +180,7 @@ impl Str {
 
     /// The hash of the bytes that tables use, kept beside them.
     #[inline]
-    pub(super) fn table_hash(&self) -> u64 {
+    pub(super) fn table_hash(&self) -> u32 {
         match self.0.hash.load(Ordering::Relaxed) {
             0 => {
                 let hash = table_hash(self.as_bytes());
@@ -144,11 +197,13 @@ impl Str {
         self.0.hint.load(Ordering::Relaxed) as usize
     }
 
-    /// Keeps the place for [`place_hint`](Str::place_hint).
+    /// Keeps the place for [`place_hint`](Str::place_hint), if the string is short.
     #[inline]
     pub(super) fn set_place_hint(&self, place: usize) {
-        let place = u32::try_from(place).unwrap_or(u32::MAX);
-        self.0.hint.store(place, Ordering::Relaxed);
+        if self.len() < SHORT_KEY {
+            let place = u32::try_from(place).unwrap_or(NO_HINT);
+            self.0.hint.store(place, Ordering::Relaxed);
+        }
     }
 
     /// Whether both are the same allocation.
@@ -161,10 +216,10 @@ impl Str {
 /// The hash of bytes that tables use: keyed anew in each process, so that nobody can choose keys
 /// that collide.
 #[inline]
-pub(super) fn table_hash(bytes: &[u8]) -> u64 {
+pub(super) fn table_hash(bytes: &[u8]) -> u32 {
     static KEY: LazyLock<foldhash::quality::RandomState> =
         LazyLock::new(foldhash::quality::RandomState::default);
-    KEY.hash_one(bytes)
+    KEY.hash_one(bytes) as u32
 }
 
 impl Default for Str {

@@ -5,7 +5,7 @@ use crate::format::Module as File;
 use crate::jit::kinds::Seen;
 use crate::lower::Lowering;
 use crate::lower::code::Code as Lowered;
-use crate::value::Array;
+use crate::value::{Array, Hash, Str};
 use crate::verify::{RegionKind, verify_chunk};
 use std::path::Path;
 
@@ -27,6 +27,8 @@ fn layout() -> Layout {
         exit_base: 56,
         exit_depth: 64,
         array: Array::layout(),
+        hash: Hash::layout(),
+        str: Str::layout(),
     }
 }
 

@@ -4,13 +4,21 @@
 //! lowered to what there is fuel for, so that no round has to look. In such a loop the fuel at hand is
 //! a sum that stays the same, less what the rounds have cost; where control leaves it, that difference
 //! is formed.
+//!
+//! It is clipped to the lengths of the arrays, too, whose elements at the counter it accesses, if nothing in
+//! the loop changes them: then those accesses need no look at the length. An access at an index that stays the
+//! same, in every round, is looked at once before the loop.
 
 use super::super::abi::Reason;
+use super::super::ir::RegisterSet;
 use super::super::ir::graph::Loop;
 use super::super::ir::inst::{Addend, Against, Branch, Comparison, Inst, Role, effects};
 use super::super::kinds::Kind;
 use super::super::kinds::group::Function;
-use super::Translator;
+use super::super::kinds::transfer::element_kind;
+use super::super::kinds::walk::{self, Walked};
+use super::super::views::{Level, Views};
+use super::{Context, Translator};
 use crate::lower::code::Rop;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -32,6 +40,17 @@ pub(super) struct Clip {
     sum: Variable,
     /// The counter goes on below this.
     limit: Variable,
+    /// The accesses that need no look at lengths.
+    spans: Rc<[Span]>,
+}
+
+/// Accesses in a clipped loop to the elements of an array of a view, at the index in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    view: usize,
+    index: usize,
+    /// Whether the elements can be written as well.
+    pub(super) level: Level,
 }
 
 #[derive(Clone, Copy)]
@@ -44,11 +63,97 @@ enum Bound {
 const FURTHEST: i64 = 1 << 48;
 
 /// The loops of a function that can be clipped.
-pub(super) fn find(function: &Function, b: &mut FunctionBuilder<'_>) -> Vec<Clip> {
+pub(super) fn find(
+    cx: &Context<'_>,
+    function: &Function,
+    views: &Views,
+    b: &mut FunctionBuilder<'_>,
+) -> Vec<Clip> {
     let loops = function.graph.loops.iter();
-    loops
+    let mut clips: Vec<Clip> = loops
         .filter_map(|around| clip(function, *around, b))
-        .collect()
+        .collect();
+    for clip in &mut clips {
+        clip.spans = spans(cx, function, views, clip);
+    }
+    clips
+}
+
+/// The accesses of a loop to arrays whose views stay at hand as they are, at indices that are the counter or
+/// stay the same, too.
+fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> Rc<[Span]> {
+    let Loop { head, latch, .. } = clip.around;
+    let mut spans: Vec<Span> = Vec::new();
+    let mut least = vec![Level::Write; views.count()];
+    let keep = |least: &mut [Level], levels: &[Level]| {
+        for (least, level) in least.iter_mut().zip(levels) {
+            *least = (*least).min(*level);
+        }
+    };
+    let changed = changed_in(function, clip.around);
+    for block in (head..=latch).filter(|block| function.is_reached(*block)) {
+        let mut levels = views.at_start(block).clone();
+        keep(&mut least, &levels);
+        walk::block(cx.program, cx.group, function, block, |walked| {
+            views.step(walked.inst, walked.before, walked.seen, &mut levels);
+            keep(&mut least, &levels);
+            if let Some(array) = views.resized(walked.inst, walked.before, walked.seen) {
+                least[array] = Level::Nothing;
+            }
+            let accessed = views.accessed(walked.inst, walked.before);
+            let Some(((view, level), index)) = accessed.zip(index_of(&walked)) else {
+                return;
+            };
+            let stays = block == head
+                && !changed.contains(index)
+                && function.kinds[head][index] == Kind::Int;
+            if index == clip.counter || stays {
+                note(&mut spans, Span { view, index, level });
+            }
+        });
+    }
+    for span in &mut spans {
+        span.level = span.level.min(least[span.view]);
+    }
+    spans.retain(|span| span.level > Level::Nothing);
+    spans.into()
+}
+
+/// Adds an access to those that are known.
+fn note(spans: &mut Vec<Span>, span: Span) {
+    let same = |other: &&mut Span| (other.view, other.index) == (span.view, span.index);
+    match spans.iter_mut().find(same) {
+        Some(known) => known.level = known.level.max(span.level),
+        None => spans.push(span),
+    }
+}
+
+/// The registers that a loop writes.
+fn changed_in(function: &Function, around: Loop) -> RegisterSet {
+    let blocks = &function.graph.blocks;
+    let (start, end) = (blocks[around.head].start, blocks[around.latch].end);
+    let mut changed = RegisterSet::new(function.body.registers);
+    for inst in &function.body.insts[start..end] {
+        let (first, count) = effects(inst).writes;
+        (first..first + count).for_each(|register| changed.insert(register));
+    }
+    changed
+}
+
+/// The register of the index with which an instruction accesses an element, if it does so as a number.
+fn index_of(walked: &Walked<'_>) -> Option<usize> {
+    let (inst, kinds) = (walked.inst, walked.before);
+    let read = |array: Kind| element_kind(walked.seen, array, kinds[inst.c()]).map(|_| inst.c());
+    match inst.op {
+        Rop::ElementCopy | Rop::ElementBorrow => read(Kind::Any),
+        Rop::SlotElementCopy | Rop::SlotElementBorrow => read(kinds[inst.b()]),
+        Rop::ElementSet
+        | Rop::ElementSetI
+        | Rop::ElementSetW
+        | Rop::SlotElementSet
+        | Rop::SlotElementSetI => Some(inst.b()),
+        _ => None,
+    }
 }
 
 fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Option<Clip> {
@@ -103,6 +208,7 @@ fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Optio
         paid: paid.into(),
         sum: b.declare_var(types::I64),
         limit: b.declare_var(types::I64),
+        spans: Rc::default(),
     })
 }
 
@@ -256,7 +362,8 @@ impl Translator<'_, '_> {
             Some(clip) => {
                 let counter = self.value_of(clip.counter, Kind::Int);
                 let rounds = self.payable(&clip, fuel);
-                self.set_clip(&clip, fuel, counter, rounds);
+                let shortest = self.shortest(&clip);
+                self.set_clip(&clip, fuel, counter, rounds, shortest);
             }
         }
     }
@@ -277,7 +384,36 @@ impl Translator<'_, '_> {
         }
     }
 
-    fn set_clip(&mut self, clip: &Clip, fuel: Value, counter: Value, rounds: Value) {
+    /// The least of the lengths of the arrays that the loop counts through.
+    fn shortest(&mut self, clip: &Clip) -> Option<Value> {
+        let mut shortest = None;
+        for span in clip.spans.iter().filter(|span| span.index == clip.counter) {
+            let len = self.len_for(span.view, span.level);
+            shortest = Some(match shortest {
+                None => len,
+                Some(other) => self.b.ins().smin(other, len),
+            });
+        }
+        shortest
+    }
+
+    /// What the present loop is clipped for of accesses to the array of a view at an index.
+    pub(super) fn span_of(&mut self, view: usize, index: Value) -> Option<Span> {
+        let clip = self.clip_here()?;
+        let mut spans = clip.spans.iter().filter(|span| span.view == view);
+        spans
+            .find(|span| self.value_of(span.index, Kind::Int) == index)
+            .copied()
+    }
+
+    fn set_clip(
+        &mut self,
+        clip: &Clip,
+        fuel: Value,
+        counter: Value,
+        rounds: Value,
+        shortest: Option<Value>,
+    ) {
         let spent = self.rounds(counter, clip.cost);
         let sum = self.b.ins().iadd(fuel, spent);
         let sum = match self.paid {
@@ -287,7 +423,10 @@ impl Translator<'_, '_> {
         self.b.def_var(clip.sum, sum);
         let payable = self.b.ins().iadd(counter, rounds);
         let bound = self.bound(clip);
-        let limit = self.b.ins().smin(payable, bound);
+        let mut limit = self.b.ins().smin(payable, bound);
+        if let Some(shortest) = shortest {
+            limit = self.b.ins().smin(limit, shortest);
+        }
         self.b.def_var(clip.limit, limit);
     }
 
@@ -310,7 +449,7 @@ impl Translator<'_, '_> {
     }
 
     /// Clips the loop that `head` is the head of. Where the counter is too far off, or there isn't fuel
-    /// for a round, the engine goes on.
+    /// for a round, the engine goes on; so it does where an array has no element at the counter.
     pub(super) fn enter_clip(&mut self, head: usize) {
         let Some(clip) = self.clip_of(head) else {
             return;
@@ -328,15 +467,36 @@ impl Translator<'_, '_> {
             let none = self.b.ins().icmp_imm_s(IntCC::Equal, rounds, 0);
             lacks = self.b.ins().bor(lacks, none);
         }
+        self.leave_before(head, lacks, Reason::Resume, fuel);
+        let shortest = self.shortest(&clip);
+        if let Some(shortest) = shortest {
+            self.need_within(head, counter, shortest, fuel);
+        }
+        for span in clip.spans.iter().filter(|span| span.index != clip.counter) {
+            let index = self.value_of(span.index, Kind::Int);
+            let len = self.len_for(span.view, span.level);
+            self.need_within(head, index, len, fuel);
+        }
+        self.set_clip(&clip, fuel, counter, rounds, shortest);
+    }
+
+    /// Has the engine go on before a loop unless an index is below a length.
+    fn need_within(&mut self, head: usize, index: Value, len: Value, fuel: Value) {
+        let least_outside = IntCC::UnsignedGreaterThanOrEqual;
+        let is_outside = self.b.ins().icmp(least_outside, index, len);
+        self.leave_before(head, is_outside, Reason::Guard, fuel);
+    }
+
+    /// Leaves native code before the loop that `head` is the head of, if the condition holds.
+    fn leave_before(&mut self, head: usize, condition: Value, reason: Reason, fuel: Value) {
         let out = self.cold_block();
-        self.need_not(lacks, out);
+        self.need_not(condition, out);
         self.write_cold(out, |translator| {
             let block = &translator.function.graph.blocks[head];
             let inst = translator.function.body.insts[block.start];
             let stores = translator.stale_of(&block.live);
-            translator.jump_out(Reason::Resume, &inst, fuel, &stores);
+            translator.jump_out(reason, &inst, fuel, &stores);
         });
-        self.set_clip(&clip, fuel, counter, rounds);
     }
 
     /// Writes the end of a round of the clipped loop that the present block closes, if it does.

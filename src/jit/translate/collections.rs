@@ -1,6 +1,5 @@
-//! Arrays, hashes and strings: elements inline, the rest by helpers.
+//! Arrays: elements inline, the rest by helpers. Which way other collections' instructions go.
 
-use super::super::abi::Helper;
 use super::super::ir::inst::Inst;
 use super::super::kinds::Kind;
 use super::super::kinds::transfer::element_kind;
@@ -31,19 +30,10 @@ impl Translator<'_, '_> {
             | Rop::SlotElementSetI => self.set_element(inst),
             Rop::ArrayPush => self.push(inst),
             Rop::ArrayLen => self.array_len(inst),
-            Rop::StringLen => {
-                let register = inst.b();
-                self.sync(register);
-                self.note_helped();
-                let place = self.address(register);
-                let len = self.ask_helper(Helper::StringLen, &[place]);
-                self.drop_dying(inst, register, None);
-                self.put(inst.a(), Kind::Int, len);
-            }
-            Rop::ElementLen | Rop::SlotElementLen => {
-                let payload = self.step_for(inst, PAYLOAD, types::I64);
-                self.define(inst.a(), Kind::Int, payload);
-            }
+            Rop::StringLen => self.string_len(inst),
+            Rop::ElementLen | Rop::SlotElementLen => self.element_len(inst),
+            Rop::HashGetCopy | Rop::HashGetBorrow => self.hash_get(inst),
+            Rop::HashSet => self.hash_set(inst),
             Rop::HashExists => {
                 let truth = self.step_for(inst, 1, types::I8);
                 self.define(inst.a(), Kind::Bool, truth);
@@ -56,6 +46,11 @@ impl Translator<'_, '_> {
     /// Has the engine do the instruction; gives a part of the scalar that is its result.
     pub(super) fn step_for(&mut self, inst: &Inst, at: i32, ty: ir::Type) -> Value {
         self.step(inst);
+        self.result_of(inst, at, ty)
+    }
+
+    /// A part of the scalar that the engine has left as the result.
+    pub(super) fn result_of(&mut self, inst: &Inst, at: i32, ty: ir::Type) -> Value {
         let (base, at) = (self.base, offset(inst.a()) + at);
         let flags = MemFlagsData::trusted();
         if ty == types::I8 {
@@ -64,14 +59,14 @@ impl Translator<'_, '_> {
         self.b.ins().load(ty, flags, base, at)
     }
 
-    /// A word of an array's buffer.
-    fn load(&mut self, buffer: Value, at: i32) -> Value {
+    /// A word of a buffer.
+    pub(super) fn load(&mut self, buffer: Value, at: i32) -> Value {
         let flags = MemFlagsData::trusted();
         self.b.ins().load(types::I64, flags, buffer, at)
     }
 
     /// The array that the instruction accesses, if its place may hold one.
-    fn array_of(&self, inst: &Inst) -> Option<Array> {
+    pub(super) fn array_of(&self, inst: &Inst) -> Option<Array> {
         let (array, _) = access(inst)?;
         match array {
             Array::Register(register) if !self.kinds[register].is_boxed() => None,
@@ -80,7 +75,7 @@ impl Translator<'_, '_> {
     }
 
     /// The index as an Int; what is none goes to `slow`.
-    fn index(&mut self, register: usize, slow: ir::Block) -> Value {
+    pub(super) fn index(&mut self, register: usize, slow: ir::Block) -> Value {
         if self.kinds[register] == Kind::Int {
             return self.value(register);
         }
@@ -91,7 +86,7 @@ impl Translator<'_, '_> {
     }
 
     /// Whether the register can be an index at all.
-    fn may_be_index(&self, register: usize) -> bool {
+    pub(super) fn may_be_index(&self, register: usize) -> bool {
         self.kinds[register] == Kind::Int || self.kinds[register].is_boxed()
     }
 
@@ -133,14 +128,22 @@ impl Translator<'_, '_> {
         let (to, index) = (inst.a(), inst.c());
         let counts = matches!(inst.op, Rop::ElementCopy | Rop::SlotElementCopy);
         let view = self.view(array, Level::Read);
-        let (slow, done) = (self.cold_block(), self.b.create_block());
-        let low_out = self.b.append_block_param(done, types::I64);
-        let high_out = self.b.append_block_param(done, types::I64);
+        let slow = self.cold_block();
         self.commit();
         let index_value = self.index_before(to, index, slow);
         let element = self.element_or(view, index_value, slow);
-        let low = self.load(element, 0);
-        let high = self.load(element, PAYLOAD);
+        self.item(inst, element, counts, slow);
+    }
+
+    /// Writes an item of a collection as the result, whatever it is; at `slow` the engine does the
+    /// instruction.
+    pub(super) fn item(&mut self, inst: &Inst, item: Value, counts: bool, slow: ir::Block) {
+        let to = inst.a();
+        let done = self.b.create_block();
+        let low_out = self.b.append_block_param(done, types::I64);
+        let high_out = self.b.append_block_param(done, types::I64);
+        let low = self.load(item, 0);
+        let high = self.load(item, PAYLOAD);
         let low = if counts {
             let pointer = self.b.ins().band_imm_u(low, i64::from(tag::POINTER));
             self.need_not(pointer, slow);
@@ -158,11 +161,8 @@ impl Translator<'_, '_> {
         let after = self.b.create_block();
         self.rarely(inst, after);
         self.b.switch_to_block(after);
-        let low = self.b.ins().load(types::I64, flags, base, offset(to));
-        let high = self
-            .b
-            .ins()
-            .load(types::I64, flags, base, offset(to) + PAYLOAD);
+        let low = self.result_of(inst, 0, types::I64);
+        let high = self.result_of(inst, PAYLOAD, types::I64);
         self.b.ins().jump(done, &[low.into(), high.into()]);
         self.b.switch_to_block(done);
         self.halves[to] = Some((low_out, high_out));
@@ -256,7 +256,7 @@ impl Translator<'_, '_> {
         self.b.switch_to_block(done);
     }
 
-    fn store_value(&mut self, place: Value, low: Value, high: Option<Value>) {
+    pub(super) fn store_value(&mut self, place: Value, low: Value, high: Option<Value>) {
         let flags = MemFlagsData::trusted();
         self.b.ins().store(flags, low, place, 0);
         if let Some(high) = high {
@@ -265,7 +265,7 @@ impl Translator<'_, '_> {
     }
 
     /// A value that has to be counted or moved goes to `slow`.
-    fn need_no_pointer(&mut self, register: usize, slow: ir::Block) {
+    pub(super) fn need_no_pointer(&mut self, register: usize, slow: ir::Block) {
         if self.kinds[register].is_boxed() {
             let tag = self.tag(register);
             let pointer = self.b.ins().band_imm_u(tag, i64::from(tag::POINTER));
@@ -281,7 +281,7 @@ impl Translator<'_, '_> {
         self.commit();
         let (slow, done) = (self.cold_block(), self.b.create_block());
         self.need_no_pointer(value, slow);
-        let buffer = self.global_array(inst.word.a(), slow);
+        let buffer = self.global_buffer(inst.word.a(), tag::ARRAY, slow);
         let count = self.load(buffer, layout.count);
         let alone = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
         self.need(alone, slow);
@@ -309,8 +309,8 @@ impl Translator<'_, '_> {
         self.b.switch_to_block(done);
     }
 
-    /// The buffer of a global's own array; anything else goes to `other`.
-    fn global_array(&mut self, global: u16, other: ir::Block) -> Value {
+    /// The buffer of a global's own value of this kind; anything else goes to `other`.
+    pub(super) fn global_buffer(&mut self, global: u16, kind: u8, other: ir::Block) -> Value {
         let globals = self.load_context(self.cx.layout.globals);
         let at = offset(usize::from(global));
         let flags = MemFlagsData::trusted();
@@ -318,7 +318,7 @@ impl Translator<'_, '_> {
         let fits = self
             .b
             .ins()
-            .icmp_imm_s(IntCC::Equal, found, i64::from(tag::ARRAY));
+            .icmp_imm_s(IntCC::Equal, found, i64::from(kind));
         self.need(fits, other);
         self.load(globals, at + PAYLOAD)
     }
@@ -332,7 +332,7 @@ impl Translator<'_, '_> {
         }
         let (other, done) = (self.b.create_block(), self.b.create_block());
         let result = self.b.append_block_param(done, types::I64);
-        let buffer = self.global_array(inst.word.b(), other);
+        let buffer = self.global_buffer(inst.word.b(), tag::ARRAY, other);
         let len = self.load(buffer, layout.len);
         let head = self.load(buffer, layout.head);
         let live = self.b.ins().isub(len, head);

@@ -245,14 +245,9 @@ impl Translator<'_, '_> {
             return Opened { items, len };
         };
         self.open(index, level);
-        let view = self.elements.variables[index];
-        let len = match level {
-            Level::Write => view.writable,
-            _ => view.len,
-        };
         Opened {
-            items: self.b.use_var(view.items),
-            len: self.b.use_var(len),
+            items: self.b.use_var(self.elements.variables[index].items),
+            len: self.len_for(index, level),
         }
     }
 
@@ -274,8 +269,7 @@ impl Translator<'_, '_> {
     pub(super) fn known_len(&mut self, array: Array) -> Option<Value> {
         let index = self.elements.views.index(array)?;
         let level = self.elements.levels[index];
-        let len = self.elements.variables[index].len;
-        (level > Level::Nothing).then(|| self.b.use_var(len))
+        (level > Level::Nothing).then(|| self.len_of(index))
     }
 
     /// An element was appended in place.
@@ -306,28 +300,44 @@ impl Translator<'_, '_> {
     /// The address of an element; what is out of range goes back to the checkpoint.
     fn guarded_element(&mut self, array: Array, index: Value, level: Level) -> Value {
         let view = self.view(array, level);
-        match self.elements.views.index(array) {
-            Some(place) if self.elements.find(place, index).is_some() => {
-                // All that can be read can be written, or nothing can.
-                if level == Level::Write && !self.elements.writable.contains(&place) {
-                    let is_writable = self.b.ins().icmp_imm_s(IntCC::NotEqual, view.len, 0);
-                    self.guard(is_writable);
-                    self.elements.writable.push(place);
-                }
+        let place = self.elements.views.index(array);
+        let is_known = place.is_some_and(|place| self.elements.find(place, index).is_some());
+        let span = place.and_then(|place| self.span_of(place, index));
+        let is_within = is_known || span.is_some();
+        let is_writable = span.is_some_and(|span| span.level == Level::Write)
+            || place.is_some_and(|place| self.elements.writable.contains(&place));
+        if !is_within {
+            let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, view.len);
+            self.guard(fits);
+        } else if level == Level::Write && !is_writable {
+            // All that can be read can be written, or nothing can.
+            let some = self.b.ins().icmp_imm_s(IntCC::NotEqual, view.len, 0);
+            self.guard(some);
+        }
+        if let Some(array) = place {
+            if !is_known {
+                let tag = None;
+                self.elements.known.push(Known { array, index, tag });
             }
-            place => {
-                let fits = self.b.ins().icmp(IntCC::UnsignedLessThan, index, view.len);
-                self.guard(fits);
-                if let Some(array) = place {
-                    let tag = None;
-                    self.elements.known.push(Known { array, index, tag });
-                    if level == Level::Write {
-                        self.elements.writable.push(array);
-                    }
-                }
+            if level == Level::Write && !is_writable {
+                self.elements.writable.push(array);
             }
         }
         self.element_at(view, index)
+    }
+
+    /// How many elements can be accessed so, by a view that is at hand.
+    pub(super) fn len_for(&mut self, view: usize, level: Level) -> Value {
+        match level {
+            Level::Write => self.b.use_var(self.elements.variables[view].writable),
+            _ => self.len_of(view),
+        }
+    }
+
+    /// The length in a view that is at hand.
+    fn len_of(&mut self, view: usize) -> Value {
+        let len = self.elements.variables[view].len;
+        self.b.use_var(len)
     }
 
     /// The address of an element.
@@ -356,12 +366,18 @@ impl Translator<'_, '_> {
         let flags = MemFlagsData::trusted();
         let view = self.view(array, Level::Read);
         let address = self.element_or(view, index, out);
-        let found = self.b.ins().uload8(types::I64, flags, address, 0);
-        let expected = i64::from(tag_of(kind));
-        let fits = self.b.ins().icmp_imm_s(IntCC::Equal, found, expected);
+        let fits = self.has_tag(address, tag_of(kind));
         self.need(fits, out);
         let ty = super::type_of(kind);
         self.b.ins().load(ty, flags, address, PAYLOAD)
+    }
+
+    /// Whether a value in memory has this tag. One byte is compared where it lies.
+    fn has_tag(&mut self, address: Value, expected: u8) -> Value {
+        let flags = MemFlagsData::trusted();
+        let found = self.b.ins().load(types::I8, flags, address, 0);
+        let expected = i64::from(expected);
+        self.b.ins().icmp_imm_s(IntCC::Equal, found, expected)
     }
 
     /// The element as an unboxed value of a kind; anything else goes back to the checkpoint.
@@ -377,11 +393,7 @@ impl Translator<'_, '_> {
             had
         });
         if known != Some(expected) {
-            let found = self.b.ins().uload8(types::I64, flags, address, 0);
-            let fits = self
-                .b
-                .ins()
-                .icmp_imm_s(IntCC::Equal, found, i64::from(expected));
+            let fits = self.has_tag(address, expected);
             self.guard(fits);
         }
         let ty = super::type_of(kind);

@@ -19,10 +19,12 @@ mod edges;
 mod elements;
 mod exits;
 mod functions;
+mod hashes;
 mod invariants;
 mod moves;
 mod numbers;
 mod registers;
+mod strings;
 
 use super::abi::{Helper, Layout};
 use super::ir::inst::{Flow, Inst, Role, effects, is_return};
@@ -199,8 +201,8 @@ pub(super) fn translate(
         share: Share::default(),
         b,
     };
-    translator.clips = clips::find(function, &mut translator.b);
     let views = &translator.elements.views;
+    translator.clips = clips::find(cx, function, views, &mut translator.b);
     translator.invariants = invariants::find(cx, function, views, &mut translator.b);
     translator.b.def_var(fuel, parameters[1]);
     translator.enter(&parameters);

@@ -261,7 +261,7 @@ impl Activation {
     fn program_at(&mut self, place: u32) -> Known {
         let vm = self.machine_vm();
         let running = vm.link.switch_to(place);
-        let mut program = Program::of(vm).map(Box::new);
+        let mut program = Program::of(vm);
         if let Some(program) = &mut program {
             native::prepare(program, vm);
         }

@@ -341,7 +341,7 @@ impl Activation {
                 self.programs.clear();
                 self.most_globals = 0;
             }
-            let mut program = Program::of(vm).map(Box::new);
+            let mut program = Program::of(vm);
             if let Some(program) = &mut program {
                 native::prepare(program, vm);
             }

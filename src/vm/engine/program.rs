@@ -93,17 +93,16 @@ fn copy_of(chunk: &Chunk) -> Chunk {
     }
 }
 
-/// By name index, the global of each name that the running chunk's ops use as one; nothing where names
+/// By name index, the global of each name that the ops of the running chunk use as one; nothing where names
 /// are their globals. `None` if a global has an index that instructions can't name.
-fn global_places(vm: &mut VM) -> Option<Option<Box<[u16]>>> {
+fn global_places(vm: &mut VM, chunk: &Chunk) -> Option<Option<Box<[u16]>>> {
     if vm.link.global(0).is_none() {
         return Some(None);
     }
-    let names: Vec<u16> = vm.running().ops.iter().filter_map(global_of).collect();
     // A name that is no global counts as its own, so that two chunks' places differ only in what matters.
-    let count = u16::try_from(vm.running().names.len()).unwrap_or(u16::MAX);
+    let count = u16::try_from(chunk.names.len()).unwrap_or(u16::MAX);
     let mut places: Box<[u16]> = (0..count).collect();
-    for name in names {
+    for name in chunk.ops.iter().filter_map(global_of) {
         let place = u16::try_from(vm.global_place(name)).ok()?;
         *places.get_mut(usize::from(name))? = place;
     }
@@ -167,7 +166,7 @@ struct Copied {
 
 impl Program {
     /// The program of the chunk that the VM runs; `None` if that isn't strict.
-    pub(super) fn of(vm: &mut VM) -> Option<Program> {
+    pub(super) fn of(vm: &mut VM) -> Option<Box<Program>> {
         let source = match vm.link.unit() {
             Some(unit) if !unit.is_strict() => return None,
             Some(unit) => Source::Unit(Arc::clone(unit)),
@@ -181,8 +180,8 @@ impl Program {
             }
         };
         let regions = source.shape().regions().len();
-        let places = global_places(vm)?;
-        let chunk = vm.running();
+        let chunk = source.chunk();
+        let places = global_places(vm, chunk)?;
         let count = places.as_ref().map_or(chunk.names.len(), |places| {
             places.iter().max().map_or(0, |last| usize::from(*last) + 1)
         });
@@ -196,7 +195,7 @@ impl Program {
             Source::Unit(ref unit) => lowering.linked().with_functions(plain_functions(unit)),
         };
         let units: Vec<Unit> = (0..regions).map(|_| unit()).collect();
-        Some(Program {
+        Some(Box::new(Program {
             tables: Tables {
                 units: units.as_ptr(),
                 constants: source.chunk().constants.as_ptr(),
@@ -211,7 +210,7 @@ impl Program {
             places: Vec::new(),
             #[cfg(feature = "jit")]
             native: Native::new(regions),
-        })
+        }))
     }
 
     /// Whether it is the program of this unit.

@@ -505,17 +505,20 @@ pub(super) unsafe fn concat(pc: Pc, base: *mut u8, act: *mut Activation, word: W
     );
     let in_place = (to == a || word.flags() & flag::FIRST_DIES != 0) && a != b;
     if in_place && a.tag() == tag::STR {
+        if append_short(act, a, b) {
+            drop_operands(Word(word.0 & !FIRST_DIES), a, Some(b));
+            if to != a {
+                take(to, a);
+            }
+            return true;
+        }
         let appended = (*act).works(pc, base, |work| {
             string::append(a.str_mut(), &b.peek(), work)
         });
         if appended.is_none() {
             return false;
         }
-        drop_operands(
-            Word(word.0 & !(u64::from(flag::FIRST_DIES) << 8)),
-            a,
-            Some(b),
-        );
+        drop_operands(Word(word.0 & !FIRST_DIES), a, Some(b));
         if to != a {
             take(to, a);
         }
@@ -526,6 +529,21 @@ pub(super) unsafe fn concat(pc: Pc, base: *mut u8, act: *mut Activation, word: W
     drop_operands(word, a, Some(b));
     to.put(result);
     true
+}
+
+/// The flag of a first operand that dies, in a word.
+const FIRST_DIES: u64 = (flag::FIRST_DIES as u64) << 8;
+
+/// Appends a string that costs no fuel to one that nobody shares and that has room for it; whether that was
+/// so.
+unsafe fn append_short(act: *mut Activation, a: Reg, b: Reg) -> bool {
+    if b.tag() | tag::COUNTED != tag::STR {
+        return false;
+    }
+    let (a, b) = (a.str_mut(), b.str().as_bytes());
+    (b.len() as u64) < WORK_PER_FUEL
+        && (a.len() + b.len()) / size_of::<Value>() < (*act).max_items
+        && a.push_within(b)
 }
 
 /// `a = element c of the array`, whatever they are.

@@ -67,11 +67,7 @@ fn run(
             vm.insert(new)
         }
     };
-    let r = vm.run();
-    if std::env::var_os("PEERS_STATS").is_some() {
-        eprintln!("{:?}", vm.jit_stats());
-    }
-    match r {
+    match vm.run() {
         VMResult::Ok(value) => Ok(value.to_float()),
         VMResult::Halted => Err("no result".into()),
         VMResult::Error(message) => Err(message),

@@ -31,7 +31,7 @@ use crate::jit::compile::Compiled;
 use crate::jit::kinds::Kind;
 use crate::jit::{JitMode, JitStats};
 use crate::lower::code::{Rop, Word};
-use crate::value::Array;
+use crate::value::{Array, Hash, Str};
 use crate::vm::limits::LOOK_EVERY;
 pub(super) use kept::{Asked, add_stats, has_code, prepare};
 pub(super) use observe::observe;
@@ -117,6 +117,8 @@ pub(crate) fn layout() -> Layout {
         exit_base: (LINKS + offset_of!(Links, exit_base)) as i32,
         exit_depth: (LINKS + offset_of!(Links, exit_depth)) as i32,
         array: Array::layout(),
+        hash: Hash::layout(),
+        str: Str::layout(),
     }
 }
 

@@ -64,8 +64,11 @@ fn module(folder: &Path, chunk: &Chunk) -> PathBuf {
 
 /// A program that gets the standard streams alone, whatever else this process has inherited.
 fn command(program: impl AsRef<OsStr>) -> Command {
-    let close = "exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec \"$0\" \"$@\"";
-    let mut command = Command::new("sh");
+    // Of the shells, bash alone can close descriptors of two digits.
+    let close = "for fd in /proc/self/fd/*; do
+        fd=${fd##*/}; [ \"$fd\" -gt 2 ] 2> /dev/null && eval \"exec $fd>&-\"
+    done; exec \"$0\" \"$@\"";
+    let mut command = Command::new("bash");
     command.args(["-c", close]).arg(program);
     command
 }
