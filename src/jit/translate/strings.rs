@@ -17,7 +17,7 @@ impl Translator<'_, '_> {
         let register = inst.b();
         if !self.kinds[register].is_boxed() {
             self.sync(register);
-            self.share.inline -= 1;
+            self.note_helped();
             let place = self.address(register);
             let len = self.ask_helper(Helper::StringLen, &[place]);
             self.put(inst.a(), Kind::Int, len);
