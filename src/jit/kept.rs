@@ -12,6 +12,7 @@ use crate::op;
 use rustc_hash::FxHashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -54,14 +55,25 @@ pub(crate) struct Restored {
     pub(crate) assumes: bool,
 }
 
+/// What is kept of a unit, for those who ask.
+pub(crate) struct Content {
+    pub(crate) key: UnitKey,
+    /// The bytes of its code.
+    pub(crate) bytes: usize,
+    /// The kinds that it is for.
+    pub(crate) kinds: Kinds,
+}
+
 /// The native code of one chunk, as earlier processes left it and as this one adds to it.
 pub(crate) struct Kept {
     scope: Scope,
     /// What was taken, or added: it isn't looked for again.
     used: FxHashSet<UnitKey>,
     fresh: Vec<(UnitKey, Entry)>,
-    /// Frames that nobody has taken yet.
+    /// Frames that nobody has taken yet, or more: one that two packs have counts twice.
     frames: usize,
+    /// Nanoseconds of looking.
+    ns: u64,
 }
 
 impl Kept {
@@ -74,14 +86,15 @@ impl Kept {
         chunk: &Identity<'_>,
         layout: &Layout,
     ) -> Result<Kept, Unfit> {
+        let began = Instant::now();
         let scope = Scope::open(root, fingerprint(layout), chunk.scope())?;
-        let keys = scope.keys();
-        let frames = keys.iter().filter(|key| key.position().is_some()).count();
+        let frames = scope.frames();
         Ok(Kept {
             scope,
             used: FxHashSet::default(),
             fresh: Vec::new(),
             frames,
+            ns: elapsed(began),
         })
     }
 
@@ -97,6 +110,13 @@ impl Kept {
 
     /// The code of a unit, if it was kept; each is given once.
     pub(crate) fn take(&mut self, key: UnitKey) -> Option<Restored> {
+        let began = Instant::now();
+        let restored = self.find(key);
+        self.ns += elapsed(began);
+        restored
+    }
+
+    fn find(&mut self, key: UnitKey) -> Option<Restored> {
         if self.used.contains(&key) {
             return None;
         }
@@ -111,6 +131,10 @@ impl Kept {
         region: usize,
         position: usize,
     ) -> Option<(usize, Restored)> {
+        // What was compiled for this very place goes first: other entries of a frame are beside.
+        if let Some(restored) = UnitKey::frame(region, position).and_then(|key| self.take(key)) {
+            return Some((position, restored));
+        }
         let found = self.scope.all_of(region).find_map(|found| {
             let (key, start) = (found.key, found.key.position()?);
             let restored = restore(found).filter(|_| !self.used.contains(&key))?;
@@ -162,7 +186,42 @@ impl Kept {
 
     /// What became of the questions.
     pub(crate) fn stats(&self) -> CacheStats {
-        self.scope.stats()
+        CacheStats {
+            ns: self.ns,
+            ..self.scope.stats()
+        }
+    }
+}
+
+impl Kept {
+    /// What there is.
+    pub(crate) fn contents(&self) -> Vec<Content> {
+        let units = self.scope.keys().into_iter().filter_map(|key| {
+            let restored = restore(self.scope.find(key)?)?;
+            Some(Content {
+                key,
+                bytes: restored.compiled.code.bytes().len(),
+                kinds: restored.kinds,
+            })
+        });
+        units.collect()
+    }
+
+    /// Why what isn't there isn't.
+    pub(crate) fn why_absent(&self) -> Miss {
+        let stats = self.scope.stats();
+        let mut reasons = Miss::ALL.into_iter();
+        let seen = reasons.find(|why| stats.missed(*why) > 0);
+        seen.unwrap_or_else(|| match self.scope.is_known_to_others() {
+            true => Miss::OtherMaker,
+            false => Miss::Absent,
+        })
+    }
+
+    /// Whether frames of a region are kept.
+    pub(crate) fn keeps_frames(&self, region: usize) -> bool {
+        let mut units = self.scope.all_of(region);
+        units.any(|found| found.key.position().is_some())
     }
 }
 
@@ -224,6 +283,10 @@ fn restore(found: Found<'_>) -> Option<Restored> {
             .collect::<Option<_>>()?,
         assumes: tables.flags.get() & ASSUMES != 0,
     })
+}
+
+fn elapsed(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// What a kind is kept as.

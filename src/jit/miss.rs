@@ -52,6 +52,8 @@ pub struct CacheStats {
     pub misses: [u64; Miss::ALL.len()],
     /// Functions that were written to it.
     pub stored: u64,
+    /// Nanoseconds that it took to look for functions, to check them and to have them where they can run.
+    pub ns: u64,
 }
 
 impl CacheStats {
@@ -72,6 +74,7 @@ impl CacheStats {
     pub(crate) fn add(&mut self, other: &CacheStats) {
         self.hits += other.hits;
         self.stored += other.stored;
+        self.ns += other.ns;
         for (sum, more) in self.misses.iter_mut().zip(other.misses) {
             *sum += more;
         }

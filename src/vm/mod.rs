@@ -33,6 +33,8 @@ pub use trap::{CallSite, Trap};
 use crate::chunk::Chunk;
 use crate::engine::{CompileRequest, Engine, Unit};
 use crate::host::{Guarded, Host, Policy};
+#[cfg(feature = "jit")]
+use crate::jit::cache::{Ahead, KeptChunk, Unfit};
 use crate::jit::{CodeListener, JitOptions, JitStats};
 use crate::value::Value;
 use engine::EngineState;
@@ -277,6 +279,25 @@ impl VM {
     /// this VM hasn't run yet.
     pub fn set_native_cache(&mut self, directory: Option<&Path>) {
         self.engine.cache = directory.map(Arc::from);
+    }
+
+    /// Compiles all of the chunk's subs now, and its own code if that has loops, and writes that to the
+    /// cache of native code, as far as it isn't there. The kinds of arguments are guessed: where they are
+    /// others, a sub is compiled anew once it is hot. Nothing is compiled where [`set_jit`](VM::set_jit)
+    /// says so.
+    #[cfg(feature = "jit")]
+    pub fn compile_ahead(&mut self) -> Ahead {
+        engine::compile_ahead(self)
+    }
+
+    /// What the cache of native code has of the chunk, and why it hasn't the rest: for those who wonder.
+    /// Of a chunk that is loose, or of a VM without a cache, it has nothing.
+    ///
+    /// # Errors
+    /// When the cache's directory isn't fit for code.
+    #[cfg(feature = "jit")]
+    pub fn kept_code(&mut self) -> Result<KeptChunk, Unfit> {
+        engine::kept_chunk(self)
     }
 
     /// Sets who is told of each piece of native code before it runs, as a profiler wants to know; without

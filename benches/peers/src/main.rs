@@ -1,5 +1,6 @@
 //! Measures fusevm beside its peers: the same work in one run, in CPU time, as medians and ratios.
 
+mod cache;
 mod clock;
 mod library;
 mod link;
@@ -29,6 +30,8 @@ enum Comparison {
     Load(load::Arguments),
     /// Making register code of a library's functions; a program too short for it, beside 0.9.7.
     Lower(lower::Arguments),
+    /// Native code that outlives the process: second processes, and what a hit costs; beside 0.26.10.
+    Cache(cache::Arguments),
     /// An engine shared by many VMs: VMs, calls between chunks, threads.
     Link(link::Arguments),
     /// The same algorithms on our engines, the published versions of the old line, and other
@@ -46,6 +49,9 @@ enum Comparison {
     /// Measures one engine on one program; `run` starts it.
     #[command(hide = true)]
     Worker(run::worker::Arguments),
+    /// Runs a program with a cache; `cache` starts it.
+    #[command(hide = true)]
+    CacheWorker(cache::worker::Arguments),
     /// Builds or uses one library; `load` starts it.
     #[command(hide = true)]
     LibraryWorker(library::worker::Arguments),
@@ -56,6 +62,8 @@ fn main() -> anyhow::Result<()> {
     match arguments.comparison {
         Comparison::Load(load) => report::print(&load::run(&load)?, arguments.json),
         Comparison::Lower(lower) => report::print(&lower::run(&lower)?, arguments.json),
+        Comparison::Cache(cache) => report::print(&cache::run(&cache)?, arguments.json),
+        Comparison::CacheWorker(work) => cache::worker::run(&work),
         Comparison::Link(link) => report::print(&link::run(&link)?, arguments.json),
         Comparison::Run(run) => run::run(&run, arguments.json),
         Comparison::Fresh(fresh) => report::print(&run::once::fresh(&fresh)?, arguments.json),

@@ -1,7 +1,5 @@
 //! What addresses native code: who made it, for which chunk, from what part of it.
 
-use std::fmt;
-
 /// Who made the code: everything that decides which instructions a function becomes, and what those
 /// instructions believe about the process they run in. It names the cache's directory, so that
 /// machines with different processors and versions share a home.
@@ -28,7 +26,7 @@ impl Fingerprint {
 
     /// The name of the directory of this maker's packs.
     pub(super) fn directory(&self) -> String {
-        Hex(&self.0[..16]).to_string()
+        hex(&self.0[..16])
     }
 }
 
@@ -47,7 +45,7 @@ impl ScopeKey {
 
     /// What the names of the scope's packs begin with.
     pub(super) fn stem(&self) -> String {
-        Hex(&self.0[..16]).to_string()
+        hex(&self.0[..16])
     }
 }
 
@@ -100,12 +98,11 @@ fn digest(context: &str, facts: &[(&str, &[u8])]) -> [u8; 32] {
 }
 
 /// Bytes as lower-case hexadecimal digits.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
+fn hex(bytes: &[u8]) -> String {
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    halves
+        .map(|half| char::from(b"0123456789abcdef"[usize::from(half)]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -6,13 +6,14 @@
 //!
 //! * `key` says what addresses code: who made it, of which chunk, which part of it.
 //! * `pack` is the bytes of a file, `directory` where it may lie, `store` a chunk's files.
-//! * `upkeep` lists, verifies and prunes.
+//! * `upkeep` lists, verifies and prunes, `report` is what is told of a chunk.
 //!
 //! The trust model and the layout are chapter 8 of the specification.
 
 mod directory;
 mod key;
 mod pack;
+mod report;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod upkeep;
 
 pub use super::miss::{CacheStats, Miss};
 pub use directory::Unfit;
+pub use report::{Ahead, KeptChunk, KeptCode, KeptPart, Part};
 pub use upkeep::{CacheDirectory, CacheLimits, PackStatus, Removed, Verified};
 
 pub(crate) use key::{Fingerprint, ScopeKey, UnitKey};

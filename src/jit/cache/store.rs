@@ -1,9 +1,9 @@
 //! The packs of a chunk in the cache's directory: found, looked into, added to. When a function is
 //! worth keeping is the JIT's business.
 //!
-//! A chunk has up to [`PACKS`] packs. A flush publishes a new one beside them; once all names are
-//! taken, or damage was seen, it merges what is still believed into one. Writers don't wait for each
-//! other: of two that merge at once one loses, which costs a later process a miss.
+//! A flush merges what is still believed of a chunk's packs with what is new into one. Only where they
+//! are large it publishes another beside them, of which there are up to [`PACKS`]. Writers don't wait for
+//! each other: of two that merge at once one loses, which costs a later process a miss.
 
 use super::super::memory::{Draft, Executable, Placed};
 use super::super::miss::{CacheStats, Miss};
@@ -18,6 +18,8 @@ use std::time::{Duration, SystemTime};
 
 /// The most packs of a chunk.
 pub(super) const PACKS: usize = 8;
+/// Packs that are together no larger than this are merged with each flush, so that a hit reads one file.
+const SMALL: u64 = 256 << 10;
 /// What the names of packs end with.
 pub(super) const SUFFIX: &str = ".pack";
 /// A pack is marked as used when the last mark is older than this.
@@ -36,6 +38,13 @@ pub(crate) struct Scope {
     /// The process that may write: a forked child never does.
     writer: rustix::process::Pid,
     stats: CacheStats,
+}
+
+/// A pack that is there, as its header says.
+#[derive(Clone, Copy)]
+struct Present {
+    generation: u64,
+    size: u64,
 }
 
 /// A function of a pack.
@@ -132,12 +141,32 @@ impl Scope {
         })
     }
 
+    /// The number of frames in all packs.
+    pub(crate) fn frames(&self) -> usize {
+        let frames = self
+            .rows()
+            .filter(|(_, row)| row.key().position().is_some());
+        frames.count()
+    }
+
     /// The keys of all functions, ascending.
     pub(crate) fn keys(&self) -> Vec<UnitKey> {
         let mut keys: Vec<UnitKey> = self.rows().map(|(_, row)| row.key()).collect();
         keys.sort_unstable();
         keys.dedup();
         keys
+    }
+
+    /// Whether others than this maker have published packs of the chunk.
+    pub(crate) fn is_known_to_others(&self) -> bool {
+        let Ok(Some(cache)) = CacheDirectory::open(&self.root) else {
+            return false;
+        };
+        let (ours, name) = (self.maker.directory(), pack_name(&self.key, 0));
+        let packs = cache.packs().unwrap_or_default();
+        packs
+            .iter()
+            .any(|pack| pack.name == name && pack.maker != ours)
     }
 
     /// Whether something isn't what was written.
@@ -176,13 +205,16 @@ impl Scope {
         let directory = top.make_in(&self.maker.directory()).ok()?;
         // What others published meanwhile counts.
         let present = self.present(&directory);
-        let newest = present.iter().flatten().max().copied().unwrap_or(0);
+        let there = || present.iter().flatten();
+        let newest = there().map(|pack| pack.generation).max().unwrap_or(0);
+        let size: u64 = there().map(|pack| pack.size).sum();
+        let has_room = present.iter().any(Option::is_none);
         let mut claims = Claims {
             maker: self.maker,
             scope: self.key,
             generation: newest.saturating_add(1),
         };
-        if !self.damaged && present.contains(&None) {
+        if !self.damaged && has_room && (size == 0 || size > SMALL) {
             let bytes = pack::encode(&claims, &entries);
             let free = (0..PACKS).filter(|n| present[*n].is_none());
             // A name that another process took meanwhile is passed over.
@@ -201,18 +233,21 @@ impl Scope {
         Some(())
     }
 
-    /// By number, the generation of each pack that is there, as it says itself.
-    fn present(&mut self, directory: &Directory) -> [Option<u64>; PACKS] {
+    /// The packs that are there, by number.
+    fn present(&mut self, directory: &Directory) -> [Option<Present>; PACKS] {
         std::array::from_fn(|n| {
-            let start = match directory.read(&pack_name(&self.key, n)) {
-                Ok((file, _)) => read_start(&file),
+            let (start, size) = match directory.read(&pack_name(&self.key, n)) {
+                Ok((file, status)) => (read_start(&file), status.st_size),
                 Err(Miss::Absent) => return None,
-                Err(_) => None,
+                Err(_) => (None, 0),
             };
             let claims = start.and_then(|start| pack::claims(&start));
             let ours = claims.filter(|claims| claims.maker == self.maker);
             self.damaged |= ours.is_none();
-            Some(ours.map_or(0, |claims| claims.generation))
+            Some(Present {
+                generation: ours.map_or(0, |claims| claims.generation),
+                size: u64::try_from(size).unwrap_or(0),
+            })
         })
     }
 

@@ -48,6 +48,19 @@ impl Kind {
         }
     }
 
+    /// Its name, for people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Kind::Nothing => "nothing",
+            Kind::Int => "int",
+            Kind::Float => "float",
+            Kind::Bool => "bool",
+            Kind::Undef => "undef",
+            Kind::Scalar => "scalar",
+            Kind::Any => "any",
+        }
+    }
+
     /// Whether the value is in its register's memory.
     pub(crate) fn is_boxed(self) -> bool {
         matches!(self, Kind::Scalar | Kind::Any)

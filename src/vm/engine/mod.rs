@@ -274,6 +274,9 @@ pub(super) fn has_kept_code(vm: &mut VM) -> bool {
     native::has_code(vm)
 }
 
+#[cfg(feature = "jit")]
+pub(super) use native::{compile_ahead, kept_chunk};
+
 /// What the JIT has done for the VM.
 pub(super) fn jit_stats(vm: &VM) -> JitStats {
     let mut stats = vm.engine.jit_stats;

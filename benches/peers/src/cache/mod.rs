@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "fib:37,ack:10,sum:200000000,nested:10000,mandelbrot:640,sieve:10000000,matrix:400,nbody:400000,spectral:1000,array:20000000"
+        default_value = "fib:37,ack:10,sum:200000000,nested:10000,mandelbrot:640,sieve:10000000,matrix:400,nbody:400000,spectral:1000,array:16000000"
     )]
     programs: Vec<String>,
     /// Processes of each kind; the figures are the medians.
@@ -74,13 +74,20 @@ fn compare(program: &str, start: f64, rounds: u32) -> anyhow::Result<Vec<Row>> {
             report.compiled,
             report.compilers
         );
-        ensure!(report.hits > 0, "{program}: nothing was taken from the cache");
+        ensure!(
+            report.hits > 0,
+            "{program}: nothing was taken from the cache"
+        );
     }
     let cpu = |reports: &[Report]| median(reports.iter().map(|report| report.cpu_ns).collect());
     let ops = second.iter().map(|report| report.reference_ops as f64);
     Ok(vec![
         Row::new(format!("{program}: first process"), cpu(&first) / 1e6, "ms"),
-        Row::new(format!("{program}: second process"), cpu(&second) / 1e6, "ms"),
+        Row::new(
+            format!("{program}: second process"),
+            cpu(&second) / 1e6,
+            "ms",
+        ),
         Row::new(format!("{program}: steady state"), steady / 1e6, "ms"),
         Row::new(
             format!("{program}: second / (steady state + start)"),

@@ -102,6 +102,14 @@ fn select<T>(
     names.iter().map(|name| find(name)).collect()
 }
 
+/// The chunk of a program for this crate.
+///
+/// # Errors
+/// There is no such program.
+pub(crate) fn chunk(program: &str, size: i64) -> Result<fusevm::Chunk, String> {
+    ours::chunk(program, size)
+}
+
 fn find_program(name: &str) -> anyhow::Result<&'static Program> {
     PROGRAMS
         .iter()

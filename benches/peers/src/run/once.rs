@@ -67,6 +67,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 /// The command that runs a program once in a fresh process.
 pub(super) fn command(mut command: Command, engine: &Engine, program: &str, size: i64) -> Command {
+    command.env("FUSEVM_JIT_CACHE_DIR", "off");
     command.args(["once", engine.name, program, "--size", &size.to_string()]);
     command
 }

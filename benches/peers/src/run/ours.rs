@@ -35,6 +35,11 @@ pub(super) fn jit_eager(program: &'static Program) -> Prepared {
     prepare(program, EngineChoice::Register, JitMode::Eager)
 }
 
+/// The chunk of a program.
+pub(super) fn chunk(program: &str, size: i64) -> Result<vm::Chunk, String> {
+    chunks::build(program, size)
+}
+
 fn prepare(program: &'static Program, engine: EngineChoice, mode: JitMode) -> Prepared {
     let chunk = chunks::build(program.name, program.size)?;
     let vm: Rc<RefCell<Option<VM>>> = Rc::default();

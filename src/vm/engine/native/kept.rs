@@ -5,6 +5,7 @@ use super::super::program::{self, Program};
 use super::layout;
 use crate::engine::Unit;
 use crate::format::{ChunkHash, chunk_hash};
+use crate::jit::cache::Unfit;
 use crate::jit::kept::{Identity, Kept};
 use crate::jit::{JitMode, JitStats};
 use crate::vm::VM;
@@ -63,6 +64,18 @@ pub(in super::super) fn add_stats(program: &Program, stats: &mut JitStats) {
     program.native.add_to(stats);
 }
 
+/// What is kept of the chunk that the VM is to run, as a first program of it would find it; `None` if the
+/// VM has no cache, or the chunk no identity.
+///
+/// # Errors
+/// When the directory isn't fit for code.
+pub(super) fn look(vm: &VM) -> Result<Option<Kept>, Unfit> {
+    match hash_of(vm).filter(|_| uses_cache(vm)) {
+        Some(hash) => try_open(vm, hash, &[]),
+        None => Ok(None),
+    }
+}
+
 /// Code that counts is for this run alone, and where plain functions of the embedder are is known to this
 /// process alone.
 fn uses_cache(vm: &VM) -> bool {
@@ -84,11 +97,17 @@ fn hash_of(vm: &VM) -> Option<ChunkHash> {
 
 /// What is kept of the chunk that runs; `None` where the directory isn't fit for code.
 fn open(vm: &VM, chunk: ChunkHash, globals: &[u16]) -> Option<Kept> {
-    let root = vm.engine.cache.clone()?;
+    try_open(vm, chunk, globals).ok()?
+}
+
+fn try_open(vm: &VM, chunk: ChunkHash, globals: &[u16]) -> Result<Option<Kept>, Unfit> {
+    let Some(root) = vm.engine.cache.clone() else {
+        return Ok(None);
+    };
     let identity = Identity {
         chunk,
         linked: vm.link.unit().is_some(),
         globals,
     };
-    Kept::open(root, &identity, &layout()).ok()
+    Kept::open(root, &identity, &layout()).map(Some)
 }

@@ -15,6 +15,7 @@
     reason = "every line relies on the same promise"
 )]
 
+mod ahead;
 mod helpers;
 mod kept;
 mod observe;
@@ -33,6 +34,7 @@ use crate::jit::{JitMode, JitStats};
 use crate::lower::code::{Rop, Word};
 use crate::value::{Array, Hash, Str};
 use crate::vm::limits::LOOK_EVERY;
+pub(in crate::vm) use ahead::{compile_ahead, kept_chunk};
 pub(super) use kept::{Asked, add_stats, has_code, prepare};
 pub(super) use observe::observe;
 use observe::{kind_at, observe_stretch};
@@ -64,8 +66,10 @@ pub(super) struct Links {
     last_look: Option<Instant>,
     /// What the embedder's host panicked with under native code.
     panic: Option<Box<dyn Any + Send>>,
-    /// Whether anything was compiled, or taken from the cache, since the engine was last left.
+    /// Whether anything was compiled since the engine was last left.
     asked_compiler: bool,
+    /// The next look at fuel comes before its time, and tells nothing of what is hot.
+    early: bool,
 }
 
 impl Links {
@@ -86,6 +90,7 @@ impl Links {
             last_look: None,
             panic: None,
             asked_compiler: false,
+            early: false,
         }
     }
 }
@@ -216,8 +221,12 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
     }
     (*act).stop_watching();
     let (region, position) = (*act).program().locate(pc);
+    let early = std::mem::take(&mut (*act).links.early);
     let native = &mut (*act).program().native;
-    let heat = native.heat_frame(region, position);
+    let heat = match early {
+        true => Heat::First,
+        false => native.heat_frame(region, position),
+    };
     let goes_on = match heat {
         _ if native.frame(region, position).is_some() => true,
         Heat::Hot => true,
@@ -249,6 +258,7 @@ pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Optio
     if options.mode == JitMode::Auto && native.looks_early() {
         let fuel = std::mem::take(&mut (*act).fuel);
         (*act).machine_vm().meter.put_back(fuel);
+        (*act).links.early = true;
     }
     if options.mode != JitMode::Eager {
         return Some((pc, base));
@@ -345,6 +355,9 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
         return;
     }
     (*act).stop_watching();
+    if std::mem::take(&mut (*act).links.early) {
+        return;
+    }
     let heat = (*act).program().native.heat_sub(region);
     if heat == Heat::Ripe {
         (*act).watch();
@@ -477,8 +490,12 @@ unsafe fn refused_call(act: *mut Activation, region: usize, base: *mut u8) {
     let seen: Vec<Kind> = (0..argc)
         .map(|place| kind_at(base, place).passed())
         .collect();
+    let was_guessed = (*program).native.is_guessed(region);
     if (*program).native.meet(region, &seen) {
         forget(act, Root::Sub(region));
+        if was_guessed {
+            (*program).native.cool_sub(region);
+        }
     }
 }
 
@@ -603,7 +620,10 @@ unsafe fn settle_fuel(act: *mut Activation, before: u64, given: u64) {
     let kept = match mode(act) {
         // With nothing to spend, the next loop or call is looked at at once.
         JitMode::Eager => 0,
-        JitMode::Auto if (*act).program().native.looks_early() => 0,
+        JitMode::Auto if (*act).program().native.looks_early() => {
+            (*act).links.early = true;
+            0
+        }
         _ => before.saturating_sub(given - left),
     };
     (*act).machine_vm().meter.put_back(left - kept);

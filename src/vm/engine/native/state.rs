@@ -275,6 +275,23 @@ impl Native {
         self.unit(region).heat = u32::MAX - 1;
     }
 
+    /// Makes a sub as cold as one that was never called.
+    pub(super) fn cool_sub(&mut self, region: usize) {
+        self.unit(region).heat = 0;
+    }
+
+    /// Whether a sub has code for arguments that nobody has met: they were guessed.
+    pub(super) fn is_guessed(&mut self, region: usize) -> bool {
+        let unit = self.unit(region);
+        unit.compiled.is_some() && unit.met.is_empty()
+    }
+
+    /// Whether earlier processes left code of frames of a region.
+    pub(super) fn keeps_frames(&self, region: usize) -> bool {
+        let kept = self.kept.as_ref();
+        kept.is_some_and(|kept| kept.keeps_frames(region))
+    }
+
     /// Counts a look at a loop's head.
     pub(super) fn heat_frame(&mut self, region: usize, position: usize) -> Heat {
         let threshold = self.threshold();
@@ -521,6 +538,33 @@ impl Program {
         let unit = self.native.unit(region);
         unit.keep(code_of(&outcome), 0, learned);
         outcome
+    }
+
+    /// Compiles a sub that nobody has called yet, for arguments of this kind, and puts it to what is kept;
+    /// `false` if it is too large. What it refuses makes it be compiled for what it was called with.
+    pub(super) fn compile_sub_ahead(&mut self, region: usize, guess: Kind) -> bool {
+        let kinds = vec![guess; self.argc(region)];
+        let compiled = self.compile(region, Entry::Call(kinds), true).ok();
+        self.keep_guess(UnitKey::sub(region), compiled.as_ref())
+    }
+
+    /// Compiles the code of a region that isn't a sub, and puts it to what is kept; `false` if it is too
+    /// large, or has no loop that it could be entered at.
+    pub(super) fn compile_loops_ahead(&mut self, region: usize) -> bool {
+        let Some(kinds) = self.frame_kinds(region, 0, true, &|_| Kind::Undef) else {
+            return false;
+        };
+        let compiled = self.compile(region, Entry::Frame(0, kinds), true).ok();
+        let compiled = compiled.filter(|compiled| compiled.entries.len() > 1);
+        self.keep_guess(UnitKey::frame(region, 0), compiled.as_ref())
+    }
+
+    /// Puts code that was made for guessed kinds to what is kept; whether there is any.
+    fn keep_guess(&mut self, key: Option<UnitKey>, compiled: Option<&Compiled>) -> bool {
+        if let (Some(kept), Some(key), Some(compiled)) = (&mut self.native.kept, key, compiled) {
+            kept.add(key, compiled, &[], true);
+        }
+        compiled.is_some()
     }
 
     /// Adds what a unit was compiled to to what is kept.

@@ -1,10 +1,14 @@
 //! `fusevm cache`: looks after the native code that outlives processes. Using it is `run`'s.
 
+mod explain;
+mod warm;
+
 use crate::failure::{Failure, status};
 use crate::output;
 use crate::units;
 use clap::Subcommand;
 use fusevm::code::Code;
+use fusevm::format::Module;
 use fusevm::jit::cache::{self, CacheDirectory, CacheLimits, PackStatus, Removed, Unfit, Verified};
 use serde::Serialize;
 use std::io;
@@ -40,6 +44,27 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Compile all functions of a module ahead of any run; status 1 if some can't be written
+    Warm {
+        /// A .fvbc module, or assembly text
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print what was done as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell what a run of a module would take from the cache, and why not the rest
+    ///
+    /// Each chunk is looked at as one that is run itself. Functions that use globals are kept for each
+    /// program that calls them.
+    Explain {
+        /// A .fvbc module, or assembly text
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at every byte of every pack; status 1 if some are damaged
     Verify {
         /// Print the result as JSON
@@ -65,16 +90,21 @@ enum Action {
 /// The directory isn't one that can be trusted with code, it can't be listed, or standard output
 /// can't be written.
 pub(crate) fn run(args: Args) -> Result<u8, Failure> {
-    let place = match args.directory {
+    let place = Place(match args.directory {
         Some(directory) => directory,
         None => cache::default_directory().map_err(|unfit| refused("the cache", &unfit))?,
-    };
-    let shown = place.display().to_string();
-    if matches!(args.action, Action::Path) {
-        output::print_text(&format!("{shown}\n"))?;
-        return Ok(status::OK);
+    });
+    let shown = place.0.display().to_string();
+    match &args.action {
+        Action::Path => {
+            output::print_text(&format!("{shown}\n"))?;
+            return Ok(status::OK);
+        }
+        Action::Warm { file, json } => return warm::run(&place, file, *json),
+        Action::Explain { file, json } => return explain::run(&place, file, *json),
+        _ => {}
     }
-    let opened = CacheDirectory::open(&place).map_err(|unfit| refused(&shown, &unfit))?;
+    let opened = CacheDirectory::open(&place.0).map_err(|unfit| place.refused(&unfit))?;
     let unlisted =
         |error: io::Error| Failure::new(status::FAILED, Code::Unreadable, Some(&shown), error);
     let packs = opened
@@ -82,7 +112,7 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         .map_or_else(|| Ok(Vec::new()), CacheDirectory::packs);
     let packs = packs.map_err(unlisted)?;
     let limits = match args.action {
-        Action::Path => return Ok(status::OK),
+        Action::Path | Action::Warm { .. } | Action::Explain { .. } => return Ok(status::OK),
         Action::Stats { json } => return print_stats(&shown, &packs, json),
         Action::List { json } => return print_list(packs, json),
         Action::Verify { json } => return verify(opened.as_ref(), &packs, json),
@@ -102,6 +132,22 @@ pub(crate) fn run(args: Args) -> Result<u8, Failure> {
         output::counted(packs as u64, "pack")
     ))?;
     Ok(status::OK)
+}
+
+/// Where the cache is.
+struct Place(PathBuf);
+
+impl Place {
+    /// An engine that uses the cache, and knows the functions of a module.
+    fn engine(&self, module: &Module) -> fusevm::Engine {
+        let engine = fusevm::Engine::builder().native_cache(&self.0).build();
+        engine.load(module.clone());
+        engine
+    }
+
+    fn refused(&self, unfit: &Unfit) -> Failure {
+        refused(&self.0.display().to_string(), unfit)
+    }
 }
 
 fn refused(place: &str, unfit: &Unfit) -> Failure {
