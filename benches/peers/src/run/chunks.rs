@@ -3,7 +3,10 @@
 //! version that is meant.
 
 use super::{
-    super::native::BODIES,
+    super::{
+        native::BODIES,
+        programs::{FUNCTIONS, ROUNDS},
+    },
     code::Code,
     vm::{
         Chunk,
@@ -15,6 +18,7 @@ use super::{
 pub(super) fn build(program: &str, size: i64) -> Result<Chunk, String> {
     let body = match program {
         "empty" => |code: &mut Code| code.emit([GetSlot(N)]),
+        "many" => many,
         "fib" => fib,
         "ack" => ack,
         "sum" => sum,
@@ -43,6 +47,23 @@ pub(super) fn build(program: &str, size: i64) -> Result<Chunk, String> {
 const N: u16 = 0;
 
 const ZERO: [Op; 1] = [LoadInt(0)];
+
+fn many(code: &mut Code) {
+    let (sum, i) = (1, 1);
+    code.set_int(sum, 0);
+    for number in 0..FUNCTIONS {
+        let function = code.name(&format!("f{number}"));
+        code.sub(function, 1, |code| {
+            let (n, sum) = (0, 2);
+            code.set_int(sum, 0);
+            code.for_(i, ZERO, n, |code| code.add_to(sum, i));
+            code.emit([GetSlot(sum), ReturnValue]);
+        });
+        code.emit([LoadInt(ROUNDS), Call(function, 1)]);
+        code.emit([GetSlot(sum), Add, SetSlot(sum)]);
+    }
+    code.emit([GetSlot(sum)]);
+}
 
 fn fib(code: &mut Code) {
     let fib = code.name("fib");

@@ -4,7 +4,7 @@
 use super::{
     engines::{ENGINES, Engine, Group, Means},
     find_engine, find_program,
-    programs::{EMPTY, Program},
+    programs::{EMPTY, MANY, Program},
 };
 use crate::{
     clock::{cpu_ns, median},
@@ -17,7 +17,7 @@ use std::process::Command;
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
     engine: String,
-    /// A program of the comparison, or `empty`.
+    /// A program of the comparison, or `empty`, or `many` functions that run once.
     program: String,
     /// The program's size, in the place of its own.
     #[arg(long)]
@@ -55,6 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     };
     let program = match arguments.program.as_str() {
         "empty" => &EMPTY,
+        "many" => &MANY,
         name => find_program(name)?,
     };
     let program = program.of_size(arguments.size.unwrap_or(program.size));

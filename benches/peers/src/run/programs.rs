@@ -39,6 +39,22 @@ pub(super) const EMPTY: Program = Program {
     units: |_, _| 1.0,
 };
 
+/// Functions of [`MANY`].
+pub(super) const FUNCTIONS: i64 = 500;
+
+/// Rounds of the loop in each of them.
+pub(super) const ROUNDS: i64 = 40;
+
+/// Many functions of which each runs once: what a compiler that waits for hot code must leave alone.
+pub(super) const MANY: Program = Program {
+    name: "many",
+    size: 0,
+    counted_size: 0,
+    unit: "function",
+    native: |_| (FUNCTIONS * ROUNDS * (ROUNDS - 1) / 2) as f64,
+    units: |_, _| FUNCTIONS as f64,
+};
+
 /// All programs, in the order in which they are shown.
 pub(super) const PROGRAMS: [Program; 16] = [
     Program {
