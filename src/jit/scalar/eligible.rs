@@ -1,6 +1,7 @@
 //! What the scalar JIT of the 0.9 line would have compiled: programs ask, and act on the answer.
 
 use crate::chunk::Chunk;
+use crate::lower::jump_target;
 use crate::op::{Op, Operand};
 use crate::value::{Value, compare, number};
 
@@ -21,15 +22,6 @@ pub(super) fn slots(chunk: &Chunk) -> usize {
         slots.max().unwrap_or(0)
     });
     slots.max().unwrap_or(0)
-}
-
-/// Where an op jumps to, if it does.
-pub(super) fn jump_target(op: &Op) -> Option<usize> {
-    let operands = op.operands();
-    operands.iter().find_map(|operand| match operand {
-        Operand::Target(target) => Some(*target),
-        _ => None,
-    })
 }
 
 /// Whether the chunk is code with jumps over integer slots.

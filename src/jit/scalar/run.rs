@@ -1,10 +1,10 @@
 //! Runs chunks for the scalar entry points: each in a VM that compiles all of it before it runs, and
 //! that is kept for the next time.
 
-use super::eligible::jump_target;
 use crate::chunk::Chunk;
 use crate::format::{self, ChunkHash};
 use crate::jit::{JitMode, JitOptions};
+use crate::lower::jump_target;
 use crate::op::Op;
 use crate::value::Value;
 use crate::vm::{EngineChoice, VM};

@@ -372,7 +372,7 @@ impl Translator<'_, '_> {
         self.b.ins().load(ty, flags, address, PAYLOAD)
     }
 
-    /// Whether a value in memory has this tag. One byte is compared where it lies.
+    /// Whether a value in memory has this tag.
     fn has_tag(&mut self, address: Value, expected: u8) -> Value {
         let flags = MemFlagsData::trusted();
         let found = self.b.ins().load(types::I8, flags, address, 0);

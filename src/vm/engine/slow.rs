@@ -505,17 +505,8 @@ pub(super) unsafe fn concat(pc: Pc, base: *mut u8, act: *mut Activation, word: W
     );
     let in_place = (to == a || word.flags() & flag::FIRST_DIES != 0) && a != b;
     if in_place && a.tag() == tag::STR {
-        if append_short(act, a, b) {
-            drop_operands(Word(word.0 & !FIRST_DIES), a, Some(b));
-            if to != a {
-                take(to, a);
-            }
-            return true;
-        }
-        let appended = (*act).works(pc, base, |work| {
-            string::append(a.str_mut(), &b.peek(), work)
-        });
-        if appended.is_none() {
+        let appends = |work: &mut Work| string::append(a.str_mut(), &b.peek(), work);
+        if !append_short(act, a, b) && (*act).works(pc, base, appends).is_none() {
             return false;
         }
         drop_operands(Word(word.0 & !FIRST_DIES), a, Some(b));
