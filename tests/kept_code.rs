@@ -137,6 +137,32 @@ fn a_second_run_is_native_before_it_is_warm() {
     }
 }
 
+/// Code that was made ahead of any run is left in the middle of a sub that the engine has never seen.
+#[test]
+fn kept_code_is_left_where_nothing_was_lowered() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("cache");
+    let text = format!(
+        "{}.sub outer args 1\n    call fib 1\n    inc\n    return_value\n.end\n",
+        FIB.replacen(
+            "load_int 15\n    call fib",
+            "load_int 22\n    call outer",
+            1
+        )
+    );
+    let vm = || {
+        let mut vm = VM::new(program(&text));
+        vm.set_engine(EngineChoice::Register);
+        vm.set_native_cache(Some(&root));
+        vm
+    };
+    assert!(vm().compile_ahead().stored > 0);
+    let mut second = vm();
+    assert_eq!(second.execute().unwrap(), Some(Value::Int(17_712)));
+    let stats = second.jit_stats();
+    assert!(stats.cache.hits > 0 && stats.exits > 0, "{stats:?}");
+}
+
 /// A chunk that nobody left code of is asked for once, however often it runs.
 #[test]
 fn a_chunk_without_code_stays_cold() {

@@ -2,10 +2,11 @@
 //! recursion over all of them, redefined or taken away while they run?
 
 use fusevm::format::{Entry, Module, ModuleWriter};
-use fusevm::vm::{CallSite, Trap};
+use fusevm::vm::{CallSite, Limits, Trap};
 use fusevm::{Chunk, ChunkBuilder, Engine, Op, VM, Value};
 use fusevm_kit::tiers::TIERS;
 use std::io::Cursor;
+use std::time::Duration;
 
 /// Functions of the module, each in a chunk of its own.
 const FUNCTIONS: usize = 1000;
@@ -322,4 +323,88 @@ fn eight_threads_share_an_engine_and_its_module() {
             }
         });
     }
+}
+
+/// A chunk with the sub `f`: its argument and `n`.
+fn sub_that_adds(n: i64) -> Chunk {
+    let mut b = ChunkBuilder::new();
+    let f = b.add_name("f");
+    let over = b.emit(Op::Jump(0), 1);
+    b.add_sub_entry(f, b.current_pos());
+    b.declare_argc(f, 1);
+    b.emit(Op::LoadInt(n), 1);
+    b.emit(Op::Add, 1);
+    b.emit(Op::ReturnValue, 1);
+    b.patch_jump(over, b.current_pos());
+    b.build()
+}
+
+/// A chunk that goes on calling `f` with 0 while that gives 0, and gives what it has given then.
+fn until_not_zero() -> Chunk {
+    let mut b = ChunkBuilder::new();
+    let f = b.add_name("f");
+    let head = b.emit(Op::LoadInt(0), 1);
+    b.emit(Op::Call(f, 1), 1);
+    b.emit(Op::Dup, 1);
+    let out = b.emit(Op::JumpIfTrue(0), 1);
+    b.emit(Op::Pop, 1);
+    b.emit(Op::Jump(head), 1);
+    b.patch_jump(out, b.current_pos());
+    b.build()
+}
+
+#[test]
+fn other_threads_redefine_what_a_loop_calls() {
+    for tier in &TIERS {
+        let engine = Engine::new();
+        engine.define("", "f", sub_that_adds(0));
+        let unit = engine.unit("main", until_not_zero());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_millis(30));
+                engine.define("", "f", sub_that_adds(7));
+            });
+            let mut vm = engine.vm(&unit);
+            (tier.choose)(&mut vm);
+            vm.set_limits(Limits {
+                deadline: Some(Duration::from_secs(60)),
+                ..Limits::default()
+            });
+            let result = vm.execute().expect("the new function is met");
+            assert_eq!(result, Some(Value::Int(7)), "{}", tier.name);
+        });
+    }
+}
+
+/// A loop over a call into another chunk is entered natively a few times, not once a call.
+#[test]
+#[cfg(feature = "jit")]
+fn functions_of_other_chunks_are_part_of_native_code() {
+    const ROUNDS: i32 = 200_000;
+    let engine = Engine::new();
+    engine.define("", "f", sub_that_adds(3));
+    let mut b = ChunkBuilder::new();
+    let f = b.add_name("f");
+    b.emit(Op::LoadInt(0), 1);
+    b.emit(Op::SetSlot(0), 1);
+    b.emit(Op::LoadInt(0), 1);
+    b.emit(Op::SetSlot(1), 1);
+    let head = b.current_pos();
+    for op in [
+        Op::GetSlot(1),
+        Op::Call(f, 1),
+        Op::SetSlot(1),
+        Op::SlotIncLtIntJumpBack(0, ROUNDS, head),
+        Op::GetSlot(1),
+    ] {
+        b.emit(op, 2);
+    }
+    let unit = engine.unit("main", b.build());
+    let mut vm = engine.vm(&unit);
+    assert_eq!(
+        vm.execute().expect("no trap"),
+        Some(Value::Int(3 * i64::from(ROUNDS)))
+    );
+    let stats = vm.jit_stats();
+    assert!(stats.compiled > 0 && stats.entries < 1000, "{stats:?}");
 }

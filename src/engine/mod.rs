@@ -121,7 +121,8 @@ impl Engine {
     }
 
     /// Defines the function `name` in `space`, anew if there was one. Calls that are active go on in
-    /// the old code; the next ones are of the new.
+    /// the old code; the next ones are of the new. In a VM on another thread they are that from its
+    /// next look at fuel on, which is a matter of milliseconds.
     pub fn define(&self, space: &str, name: &str, chunk: Chunk) {
         let unit = Arc::new(Unit::new(space, name, chunk, &self.0.registry));
         self.change(|functions| functions.define(space, name, Found::Unit(unit)));

@@ -152,9 +152,15 @@ impl Body {
     ) -> Vec<u32> {
         let first = self.insts.len();
         let mut places = vec![u32::MAX; code.words.len()];
-        for at in reached(code, start) {
+        let region = self.frames[frame].region;
+        for at in reached(program, region, code, start) {
             places[at] = self.insts.len() as u32;
-            let mut inst = Inst::at(code, at, frame, &self.frames[frame]);
+            let mut inst =
+                instruction(program, region, code, at).within(frame, &self.frames[frame]);
+            if inst.op == Rop::Relink {
+                // Native code has not left its program, and goes on with what is behind.
+                continue;
+            }
             match self.inlined(program, &inst, max_words) {
                 Some(callee) => {
                     inst.role = Role::Enter;
@@ -245,8 +251,21 @@ impl Body {
     }
 }
 
+/// The instruction at a position of a region; one that calls a function of another chunk is an ordinary
+/// call if that is known.
+fn instruction(program: &dyn Program, region: usize, code: &Code, at: usize) -> Inst {
+    let inst = Inst::at(code, at);
+    match inst.op {
+        Rop::CallLinked => match program.linked(region, inst.word) {
+            Some(callee) => inst.calling(callee),
+            None => inst,
+        },
+        _ => inst,
+    }
+}
+
 /// The positions of the instructions that are reached from `start`, ascending.
-fn reached(code: &Code, start: usize) -> Vec<usize> {
+fn reached(program: &dyn Program, region: usize, code: &Code, start: usize) -> Vec<usize> {
     let mut seen = vec![false; code.words.len()];
     let mut work = vec![start];
     while let Some(mut at) = work.pop() {
@@ -254,7 +273,7 @@ fn reached(code: &Code, start: usize) -> Vec<usize> {
             && !*known
         {
             *known = true;
-            let inst = Inst::alone(code, at);
+            let inst = instruction(program, region, code, at);
             match inst.flow_within() {
                 Flow::Next => {}
                 Flow::Jump(target) => {

@@ -40,17 +40,26 @@ pub(crate) struct Inst {
 }
 
 impl Inst {
-    /// The instruction at a position of a region that `frame` runs.
-    pub(crate) fn at(code: &Code, at: usize, frame: usize, of: &Frame) -> Inst {
-        let mut inst = Inst::alone(code, at);
-        inst.site.region = of.region as u32;
-        inst.site.frame = frame as u16;
-        inst.shift = of.shift as u16;
-        inst
+    /// The instruction as one of the frame with this number.
+    pub(super) fn within(mut self, frame: usize, of: &Frame) -> Inst {
+        self.site.region = of.region as u32;
+        self.site.frame = frame as u16;
+        self.shift = of.shift as u16;
+        self
+    }
+
+    /// The instruction as a call of a region, with the window moved up as it says.
+    pub(super) fn calling(self, region: usize) -> Inst {
+        let (low, high) = (region as u16, (region >> 16) as u16);
+        Inst {
+            op: Rop::Call,
+            word: Word::new(Rop::Call, 0, self.word.a(), low, high),
+            ..self
+        }
     }
 
     /// The instruction at a position, of no function.
-    pub(crate) fn alone(code: &Code, at: usize) -> Inst {
+    pub(crate) fn at(code: &Code, at: usize) -> Inst {
         let word = Word(code.words[at]);
         let op = word.op();
         let immediate = if op.words() == 2 {

@@ -52,7 +52,7 @@ impl Translator<'_, '_> {
             }
             Rop::LoadWord => self.put_undef(a),
             Rop::LoadConst => {
-                let constants = self.load_context(self.cx.layout.constants);
+                let constants = self.constants_of(inst);
                 self.borrow_from(a, constants, usize::from(inst.word.b()));
             }
             Rop::GlobalCopy | Rop::GlobalBorrow if self.seen.loaded().is_some() => {
@@ -65,6 +65,18 @@ impl Translator<'_, '_> {
             Rop::GlobalCopy => self.copy_global(inst),
             _ => self.set_global(inst),
         }
+    }
+
+    /// Where the constants of the instruction's chunk are.
+    fn constants_of(&mut self, inst: &Inst) -> Value {
+        let layout = self.cx.layout;
+        let Some(place) = self.cx.program.foreign(inst.site.region as usize) else {
+            return self.load_context(layout.constants);
+        };
+        let foreign = self.load_context(layout.foreign);
+        let at = place as i32 * layout.foreign_bytes + layout.foreign_constants;
+        let flags = MemFlagsData::trusted();
+        self.b.ins().load(types::I64, flags, foreign, at)
     }
 
     /// `a = global b`, which is of the kind that was seen.

@@ -99,6 +99,26 @@ pub(super) unsafe fn is_known(act: *mut Activation, word: Word) -> bool {
     holds(act, link) && (*link).argc() == word.c()
 }
 
+/// The program and the sub that a call in `program` reaches, if that is known and of this version, and the
+/// sub takes and gives what the call says: then it may be part of the caller's code.
+#[cfg(feature = "jit")]
+pub(super) unsafe fn sub_of(
+    program: &Program,
+    call: Word,
+    version: u64,
+) -> Option<(*mut Program, usize)> {
+    let link = program.link(call.b());
+    if link.version != version || link.arity != u32::from(call.c()) {
+        return None;
+    }
+    let (callee, region) = (&*link.program, link.region as usize);
+    let gives = call.flags() & flag::GIVES != 0;
+    let fits = callee.is_sub(region)
+        && callee.argc(region) == usize::from(call.c())
+        && !(gives && callee.gives_nothing(region));
+    fits.then_some((link.program, region))
+}
+
 /// Whether there is room for the call, and fuel.
 #[inline(always)]
 pub(super) unsafe fn has_room(act: *mut Activation, link: *const Link, callee: *mut u8) -> bool {

@@ -313,6 +313,13 @@ impl Program {
         begin.wrapping_add(position)
     }
 
+    /// The same of any region that code was made of, maybe by an earlier process: it is lowered if it isn't.
+    #[cfg(feature = "jit")]
+    pub(super) fn ready_instruction(&mut self, region: usize, position: usize) -> *const u64 {
+        self.lower(region);
+        self.instruction(region, position)
+    }
+
     /// The region of an instruction, and its position there.
     pub(super) fn locate(&self, pc: *const u64) -> (usize, usize) {
         let place = self

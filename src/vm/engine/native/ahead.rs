@@ -29,7 +29,7 @@ pub(in crate::vm) fn compile_ahead(vm: &mut VM) -> Ahead {
                         true => Kind::Int,
                         false => Kind::Any,
                     };
-                    match program.native.sub(region) {
+                    match program.native.code(region, None) {
                         Some(_) => ahead.kept += 1,
                         None => count(&mut ahead, program.compile_sub_ahead(region, guess)),
                     }

@@ -3,10 +3,9 @@
 #![allow(unsafe_code)]
 #![allow(unsafe_op_in_unsafe_fn, reason = "see the parent module")]
 
-use super::super::slow;
 use super::super::window::{Reg, reg, tag};
-use super::super::{Activation, dispatch::Pc};
-use super::register_at;
+use super::super::{Activation, dispatch::Pc, links, slow};
+use super::{foreign, register_at};
 use crate::jit::abi::{Helper, Place, for_each_helper};
 use crate::lower::code::{Rop, Word, flag};
 use crate::value::{Value, compare, number, string};
@@ -106,8 +105,16 @@ unsafe extern "C" fn step(
     immediate: u64,
     place: Place,
 ) -> u64 {
-    let pc: Pc = (*act).program().instruction(place.region(), place.at());
-    u64::from(!does(act, base, word, immediate, pc))
+    let own = (*act).program;
+    let (program, region) = foreign::target(act, place.region());
+    let pc: Pc = (*program).ready_instruction(region, place.at());
+    if program == own {
+        return u64::from(!does(act, base, word, immediate, pc));
+    }
+    links::switch(act, program);
+    let done = does(act, base, word, immediate, pc);
+    links::switch(act, own);
+    u64::from(!done)
 }
 
 unsafe fn does(act: *mut Activation, base: *mut u8, word: Word, k: u64, pc: Pc) -> bool {

@@ -16,30 +16,31 @@
 )]
 
 mod ahead;
+mod foreign;
 mod helpers;
 mod kept;
 mod observe;
+mod obtain;
 mod room;
+mod roots;
 mod state;
 mod tell;
 
 use super::dispatch::Pc;
-use super::program::Program;
 use super::window::{Reg, reg, tag};
-use super::{Activation, CallRecord, Exit};
+use super::{Activation, CallRecord, Exit, links};
 use crate::jit::abi::{Helper, Layout, NOT_ENTERED, Place, Reason};
-use crate::jit::compile::Compiled;
-use crate::jit::kinds::Kind;
 use crate::jit::{JitMode, JitStats};
 use crate::lower::code::{Rop, Word};
 use crate::value::{Array, Hash, Str};
 use crate::vm::limits::LOOK_EVERY;
 pub(in crate::vm) use ahead::{compile_ahead, kept_chunk};
+use foreign::Foreign;
 pub(super) use kept::{Asked, add_stats, has_code, prepare};
 pub(super) use observe::observe;
-use observe::{kind_at, observe_stretch};
+use roots::Root;
 pub(super) use state::Native;
-use state::{Heat, Origin, Outcome};
+use state::{Enterable, Heat};
 use std::any::Any;
 use std::mem::offset_of;
 use std::panic::resume_unwind;
@@ -49,6 +50,8 @@ use std::time::{Duration, Instant};
 #[repr(C)]
 pub(super) struct Links {
     helpers: *const [*const u8; Helper::COUNT],
+    /// The regions of other chunks that the code has which runs.
+    foreign: *const Foreign,
     rare_helpers: *const [*const u8; Helper::COUNT],
     answer: u64,
     executed: u64,
@@ -76,6 +79,7 @@ impl Links {
     pub(super) fn new() -> Links {
         Links {
             helpers: &raw const helpers::TABLE.0,
+            foreign: std::ptr::null(),
             rare_helpers: std::ptr::null(),
             answer: 0,
             executed: 0,
@@ -110,6 +114,9 @@ pub(crate) fn layout() -> Layout {
         fuel: offset_of!(Activation, fuel) as i32,
         globals: offset_of!(Activation, globals) as i32,
         constants: offset_of!(Activation, constants) as i32,
+        foreign: (LINKS + offset_of!(Links, foreign)) as i32,
+        foreign_bytes: size_of::<Foreign>() as i32,
+        foreign_constants: offset_of!(Foreign, constants) as i32,
         max_items: offset_of!(Activation, max_items) as i32,
         helpers: (LINKS + offset_of!(Links, helpers)) as i32,
         rare_helpers: (LINKS + offset_of!(Links, rare_helpers)) as i32,
@@ -147,6 +154,8 @@ enum Ran {
     Refused(*mut u8),
     /// There is no room for its frames.
     NoRoom(*mut u8),
+    /// Calls of other chunks reach something else than when it was made.
+    Relinked(*mut u8),
     Left(Reason, Pc, *mut u8),
     Ended,
 }
@@ -154,21 +163,22 @@ enum Ran {
 /// Runs the sub whose frame was entered at `base`.
 #[inline(never)]
 pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) -> Called {
-    let begin = (*act).program().instruction(region, 0);
-    let Some(compiled) = (*act).program().native.sub(region) else {
+    let root = Root::sub(act, region);
+    let begin = (*root.program).instruction(region, 0);
+    let Some(code) = root.code() else {
         (*act).resume = (begin, base);
         return Called::GoOn;
     };
-    match run(act, (compiled, 0), base) {
+    match run(act, code, base) {
         Ran::Returned(base) => {
-            if (*act).program().gives_nothing(region) {
+            if (*root.program).gives_nothing(region) {
                 reg(base, 0).set_word(u32::from(tag::UNDEF));
             }
             (*act).resume = (begin, base);
             Called::Returned
         }
         Ran::Refused(base) => {
-            refused_call(act, region, base);
+            root.refused_call(act, base);
             (*act).resume = (begin, base);
             Called::GoOn
         }
@@ -176,10 +186,13 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
             (*act).resume = (begin, base);
             Called::GoOn
         }
+        Ran::Relinked(base) => {
+            root.was_relinked(act);
+            (*act).resume = (begin, base);
+            Called::GoOn
+        }
         Ran::Left(reason, pc, base) => {
-            if reason == Reason::Guard {
-                guard_failed(act, Root::Sub(region), pc, base);
-            }
+            root.was_left(act, reason, pc, base);
             match pay_for_branch(act, reason, pc, base) {
                 Some(place) => {
                     (*act).resume = place;
@@ -202,14 +215,6 @@ fn reason_text(reason: Reason) -> &'static str {
     }
 }
 
-/// What was entered from the engine.
-#[derive(Clone, Copy)]
-enum Root {
-    Sub(usize),
-    /// A frame of the region, at the position.
-    Frame(usize, usize),
-}
-
 /// The engine stands at a loop's head, or behind a payment, and fuel was looked at: goes on natively
 /// if that is possible and worthwhile. Where the engine goes on is in [`Activation::resume`] then;
 /// `false` if the run has ended.
@@ -228,7 +233,7 @@ pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> boo
         false => native.heat_frame(region, position),
     };
     let goes_on = match heat {
-        _ if native.frame(region, position).is_some() => true,
+        _ if native.code(region, Some(position)).is_some() => true,
         Heat::Hot => true,
         Heat::Warm => false,
         Heat::Ripe => {
@@ -291,27 +296,27 @@ unsafe fn go_on_natively(
     mut base: *mut u8,
 ) -> Option<(Pc, *mut u8)> {
     loop {
-        let (region, position) = (*act).program().locate(pc);
-        if !ready_frame(act, region, position, base) {
+        let root = Root::frame(act, pc);
+        if !root.ready_frame(act, base) {
             return Some((pc, base));
         }
-        let Some(compiled) = (*act).program().native.frame(region, position) else {
+        let Some(code) = root.code() else {
             return Some((pc, base));
         };
-        match run(act, compiled, base) {
+        match run(act, code, base) {
             Ran::Returned(base) | Ran::Refused(base) => {
-                tell::refused(act, Root::Frame(region, position));
-                (*act).program().native.refuse_frame(region, position);
-                return Some(((*act).program().instruction(region, position), base));
+                tell::refused(act, root);
+                root.refuse_frame();
+                return Some((pc, base));
             }
-            Ran::NoRoom(base) => {
-                return Some(((*act).program().instruction(region, position), base));
+            Ran::NoRoom(base) => return Some((pc, base)),
+            Ran::Relinked(base) => {
+                root.was_relinked(act);
+                return Some((pc, base));
             }
             Ran::Ended => return None,
             Ran::Left(reason, place, at) => {
-                if reason == Reason::Guard {
-                    guard_failed(act, Root::Frame(region, position), place, at);
-                }
+                root.was_left(act, reason, place, at);
                 (pc, base) = pay_for_branch(act, reason, place, at)?;
                 if reason != Reason::Fuel {
                     return Some((pc, base));
@@ -365,176 +370,20 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
     if heat != Heat::Hot {
         return;
     }
-    let program: *mut Program = (*act).program;
-    let argc = (*program).argc(region);
-    let seen: Vec<Kind> = (0..argc)
-        .map(|place| kind_at(base, place).passed())
-        .collect();
-    (*program).native.meet(region, &seen);
-    if compile_sub(act, region) {
-        let stub = (*program).native.stub(region);
-        (*program).set_entry(region, stub);
-    }
-}
-
-/// Native code of the frame at a position is there; compiles it if need be.
-unsafe fn ready_frame(act: *mut Activation, region: usize, position: usize, base: *mut u8) -> bool {
-    let program: *mut Program = (*act).program;
-    let native = &mut (*program).native;
-    if native.frame(region, position).is_some() || native.take_frame(region, position) {
-        return true;
-    }
-    let root = Root::Frame(region, position);
-    if !may_compile(
-        act,
-        root,
-        (*program).native.may_compile_frame(region, position),
-    ) {
-        return false;
-    }
-    lower_callees(act, region);
-    let began = Instant::now();
-    let compiled = (*program).compile_frame(region, position, &|register| {
-        // SAFETY: the frame has that register.
-        unsafe { kind_at(base, register) }
-    });
-    note_compiled(act, root, began, &compiled)
-}
-
-/// Whether compiling is tried; `is_hopeful` tells whether it has not failed too often.
-unsafe fn may_compile(act: *mut Activation, root: Root, is_hopeful: bool) -> bool {
-    let why = match (is_hopeful, room::for_compiler()) {
-        (true, true) => return true,
-        (false, _) => "it can't be, or was left too often",
-        (true, false) => "the native stack has no room for the compiler",
-    };
-    tell::gave_up(act, root, why);
-    false
-}
-
-unsafe fn compile_sub(act: *mut Activation, region: usize) -> bool {
-    let program: *mut Program = (*act).program;
-    if (*program).native.sub(region).is_some() {
-        return true;
-    }
-    let is_hopeful = (*program).native.may_compile_sub(region);
-    if !may_compile(act, Root::Sub(region), is_hopeful) {
-        return false;
-    }
-    lower_callees(act, region);
-    let began = Instant::now();
-    let compiled = (*program).compile_sub(region);
-    note_compiled(act, Root::Sub(region), began, &compiled)
-}
-
-/// Lowers what is called from a region and from there, as far as one group may take.
-unsafe fn lower_callees(act: *mut Activation, region: usize) {
-    let program: *mut Program = (*act).program;
-    let budget = (*program).native.options().budget;
-    let mut words = 0;
-    let mut seen = vec![region];
-    let mut place = 0;
-    while place < seen.len() && words <= budget {
-        let region = seen[place];
-        place += 1;
-        if !(*act).lower(region) {
-            continue;
-        }
-        let Some(code) = (*program).code(region) else {
-            continue;
-        };
-        words += code.words.len();
-        let mut at = 0;
-        while at < code.words.len() {
-            let word = Word(code.words[at]);
-            let callee = word.wide() as usize;
-            if word.op() == Rop::Call && !seen.contains(&callee) {
-                seen.push(callee);
-            }
-            at += word.op().words();
-        }
-    }
-}
-
-/// Counts what was compiled; whether it was.
-unsafe fn note_compiled(
-    act: *mut Activation,
-    root: Root,
-    began: Instant,
-    outcome: &Outcome,
-) -> bool {
-    (*act).links.asked_compiler = true;
-    let took = began.elapsed();
-    let stats: &mut JitStats = &mut (*act).machine_vm().engine.jit_stats;
-    stats.compile_ns += took.as_nanos() as u64;
-    match outcome {
-        Ok((_, Origin::Shared)) => stats.shared += 1,
-        Ok((compiled, Origin::Compiled)) => {
-            stats.compiled += 1;
-            stats.code_bytes += compiled.code.bytes().len() as u64;
-            stats.instructions += compiled.instructions;
-            stats.inline += compiled.inline;
-        }
-        Err(_) => stats.declined += 1,
-    }
-    tell::compiled(act, root, took, outcome);
-    outcome.is_ok()
-}
-
-/// Arguments were not of the kinds that a sub was compiled for: the next time it is for these, too.
-unsafe fn refused_call(act: *mut Activation, region: usize, base: *mut u8) {
-    (*act).machine_vm().engine.jit_stats.failed_guards += 1;
-    tell::refused(act, Root::Sub(region));
-    let program: *mut Program = (*act).program;
-    let argc = (*program).argc(region);
-    let seen: Vec<Kind> = (0..argc)
-        .map(|place| kind_at(base, place).passed())
-        .collect();
-    let was_guessed = (*program).native.is_guessed(region);
-    if (*program).native.meet(region, &seen) {
-        forget(act, Root::Sub(region));
-        if was_guessed {
-            (*program).native.cool_sub(region);
-        }
-    }
-}
-
-/// Something wasn't as assumed between the place where the engine goes on and the guard that noticed:
-/// notes what it is, and has the engine note more on its way.
-unsafe fn guard_failed(act: *mut Activation, root: Root, pc: Pc, base: *mut u8) {
-    (*act).machine_vm().engine.jit_stats.failed_guards += 1;
-    observe_stretch(act, pc, base);
-    (*act).watch();
-    match root {
-        Root::Sub(region) => {
-            if (*act).program().native.fail_sub(region) {
-                forget(act, root);
-            }
-        }
-        Root::Frame(region, position) => (*act).program().native.fail_frame(region, position),
-    }
-}
-
-unsafe fn forget(act: *mut Activation, root: Root) {
-    tell::dropped(act, root);
-    let program: *mut Program = (*act).program;
-    match root {
-        Root::Sub(region) => {
-            (*program).native.forget_sub(region);
-            let words = (*program).instruction(region, 0).cast_mut();
-            (*program).set_entry(region, words);
-            (*program).native.warm_sub(region);
-        }
-        Root::Frame(region, position) => (*program).native.forget_frame(region, position),
+    let root = Root::sub(act, region);
+    root.meet_arguments(base);
+    if root.ready_sub(act) {
+        let stub = (*root.program).native.stub(region);
+        (*root.program).set_entry(region, stub);
     }
 }
 
 /// Runs compiled code on the frame at `base`.
-unsafe fn run(
-    act: *mut Activation,
-    (compiled, entry): (*const Compiled, usize),
-    base: *mut u8,
-) -> Ran {
+unsafe fn run(act: *mut Activation, code: Enterable, base: *mut u8) -> Ran {
+    let compiled = code.compiled;
+    if !(*code.linked).holds(act) {
+        return Ran::Relinked(base);
+    }
     let Some(way) = (*act).program().native.way() else {
         return Ran::NoRoom(base);
     };
@@ -549,10 +398,11 @@ unsafe fn run(
     let top = (*act).calls_top;
     (*act).links.records = top.wrapping_add(depth);
     (*act).machine_vm().engine.jit_stats.entries += 1;
-    let code = (*compiled).code.at((*compiled).entry);
     (*act).links.rare_helpers = &raw const way.rare_helpers;
-    (*act).links.entry = entry as u64;
-    let left = (way.enter)(act, base, fuel, depth as u64, code);
+    (*act).links.foreign = (*code.linked).regions().as_ptr();
+    (*act).links.entry = code.entry as u64;
+    let address = (*compiled).code.at((*compiled).entry);
+    let left = (way.enter)(act, base, fuel, depth as u64, address);
     if left >= 0 {
         (*act).fuel = left as u64;
     } else if left == NOT_ENTERED {
@@ -578,22 +428,24 @@ unsafe fn leave(act: *mut Activation, top: *mut CallRecord, depth: usize, inline
         // It went as deep as it could.
         (*act).links.frames = ((*act).links.frames * 4).min(room::MOST_FRAMES);
     }
-    let program: *mut Program = (*act).program;
     for place in 0..frames {
         let record = top.add(place);
         // Native code has written a place where the instruction's address belongs.
         let at = Place((*record).pc.addr() as u64);
-        (*record).pc = (*program).instruction(at.region(), at.at());
+        let (program, region) = foreign::target(act, at.region());
+        (*record).pc = (*program).ready_instruction(region, at.at());
     }
     (*act).calls_top = top.add(frames);
     let place = Place((*act).links.exit_place);
+    let (program, region) = foreign::target(act, place.region());
+    let pc = (*program).ready_instruction(region, place.at());
+    links::switch(act, program);
     if place.reason() == Reason::Fuel {
         adapt_slice(act);
     }
     if !matches!((*act).exit, Exit::Running) {
         return Ran::Ended;
     }
-    let pc = (*program).instruction(place.region(), place.at());
     tell::left(act, place.reason(), pc);
     Ran::Left(place.reason(), pc, (*act).links.exit_base)
 }

@@ -53,7 +53,7 @@ pub(super) unsafe fn observe_stretch(act: *mut Activation, pc: Pc, base: *mut u8
         let Some(code) = (*act).program().code(region) else {
             return;
         };
-        let inst = Inst::alone(code, at);
+        let inst = Inst::at(code, at);
         let effects = crate::jit::ir::inst::effects(&inst);
         let reads = [
             effects.reads.first,

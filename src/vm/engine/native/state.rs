@@ -2,19 +2,19 @@
 
 #![allow(unsafe_code)]
 
-use super::super::program::Program;
 use super::super::{Activation, native};
-use crate::jit::abi::{Helper, Layout};
+use super::foreign::Linked;
+use super::obtain::Want;
+use crate::jit::abi::Helper;
 use crate::jit::cache::UnitKey;
-use crate::jit::compile::{Compiled, Compiler, Declined, Trampoline};
-use crate::jit::ir;
+use crate::jit::compile::{Compiled, Compiler, Trampoline};
 use crate::jit::kept::{Kept, Restored};
-use crate::jit::kinds::group::Entry;
 use crate::jit::kinds::{Kind, Seen};
-use crate::jit::{JitOptions, JitStats, PlainFunction};
-use crate::lower::code::{Code, Rop, Word};
+use crate::jit::{JitOptions, JitStats};
+use crate::lower::code::{Rop, Word};
 use crate::vm::limits::LOOK_EVERY;
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
 /// How often a unit is compiled anew before nothing is assumed of it any more, and before it is left
@@ -25,6 +25,11 @@ const MOST_TRIES: u32 = 12;
 /// How often guards of a unit may fail without anything new being learned before nothing is assumed of
 /// it any more.
 const MOST_FAILURES: u32 = 100;
+
+/// How often a unit is compiled anew as names have come to mean something before it does without what they
+/// mean, and how often it isn't entered until then.
+const MOST_RELINKS: u32 = 16;
+const MOST_MISSED: u32 = 64;
 
 /// The way into compiled code: the activation, base, fuel, depth and the code's address to the fuel
 /// that is left.
@@ -45,6 +50,12 @@ struct Unit {
     compiled: Option<Arc<Compiled>>,
     /// Which of the entries of its code it is.
     entry: usize,
+    /// What of other chunks is part of the code.
+    linked: Rc<Linked>,
+    /// How often it wasn't entered since it was compiled, as its links weren't what they were.
+    missed: u32,
+    /// How often it was compiled anew as names had come to mean something.
+    relinks: u32,
     /// The kinds of arguments that were met; of a frame those of its registers.
     met: Vec<Kind>,
 }
@@ -87,6 +98,15 @@ impl Unit {
         }
     }
 
+    /// What can be entered, if it is compiled.
+    fn code(&self) -> Option<Enterable> {
+        Some(Enterable {
+            compiled: self.compiled.as_deref()?,
+            entry: self.entry,
+            linked: &raw const *self.linked,
+        })
+    }
+
     /// A guard has failed: whether the code would be another one now.
     fn fail(&mut self, learned: u64) -> bool {
         self.failures += 1;
@@ -101,34 +121,31 @@ impl Unit {
         }
     }
 
-    fn keep(&mut self, compiled: Option<Arc<Compiled>>, entry: usize, learned: u64) {
+    fn keep(&mut self, compiled: Option<Arc<Compiled>>, entry: usize, known: Known) {
         match compiled {
             None => self.tries = MOST_TRIES,
-            Some(_) => (self.failures, self.learned) = (0, learned),
+            Some(_) => (self.failures, self.missed, self.learned) = (0, 0, known.learned),
         }
-        (self.compiled, self.entry) = (compiled, entry);
+        (self.compiled, self.entry, self.linked) = (compiled, entry, known.linked);
     }
 }
 
-/// What code is asked for.
-#[derive(Clone, Copy)]
-struct Want {
-    /// Whether it may assume that operands are of the kinds that were seen.
-    assumes: bool,
-    /// Whether it is the first of its unit: what another VM compiled will do.
-    is_first: bool,
+/// What was known when a unit was compiled.
+#[derive(Clone, Default)]
+struct Known {
+    linked: Rc<Linked>,
+    /// How often something was seen that wasn't before, in all programs that code is made of.
+    learned: u64,
 }
 
-/// What came of asking for code.
-pub(super) type Outcome = Result<(Arc<Compiled>, Origin), Declined>;
-
-/// Who compiled code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// This VM.
-    Compiled,
-    /// Another VM of the engine.
-    Shared,
+/// Code that can be entered.
+#[derive(Clone, Copy)]
+pub(super) struct Enterable {
+    pub(super) compiled: *const Compiled,
+    /// Which of its entries is meant.
+    pub(super) entry: usize,
+    /// What of other chunks is part of it.
+    pub(super) linked: *const Linked,
 }
 
 /// The native code of a program.
@@ -223,10 +240,9 @@ impl Native {
         let Some(restored) = kept.take(key) else {
             return false;
         };
-        let learned = self.learned;
         let unit = self.unit(region);
         unit.restore(restored.kinds, restored.assumes);
-        unit.keep(Some(Arc::new(restored.compiled)), 0, learned);
+        self.keep_sub(region, Some(Arc::new(restored.compiled)), Rc::default());
         true
     }
 
@@ -245,7 +261,7 @@ impl Native {
         } = restored;
         let unit = self.frames.entry((region, start)).or_default();
         unit.restore(kinds, assumes);
-        self.keep_frame(region, start, Some(Arc::new(compiled)));
+        self.keep_frame(region, start, Some(Arc::new(compiled)), Rc::default());
         true
     }
 
@@ -299,25 +315,61 @@ impl Native {
         unit.look(threshold)
     }
 
-    /// The code of a sub.
-    pub(super) fn sub(&self, region: usize) -> Option<*const Compiled> {
-        let compiled = self.subs.get(region)?.compiled.as_deref()?;
-        Some(compiled)
+    /// The code of a sub, or of a frame at a position.
+    pub(super) fn code(&self, region: usize, position: Option<usize>) -> Option<Enterable> {
+        match position {
+            None => self.subs.get(region)?.code(),
+            Some(position) => self.frames.get(&(region, position))?.code(),
+        }
     }
 
-    /// The code of a frame at a position, and which of its entries that is.
-    pub(super) fn frame(&self, region: usize, position: usize) -> Option<(*const Compiled, usize)> {
-        let unit = self.frames.get(&(region, position))?;
-        Some((unit.compiled.as_deref()?, unit.entry))
+    /// The same, to be changed.
+    fn root(&mut self, region: usize, position: Option<usize>) -> &mut Unit {
+        match position {
+            None => self.unit(region),
+            Some(position) => self.frames.entry((region, position)).or_default(),
+        }
     }
 
-    pub(super) fn may_compile_sub(&mut self, region: usize) -> bool {
-        self.unit(region).may_compile()
+    pub(super) fn may_compile(&mut self, region: usize, position: Option<usize>) -> bool {
+        self.root(region, position).may_compile()
     }
 
-    pub(super) fn may_compile_frame(&mut self, region: usize, position: usize) -> bool {
-        let unit = self.frames.entry((region, position)).or_default();
-        unit.may_compile()
+    /// Whether code of other chunks may be part of a unit's: names haven't changed too often.
+    pub(super) fn may_link(&mut self, region: usize, position: Option<usize>) -> bool {
+        self.root(region, position).relinks < MOST_RELINKS
+    }
+
+    /// A unit is compiled anew as names have come to mean something: that is no failure of its own.
+    pub(super) fn note_relink(&mut self, region: usize, position: Option<usize>) {
+        let unit = self.root(region, position);
+        unit.relinks += 1;
+        unit.tries = unit.tries.saturating_sub(1);
+    }
+
+    /// Code wasn't entered, as its links aren't what they were; whether that was too often.
+    pub(super) fn miss_links(&mut self, region: usize, position: Option<usize>) -> bool {
+        let unit = self.root(region, position);
+        unit.missed += 1;
+        unit.missed == MOST_MISSED
+    }
+
+    /// How many regions the program has.
+    pub(super) fn regions(&self) -> usize {
+        self.regions
+    }
+
+    /// How often something was seen that wasn't before.
+    pub(super) fn learned(&self) -> u64 {
+        self.learned
+    }
+
+    fn known(&self, linked: Rc<Linked>) -> Known {
+        Known {
+            // SAFETY: programs that code is linked to live as long as it does.
+            learned: self.learned + unsafe { linked.learned() },
+            linked,
+        }
     }
 
     /// Notes the kinds of a sub's arguments; whether they are others than were met before.
@@ -325,19 +377,20 @@ impl Native {
         join_all(&mut self.unit(region).met, kinds)
     }
 
-    pub(super) fn forget_sub(&mut self, region: usize) {
-        self.unit(region).compiled = None;
-    }
-
-    pub(super) fn forget_frame(&mut self, region: usize, position: usize) {
-        if let Some(unit) = self.frames.get_mut(&(region, position)) {
-            unit.compiled = None;
+    /// Drops the code of a unit, wherever it is entered.
+    pub(super) fn forget(&mut self, region: usize, position: Option<usize>) {
+        let dropped = self.root(region, position).compiled.take();
+        let (Some(dropped), Some(_)) = (dropped, position) else {
+            return;
+        };
+        for unit in self.frames.values_mut() {
+            unit.compiled.take_if(|code| Arc::ptr_eq(code, &dropped));
         }
     }
 
-    /// The registers of a frame weren't of the kinds that it was compiled for.
+    /// The registers of a frame weren't of the kinds that it was compiled for at this position.
     pub(super) fn refuse_frame(&mut self, region: usize, position: usize) {
-        self.forget_frame(region, position);
+        self.root(region, Some(position)).compiled = None;
     }
 
     /// Notes what was seen of the operands of an instruction of a region with so many words of code.
@@ -356,48 +409,90 @@ impl Native {
         }
     }
 
-    /// A guard of a sub has failed; whether its code is gone.
-    pub(super) fn fail_sub(&mut self, region: usize) -> bool {
-        let learned = self.learned;
-        let unit = self.unit(region);
-        let is_wrong = unit.fail(learned);
-        if is_wrong {
-            unit.compiled = None;
-        }
-        is_wrong
+    /// A guard of a unit has failed; whether its code would be another one now.
+    pub(super) fn fail(&mut self, region: usize, position: Option<usize>) -> bool {
+        let linked = Rc::clone(&self.root(region, position).linked);
+        let learned = self.known(linked).learned;
+        self.root(region, position).fail(learned)
     }
 
-    /// The same of a frame.
-    pub(super) fn fail_frame(&mut self, region: usize, position: usize) {
-        let learned = self.learned;
-        let unit = self.frames.get_mut(&(region, position));
-        let Some(wrong) = unit.and_then(|unit| match unit.fail(learned) {
-            true => unit.compiled.take(),
-            false => None,
-        }) else {
-            return;
+    /// What was seen of the operands of an instruction.
+    pub(super) fn seen_at(&self, region: usize, at: usize) -> Seen {
+        let seen = self.seen.get(region).and_then(|seen| seen.get(at));
+        seen.copied().unwrap_or_default()
+    }
+
+    /// What a unit is to be when it is compiled once more.
+    pub(super) fn want(&mut self, region: usize, position: Option<usize>) -> Want {
+        self.root(region, position).want()
+    }
+
+    /// The kinds of arguments that a sub was met with, or of a frame's registers.
+    pub(super) fn met(&self, region: usize, position: Option<usize>) -> &[Kind] {
+        let unit = match position {
+            None => self.subs.get(region),
+            Some(position) => self.frames.get(&(region, position)),
         };
-        for unit in self.frames.values_mut() {
-            if unit
-                .compiled
-                .as_ref()
-                .is_some_and(|code| Arc::ptr_eq(code, &wrong))
-            {
-                unit.compiled = None;
-            }
+        unit.map_or(&[], |unit| &unit.met)
+    }
+
+    /// Sets the kinds of registers that a frame was met with.
+    pub(super) fn set_met(&mut self, region: usize, position: usize, kinds: Vec<Kind>) {
+        self.root(region, Some(position)).met = kinds;
+    }
+
+    /// The compiler, if there is one; it counts that one is made otherwise.
+    pub(super) fn take_compiler(&mut self) -> Option<Compiler> {
+        let compiler = self.compiler.take();
+        self.compilers += u64::from(compiler.is_none());
+        compiler
+    }
+
+    /// Keeps the compiler for the next time.
+    pub(super) fn give_compiler(&mut self, compiler: Compiler) {
+        self.compiler = Some(compiler);
+    }
+
+    /// Puts code to what is kept for later processes.
+    pub(super) fn add_kept(
+        &mut self,
+        key: UnitKey,
+        compiled: &Compiled,
+        kinds: &[Kind],
+        assumes: bool,
+    ) {
+        if let Some(kept) = &mut self.kept {
+            kept.add(key, compiled, kinds, assumes);
         }
+    }
+
+    /// Keeps what a sub was compiled to.
+    pub(super) fn keep_sub(
+        &mut self,
+        region: usize,
+        compiled: Option<Arc<Compiled>>,
+        linked: Rc<Linked>,
+    ) {
+        let known = self.known(linked);
+        self.unit(region).keep(compiled, 0, known);
     }
 
     /// Keeps what a frame was compiled to, for all places that it can be entered at.
-    fn keep_frame(&mut self, region: usize, position: usize, compiled: Option<Arc<Compiled>>) {
-        let learned = self.learned;
-        let unit = self.frames.entry((region, position)).or_default();
-        unit.keep(compiled.clone(), 0, learned);
+    pub(super) fn keep_frame(
+        &mut self,
+        region: usize,
+        position: usize,
+        compiled: Option<Arc<Compiled>>,
+        linked: Rc<Linked>,
+    ) {
+        let known = self.known(linked);
+        let unit = self.root(region, Some(position));
+        unit.keep(compiled.clone(), 0, known.clone());
         let Some(compiled) = compiled else { return };
         for (entry, at) in compiled.entries.iter().enumerate().skip(1) {
-            let unit = self.frames.entry((region, *at as usize)).or_default();
-            if unit.compiled.is_none() || unit.learned < learned {
-                unit.keep(Some(Arc::clone(&compiled)), entry, learned);
+            let unit = self.root(region, Some(*at as usize));
+            if unit.compiled.is_none() || unit.learned < known.learned {
+                unit.keep(Some(Arc::clone(&compiled)), entry, known.clone());
             }
         }
     }
@@ -492,187 +587,4 @@ fn join_all(known: &mut Vec<Kind>, kinds: &[Kind]) -> bool {
         *known = joined;
     }
     changed
-}
-
-/// A program as the compiler sees it; where nothing is assumed, everything was seen everywhere.
-struct View<'a> {
-    program: &'a Program,
-    assumes: bool,
-}
-
-impl ir::Program for View<'_> {
-    fn code(&self, region: usize) -> Option<&Code> {
-        self.program.code(region)
-    }
-
-    fn argc(&self, region: usize) -> usize {
-        self.program.argc(region)
-    }
-
-    fn plain_function(&self, region: usize, at: usize) -> Option<PlainFunction> {
-        let op = *self.program.code(region)?.ops.get(at)?;
-        let op = self.program.chunk().ops.get(op as usize)?;
-        self.program.source_unit()?.plain_function(op).cloned()
-    }
-
-    fn seen(&self, region: usize, at: usize) -> Seen {
-        if !self.assumes {
-            return Seen::EVERYTHING;
-        }
-        let seen = self.program.native.seen.get(region);
-        seen.and_then(|seen| seen.get(at))
-            .copied()
-            .unwrap_or_default()
-    }
-}
-
-impl Program {
-    /// Compiles a sub for the arguments that it was met with.
-    pub(super) fn compile_sub(&mut self, region: usize) -> Outcome {
-        let unit = self.native.unit(region);
-        let want = unit.want();
-        let kinds = unit.met.clone();
-        let outcome = self.obtain(region, Entry::Call(kinds.clone()), want);
-        self.add_kept(UnitKey::sub(region), &outcome, &kinds, want.assumes);
-        let learned = self.native.learned;
-        let unit = self.native.unit(region);
-        unit.keep(code_of(&outcome), 0, learned);
-        outcome
-    }
-
-    /// Compiles a sub that nobody has called yet, for arguments of this kind, and puts it to what is kept;
-    /// `false` if it is too large. What it refuses makes it be compiled for what it was called with.
-    pub(super) fn compile_sub_ahead(&mut self, region: usize, guess: Kind) -> bool {
-        let kinds = vec![guess; self.argc(region)];
-        let compiled = self.compile(region, Entry::Call(kinds), true).ok();
-        self.keep_guess(UnitKey::sub(region), compiled.as_ref())
-    }
-
-    /// Compiles the code of a region that isn't a sub, and puts it to what is kept; `false` if it is too
-    /// large, or has no loop that it could be entered at.
-    pub(super) fn compile_loops_ahead(&mut self, region: usize) -> bool {
-        let Some(kinds) = self.frame_kinds(region, 0, true, &|_| Kind::Undef) else {
-            return false;
-        };
-        let compiled = self.compile(region, Entry::Frame(0, kinds), true).ok();
-        let compiled = compiled.filter(|compiled| compiled.entries.len() > 1);
-        self.keep_guess(UnitKey::frame(region, 0), compiled.as_ref())
-    }
-
-    /// Puts code that was made for guessed kinds to what is kept; whether there is any.
-    fn keep_guess(&mut self, key: Option<UnitKey>, compiled: Option<&Compiled>) -> bool {
-        if let (Some(kept), Some(key), Some(compiled)) = (&mut self.native.kept, key, compiled) {
-            kept.add(key, compiled, &[], true);
-        }
-        compiled.is_some()
-    }
-
-    /// Adds what a unit was compiled to to what is kept.
-    fn add_kept(&mut self, key: Option<UnitKey>, outcome: &Outcome, kinds: &[Kind], assumes: bool) {
-        if let (Some(kept), Some(key), Ok((compiled, Origin::Compiled))) =
-            (&mut self.native.kept, key, outcome)
-        {
-            kept.add(key, compiled, kinds, assumes);
-        }
-    }
-
-    /// The kinds of a frame's registers: as `observe` finds them, and as they were met before.
-    fn frame_kinds(
-        &mut self,
-        region: usize,
-        position: usize,
-        assumes: bool,
-        observe: &dyn Fn(usize) -> Kind,
-    ) -> Option<Vec<Kind>> {
-        let unit = self.native.frames.entry((region, position)).or_default();
-        let met = unit.met.clone();
-        let view = View {
-            program: self,
-            assumes,
-        };
-        let mut kinds = Compiler::frame_kinds(&view, region, position, observe)?;
-        for (kind, met) in kinds.iter_mut().zip(&met) {
-            *kind = match met.join(*kind) {
-                Kind::Scalar if kind.is_boxed() => *kind,
-                Kind::Scalar => Kind::Any,
-                joined => joined,
-            };
-        }
-        Some(kinds)
-    }
-
-    /// Compiles a frame at a position, with registers as `observe` finds them.
-    pub(super) fn compile_frame(
-        &mut self,
-        region: usize,
-        position: usize,
-        observe: &dyn Fn(usize) -> Kind,
-    ) -> Outcome {
-        let unit = self.native.frames.entry((region, position)).or_default();
-        let want = unit.want();
-        let kinds = self.frame_kinds(region, position, want.assumes, observe);
-        let kinds = kinds.ok_or(Declined::TooLarge)?;
-        let outcome = self.obtain(region, Entry::Frame(position, kinds.clone()), want);
-        let key = UnitKey::frame(region, position);
-        self.add_kept(key, &outcome, &kinds, want.assumes);
-        let unit = self.native.frames.entry((region, position)).or_default();
-        unit.met = kinds;
-        self.native.keep_frame(region, position, code_of(&outcome));
-        outcome
-    }
-
-    /// The code of a unit: what another VM of the engine compiled, or else compiled now and left for
-    /// others.
-    fn obtain(&mut self, region: usize, entry: Entry, want: Want) -> Outcome {
-        let key = self.shared_key(region, &entry, want.assumes);
-        if want.is_first
-            && let Some(source) = self.source_unit()
-            && let Some(compiled) = source.native().get(&key)
-        {
-            return Ok((compiled, Origin::Shared));
-        }
-        let compiled = Arc::new(self.compile(region, entry, want.assumes)?);
-        if let Some(source) = self.source_unit() {
-            source.native().put(key, &compiled);
-        }
-        Ok((compiled, Origin::Compiled))
-    }
-
-    /// All that decides what code is, beside its chunk: register code names globals by where they are in
-    /// the VM. What was seen of operands isn't part of it: code leaves where it meets others.
-    fn shared_key(&self, region: usize, entry: &Entry, assumes: bool) -> Vec<u8> {
-        let JitOptions { budget, counts, .. } = self.native.options;
-        let globals = self.global_places();
-        format!("{region} {entry:?} {assumes} {budget} {counts} {globals:?}").into_bytes()
-    }
-
-    fn compile(
-        &mut self,
-        region: usize,
-        entry: Entry,
-        assumes: bool,
-    ) -> Result<Compiled, Declined> {
-        let layout: Layout = native::layout();
-        let mut compiler = match self.native.compiler.take() {
-            Some(compiler) => compiler,
-            None => {
-                self.native.compilers += 1;
-                Compiler::new(layout).ok_or(Declined::Unfit)?
-            }
-        };
-        let JitOptions { budget, counts, .. } = self.native.options;
-        compiler.counts = counts;
-        let view = View {
-            program: self,
-            assumes,
-        };
-        let compiled = compiler.compile(&view, region, entry, budget);
-        self.native.compiler = Some(compiler);
-        compiled
-    }
-}
-
-fn code_of(outcome: &Outcome) -> Option<Arc<Compiled>> {
-    let (compiled, _) = outcome.as_ref().ok()?;
-    Some(Arc::clone(compiled))
 }

@@ -6,8 +6,9 @@
 
 use super::super::Activation;
 use super::super::dispatch::Pc;
-use super::state::{Origin, Outcome};
-use super::{Root, reason_text};
+use super::obtain::{Origin, Outcome};
+use super::reason_text;
+use super::roots::Root;
 use crate::jit::NewCode;
 use crate::jit::abi::Reason;
 use crate::jit::listing::title_of;
@@ -78,30 +79,25 @@ pub(super) unsafe fn left(act: *mut Activation, reason: Reason, pc: Pc) {
         Reason::Resume | Reason::Fuel | Reason::Fault => log::Level::Trace,
     };
     if log::log_enabled!(target: TARGET, level) {
-        let (region, position) = (*act).program().locate(pc);
-        let title = title(act, Root::Frame(region, position));
+        let title = title(act, Root::frame(act, pc));
         log::log!(target: TARGET, level, "{title}: left, {}", reason_text(reason));
     }
 }
 
 /// What is compiled or left, with its op.
 unsafe fn title(act: *mut Activation, root: Root) -> String {
-    let (region, position) = match root {
-        Root::Sub(region) => (region, 0),
-        Root::Frame(region, position) => (region, position),
-    };
-    let program = (*act).program();
-    let op = program.code(region).map(|code| code.ops[position]);
+    let program = &*root.program;
+    let code = program.code(root.region);
     // A copy of a VM's own chunk has no names.
     let vm: *mut _ = (*act).machine_vm();
-    let program = (*act).program();
     let (chunk, of) = match program.source_unit() {
         Some(unit) => (unit.chunk(), format!(" of {}", unit.title())),
         None => (&(*vm).chunk, String::new()),
     };
-    let name = title_of(chunk, program.shape(), region);
-    match (root, op) {
-        (Root::Frame(..), Some(op)) => {
+    let name = title_of(chunk, program.shape(), root.region);
+    match (root.position, code) {
+        (Some(position), Some(code)) => {
+            let op = code.ops[position];
             let line = chunk.lines.get(op as usize).filter(|line| **line > 0);
             let line = line.map_or(String::new(), |line| format!(", line {line}"));
             format!("{name}{of} at op {op}{line}")
