@@ -376,35 +376,57 @@ fn other_threads_redefine_what_a_loop_calls() {
     }
 }
 
-/// A loop over a call into another chunk is entered natively a few times, not once a call.
-#[test]
-#[cfg(feature = "jit")]
-fn functions_of_other_chunks_are_part_of_native_code() {
-    const ROUNDS: i32 = 200_000;
-    let engine = Engine::new();
-    engine.define("", "f", sub_that_adds(3));
+/// A chunk whose code is the function: its argument and `n`, which it adds to a slot that begins as Undef.
+fn code_that_adds(n: i64) -> Chunk {
+    let mut b = ChunkBuilder::new();
+    for op in [
+        Op::GetSlot(1),
+        Op::LoadInt(n),
+        Op::Add,
+        Op::SetSlot(1),
+        Op::GetSlot(0),
+        Op::GetSlot(1),
+        Op::Add,
+    ] {
+        b.emit(op, 1);
+    }
+    b.build()
+}
+
+/// A chunk that calls `f` with what that gave last, for so many rounds, and gives the last.
+fn rounds_of(rounds: i32) -> Chunk {
     let mut b = ChunkBuilder::new();
     let f = b.add_name("f");
-    b.emit(Op::LoadInt(0), 1);
-    b.emit(Op::SetSlot(0), 1);
-    b.emit(Op::LoadInt(0), 1);
-    b.emit(Op::SetSlot(1), 1);
+    for slot in [0, 1] {
+        b.emit(Op::LoadInt(0), 1);
+        b.emit(Op::SetSlot(slot), 1);
+    }
     let head = b.current_pos();
     for op in [
         Op::GetSlot(1),
         Op::Call(f, 1),
         Op::SetSlot(1),
-        Op::SlotIncLtIntJumpBack(0, ROUNDS, head),
+        Op::SlotIncLtIntJumpBack(0, rounds, head),
         Op::GetSlot(1),
     ] {
         b.emit(op, 2);
     }
-    let unit = engine.unit("main", b.build());
-    let mut vm = engine.vm(&unit);
-    assert_eq!(
-        vm.execute().expect("no trap"),
-        Some(Value::Int(3 * i64::from(ROUNDS)))
-    );
-    let stats = vm.jit_stats();
-    assert!(stats.compiled > 0 && stats.entries < 1000, "{stats:?}");
+    b.build()
+}
+
+/// A loop over a call into another chunk is entered natively a few times, not once a call.
+#[test]
+fn functions_of_other_chunks_are_part_of_native_code() {
+    const ROUNDS: i32 = 200_000;
+    for function in [sub_that_adds(3), code_that_adds(3)] {
+        let engine = Engine::new();
+        engine.define("", "f", function);
+        let unit = engine.unit("main", rounds_of(ROUNDS));
+        let mut vm = engine.vm(&unit);
+        let result = vm.execute().expect("no trap").expect("a result");
+        assert_eq!(result.to_int(), 3 * i64::from(ROUNDS));
+        let stats = vm.jit_stats();
+        assert_eq!(stats.compiled > 0, cfg!(feature = "jit"), "{stats:?}");
+        assert!(stats.entries < 1000, "{stats:?}");
+    }
 }

@@ -80,7 +80,10 @@ impl Body {
         }
         let frame = body.add_frame(code, region, None);
         let places = body.splice(program, code, start, frame, max_words);
-        body.entry = places[start] as usize;
+        body.entry = match program.fresh(region) {
+            Some(_) => 0,
+            None => places[start] as usize,
+        };
         Some(body)
     }
 
@@ -153,6 +156,10 @@ impl Body {
         let first = self.insts.len();
         let mut places = vec![u32::MAX; code.words.len()];
         let region = self.frames[frame].region;
+        if let Some(fresh) = program.fresh(region).filter(|fresh| *fresh > 0) {
+            let inst = Inst::clearing(program.argc(region), fresh);
+            self.push(code, inst.within(frame, &self.frames[frame]));
+        }
         for at in reached(program, region, code, start) {
             places[at] = self.insts.len() as u32;
             let mut inst =
@@ -252,7 +259,7 @@ impl Body {
 }
 
 /// The instruction at a position of a region; one that calls a function of another chunk is an ordinary
-/// call if that is known.
+/// call if that is known, and the end of such a function an ordinary return.
 fn instruction(program: &dyn Program, region: usize, code: &Code, at: usize) -> Inst {
     let inst = Inst::at(code, at);
     match inst.op {
@@ -260,6 +267,7 @@ fn instruction(program: &dyn Program, region: usize, code: &Code, at: usize) -> 
             Some(callee) => inst.calling(callee),
             None => inst,
         },
+        Rop::End if program.fresh(region).is_some() => inst.returning(),
         _ => inst,
     }
 }

@@ -1,7 +1,7 @@
 //! Instructions one at a time: where they go on, what they read and write.
 
 use super::body::Frame;
-use crate::lower::code::{Code, REGISTER_BYTES, Rop, Word};
+use crate::lower::code::{Code, REGISTER_BYTES, Rop, Word, flag};
 
 /// Where an instruction stands in the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,17 +58,39 @@ impl Inst {
         }
     }
 
-    /// The instruction at a position, of no function.
-    pub(crate) fn at(code: &Code, at: usize) -> Inst {
-        let word = Word(code.words[at]);
-        let op = word.op();
-        let immediate = if op.words() == 2 {
-            code.words[at + 1]
-        } else {
-            0
+    /// The end of a chunk's code as the return from a call of it.
+    pub(super) fn returning(self) -> Inst {
+        let op = match self.word.flags() & flag::GIVES {
+            0 => Rop::Return,
+            _ => Rop::ReturnValue,
         };
         Inst {
             op,
+            word: Word::new(op, 0, self.word.b(), self.word.a(), 0),
+            immediate: 0,
+            ..self
+        }
+    }
+
+    /// What begins a call of a chunk's code: so many registers behind its arguments become Undef.
+    pub(super) fn clearing(argc: usize, registers: u16) -> Inst {
+        let first = (argc * REGISTER_BYTES) as u16;
+        Inst::of_word(Word::new(Rop::Clear, 0, first, registers, 0), 0, 0)
+    }
+
+    /// The instruction at a position, of no function.
+    pub(crate) fn at(code: &Code, at: usize) -> Inst {
+        let word = Word(code.words[at]);
+        let immediate = match word.op().words() {
+            2 => code.words[at + 1],
+            _ => 0,
+        };
+        Inst::of_word(word, immediate, at)
+    }
+
+    fn of_word(word: Word, immediate: u64, at: usize) -> Inst {
+        Inst {
+            op: word.op(),
             word,
             immediate,
             site: Site {

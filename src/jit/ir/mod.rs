@@ -40,6 +40,13 @@ pub(crate) trait Program {
     /// How many arguments a region takes.
     fn argc(&self, region: usize) -> usize;
 
+    /// Of a chunk's code that is called as a function, how many registers behind its arguments begin as
+    /// Undef.
+    fn fresh(&self, region: usize) -> Option<u16> {
+        let _ = region;
+        None
+    }
+
     /// The plain function that the stack op is which the instruction at a place runs.
     fn plain_function(&self, region: usize, at: usize) -> Option<PlainFunction> {
         let _ = (region, at);

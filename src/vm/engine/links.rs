@@ -26,6 +26,8 @@ use super::program::{Program, Unit};
 use super::window::{Reg, reg, tag};
 use super::{Activation, CallRecord, Known, MOST_PROGRAMS, slow};
 use crate::engine::Entry;
+#[cfg(feature = "jit")]
+use crate::lower::code::{Code, Rop};
 use crate::lower::code::{REGISTER_BYTES, Word, flag};
 use crate::value::Value;
 use crate::verify::RegionKind;
@@ -99,24 +101,62 @@ pub(super) unsafe fn is_known(act: *mut Activation, word: Word) -> bool {
     holds(act, link) && (*link).argc() == word.c()
 }
 
-/// The program and the sub that a call in `program` reaches, if that is known and of this version, and the
-/// sub takes and gives what the call says: then it may be part of the caller's code.
+/// What a call reaches whose code may be part of the caller's.
 #[cfg(feature = "jit")]
-pub(super) unsafe fn sub_of(
-    program: &Program,
-    call: Word,
-    version: u64,
-) -> Option<(*mut Program, usize)> {
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Callee {
+    pub(super) program: *mut Program,
+    pub(super) region: usize,
+    /// How many arguments it takes.
+    pub(super) argc: u16,
+    /// Of a chunk's code, how many registers behind them begin as Undef; `None` of a sub.
+    pub(super) fresh: Option<u16>,
+}
+
+/// What a call in `program` reaches, if that is known and of this version, and takes and gives what the call
+/// says.
+#[cfg(feature = "jit")]
+pub(super) unsafe fn callee_of(program: &Program, call: Word, version: u64) -> Option<Callee> {
     let link = program.link(call.b());
-    if link.version != version || link.arity != u32::from(call.c()) {
+    if link.version != version || link.argc() != call.c() {
         return None;
     }
     let (callee, region) = (&*link.program, link.region as usize);
-    let gives = call.flags() & flag::GIVES != 0;
-    let fits = callee.is_sub(region)
-        && callee.argc(region) == usize::from(call.c())
-        && !(gives && callee.gives_nothing(region));
-    fits.then_some((link.program, region))
+    let wants = call.flags() & flag::GIVES != 0;
+    let (fits, fresh) = match callee.is_sub(region) {
+        true => (
+            callee.argc(region) == usize::from(call.c())
+                && !(wants && callee.gives_nothing(region)),
+            None,
+        ),
+        false => {
+            let gives = ends(callee.code(region)?)?;
+            (gives || !wants, Some(link.fresh()))
+        }
+    };
+    fits.then_some(Callee {
+        program: link.program,
+        region,
+        argc: link.argc(),
+        fresh,
+    })
+}
+
+/// Whether a chunk's code gives a value when it ends; `None` if that depends on where it does.
+#[cfg(feature = "jit")]
+fn ends(code: &Code) -> Option<bool> {
+    let mut found = None;
+    let mut at = 0;
+    while let Some(word) = code.words.get(at).copied().map(Word) {
+        at += word.op().words();
+        if word.op() == Rop::End {
+            let gives = word.flags() & flag::GIVES != 0;
+            if *found.get_or_insert(gives) != gives {
+                return None;
+            }
+        }
+    }
+    Some(found.unwrap_or(true))
 }
 
 /// Whether there is room for the call, and fuel.

@@ -11,10 +11,10 @@
 #![allow(unsafe_code)]
 #![allow(unsafe_op_in_unsafe_fn, reason = "see the parent module")]
 
+use super::super::Activation;
+use super::super::links::{self, Callee};
 use super::super::program::Program;
-use super::super::{Activation, links};
 use super::roots::Root;
-use crate::format::ChunkHash;
 use crate::lower::code::{Rop, Word};
 use crate::value::Value;
 use std::cell::Cell;
@@ -25,23 +25,19 @@ use std::sync::atomic::Ordering;
 const MOST_REGIONS: usize = 16;
 const MOST_WORDS: usize = 1024;
 
-/// A region of a program.
-type Target = (*mut Program, usize);
-
-/// A region of another program. Native code knows where its fields are.
+/// A region of another program, or a chunk's code as a function. Native code knows where the constants are.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub(super) struct Foreign {
     pub(super) constants: *const Value,
-    pub(super) program: *mut Program,
-    pub(super) region: usize,
+    pub(super) callee: Callee,
 }
 
 /// A call between chunks that is part of the code.
 struct Call {
     caller: *const Program,
     word: Word,
-    callee: Target,
+    callee: Callee,
 }
 
 /// What a unit's code takes from other chunks.
@@ -67,56 +63,54 @@ impl Linked {
             .set((*(*act).version).load(Ordering::Acquire));
         let budget = (*own).native.options().budget;
         let (mut words, mut foreign_words) = (0, 0);
-        let mut found: Vec<Target> = vec![(own, root.region)];
+        let mut found = vec![sub(own, root.region)];
         let mut place = 0;
-        while let Some((program, region)) = found.get(place).copied()
+        while let Some(callee) = found.get(place).copied()
             && words <= budget
         {
             place += 1;
+            let Callee {
+                program, region, ..
+            } = callee;
             if !(*program).lower(region) {
                 continue;
             }
             let size = (*program).code(region).map_or(0, |code| code.words.len());
-            if program != own {
+            if !is_own(own, &callee) {
                 foreign_words += size;
                 if linked.regions.len() == MOST_REGIONS || foreign_words > MOST_WORDS {
                     break;
                 }
                 linked.regions.push(Foreign {
                     constants: (*program).tables().constants,
-                    program,
-                    region,
+                    callee,
                 });
             }
             words += size;
-            linked.note_calls((program, region), may_link, &mut found);
+            linked.note_calls(callee, may_link, &mut found);
         }
         let regions = &linked.regions;
         linked
             .calls
-            .retain(|call| call.callee.0 == own || number(regions, call.callee).is_some());
+            .retain(|call| is_own(own, &call.callee) || number(regions, &call.callee).is_some());
         // Lists of the program have moved if more of it was lowered.
         links::switch(act, own);
         linked
     }
 
     /// Notes what a region calls.
-    unsafe fn note_calls(
-        &mut self,
-        (program, region): Target,
-        may_link: bool,
-        found: &mut Vec<Target>,
-    ) {
-        let Some(code) = (*program).code(region) else {
+    unsafe fn note_calls(&mut self, caller: Callee, may_link: bool, found: &mut Vec<Callee>) {
+        let program = caller.program;
+        let Some(code) = (*program).code(caller.region) else {
             return;
         };
         let mut at = 0;
         while let Some(word) = code.words.get(at).copied().map(Word) {
             at += word.op().words();
             let callee = match word.op() {
-                Rop::Call => (program, word.wide() as usize),
+                Rop::Call => sub(program, word.wide() as usize),
                 Rop::CallLinked if may_link => {
-                    match links::sub_of(&*program, word, self.version.get()) {
+                    match links::callee_of(&*program, word, self.version.get()) {
                         Some(callee) => {
                             self.calls.push(Call {
                                 caller: program,
@@ -152,10 +146,10 @@ impl Linked {
     /// Which region a call reaches, if it is part of the code.
     pub(super) fn callee(&self, own: &Program, caller: &Program, call: Word) -> Option<usize> {
         let is_it = |known: &&Call| std::ptr::eq(known.caller, caller) && known.word.0 == call.0;
-        let (program, region) = self.calls.iter().find(is_it)?.callee;
-        match std::ptr::eq(program, own) {
-            true => Some(region),
-            false => Some(own.native.regions() + number(&self.regions, (program, region))?),
+        let callee = self.calls.iter().find(is_it)?.callee;
+        match is_own(own, &callee) {
+            true => Some(callee.region),
+            false => Some(own.native.regions() + number(&self.regions, &callee)?),
         }
     }
 
@@ -166,7 +160,7 @@ impl Linked {
             return true;
         }
         let is_same =
-            |call: &Call| links::sub_of(&*call.caller, call.word, now) == Some(call.callee);
+            |call: &Call| links::callee_of(&*call.caller, call.word, now) == Some(call.callee);
         let holds = self.calls.iter().all(is_same);
         if holds {
             self.version.set(now);
@@ -180,41 +174,59 @@ impl Linked {
         let now = (*(*act).version).load(Ordering::Acquire);
         call.op() == Rop::CallLinked
             && self.unknown.contains(&(program, call.b()))
-            && links::sub_of(&*program, call, now).is_some()
+            && links::callee_of(&*program, call, now).is_some()
     }
 
     /// How often something was seen in the other programs that wasn't before.
     pub(super) unsafe fn learned(&self) -> u64 {
-        let learned = |part: &Foreign| (*part.program).native.learned();
+        let learned = |part: &Foreign| (*part.callee.program).native.learned();
         self.regions.iter().map(learned).sum()
     }
 
     /// What tells the same parts in another VM; `None` if something has no identity.
-    pub(super) unsafe fn identity(&self) -> Option<Vec<(ChunkHash, usize, &[u16])>> {
+    pub(super) unsafe fn identity(&self) -> Option<Vec<impl std::fmt::Debug>> {
         let identity = |part: &Foreign| {
-            let program = &*part.program;
-            let hash = program.source_unit()?.hash()?;
-            Some((hash, part.region, program.global_places()))
+            let Callee {
+                program,
+                region,
+                argc,
+                fresh,
+            } = part.callee;
+            let hash = (*program).source_unit()?.hash()?;
+            Some((hash, region, argc, fresh, (*program).global_places()))
         };
         self.regions.iter().map(identity).collect()
     }
 }
 
-/// The number of a region among these.
-fn number(regions: &[Foreign], target: Target) -> Option<usize> {
-    regions
-        .iter()
-        .position(|part| (part.program, part.region) == target)
+/// A sub of a program.
+unsafe fn sub(program: *mut Program, region: usize) -> Callee {
+    Callee {
+        program,
+        region,
+        argc: (*program).argc(region) as u16,
+        fresh: None,
+    }
+}
+
+/// Whether the compiler knows it by the number that it has in the program.
+fn is_own(own: *const Program, callee: &Callee) -> bool {
+    std::ptr::eq(callee.program, own) && callee.fresh.is_none()
+}
+
+/// The number of a callee among these.
+fn number(regions: &[Foreign], callee: &Callee) -> Option<usize> {
+    regions.iter().position(|part| part.callee == *callee)
 }
 
 /// The program and the region that native code, which runs or was just left, calls by a number.
-pub(super) unsafe fn target(act: *mut Activation, region: usize) -> Target {
+pub(super) unsafe fn target(act: *mut Activation, region: usize) -> (*mut Program, usize) {
     let own = (*act).program;
     match region.checked_sub((*own).native.regions()) {
         None => (own, region),
         Some(place) => {
-            let part = *(*act).links.foreign.add(place);
-            (part.program, part.region)
+            let callee = (*(*act).links.foreign.add(place)).callee;
+            (callee.program, callee.region)
         }
     }
 }

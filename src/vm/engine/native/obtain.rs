@@ -58,7 +58,7 @@ impl View<'_> {
         match self.part(region) {
             // SAFETY: programs that code is linked to live as long as it does, and nothing changes them
             // while it is compiled.
-            Some(part) => (unsafe { &*part.program }, part.region),
+            Some(part) => (unsafe { &*part.callee.program }, part.callee.region),
             None => (self.program, region),
         }
     }
@@ -85,8 +85,14 @@ impl ir::Program for View<'_> {
     }
 
     fn argc(&self, region: usize) -> usize {
-        let (program, region) = self.place(region);
-        program.argc(region)
+        match self.part(region) {
+            Some(part) => part.callee.argc.into(),
+            None => self.program.argc(region),
+        }
+    }
+
+    fn fresh(&self, region: usize) -> Option<u16> {
+        self.part(region)?.callee.fresh
     }
 
     fn plain_function(&self, region: usize, at: usize) -> Option<PlainFunction> {
