@@ -430,3 +430,30 @@ fn functions_of_other_chunks_are_part_of_native_code() {
         assert!(stats.entries < 1000, "{stats:?}");
     }
 }
+
+/// Code with parts of other chunks outlives the process, and is used beside the same ones only.
+#[test]
+#[cfg(feature = "jit")]
+fn kept_code_finds_its_parts_again() {
+    const ROUNDS: i32 = 50_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let cache = folder.path().join("cache");
+    let run = |function: Chunk| {
+        let engine = Engine::builder().native_cache(&cache).build();
+        engine.define("", "f", function);
+        let unit = engine.unit("main", rounds_of(ROUNDS));
+        let mut vm = engine.vm(&unit);
+        let result = vm.execute().expect("no trap").expect("a result");
+        (result.to_int() / i64::from(ROUNDS), vm.jit_stats())
+    };
+    for function in [sub_that_adds, code_that_adds] {
+        let (result, first) = run(function(3));
+        assert_eq!(result, 3);
+        assert!(first.compiled > 0 && first.cache.stored > 0, "{first:?}");
+        let (result, second) = run(function(3));
+        assert_eq!((result, second.compiled), (3, 0), "{second:?}");
+        assert!(second.entries > 0 && second.entries < 1000, "{second:?}");
+        let (result, other) = run(function(4));
+        assert_eq!(result, 4, "{other:?}");
+    }
+}

@@ -16,11 +16,10 @@ pub(crate) struct Layout {
     pub(crate) fuel: i32,
     pub(crate) globals: i32,
     pub(crate) constants: i32,
-    /// A pointer to what is known of the regions of other chunks, what each takes there, and where in it
-    /// its constants are.
-    pub(crate) foreign: i32,
-    pub(crate) foreign_bytes: i32,
-    pub(crate) foreign_constants: i32,
+    /// A pointer to the parts of other chunks, what each takes there, and where in it its constants are.
+    pub(crate) parts: i32,
+    pub(crate) part_bytes: i32,
+    pub(crate) part_constants: i32,
     pub(crate) max_items: i32,
     /// The table of [`Helper`]s.
     pub(crate) helpers: i32,

@@ -13,11 +13,11 @@ use rustc_hash::FxHashSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-use zerocopy::little_endian::U32;
+use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// What the engine has to know of a group, as it stands behind its code. As many entries follow as it
-/// says, and then the kinds that it was compiled for.
+/// says, then the kinds that it was compiled for, the parts of other chunks, and the calls that reach them.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Tables {
@@ -30,6 +30,45 @@ struct Tables {
     /// A set of [`CALLS`] and [`ASSUMES`].
     flags: U32,
     entries: U32,
+    kinds: U32,
+    parts: U32,
+}
+
+/// A function of another chunk that is part of the code.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub(crate) struct LinkedPart {
+    /// What the chunk's own code is addressed by.
+    pub(crate) scope: [u8; 32],
+    pub(crate) region: U32,
+    pub(crate) argc: U16,
+    /// 0 of a sub; of a chunk's code one more than the registers behind its arguments that begin as Undef.
+    pub(crate) fresh: U16,
+}
+
+/// A call between chunks that the code takes for one of a certain function.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
+)]
+#[repr(C)]
+pub(crate) struct LinkedCall {
+    /// The instruction.
+    pub(crate) word: U64,
+    /// 0 for the chunk itself, or one more than the part whose chunk calls.
+    pub(crate) caller: U32,
+    /// The region that the compiler knows the callee by.
+    pub(crate) callee: U32,
+}
+
+/// What of other chunks code is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LinkedParts {
+    /// In the order of the compiler's numbers for them, which follow those of the chunk's own regions.
+    pub(crate) parts: Vec<LinkedPart>,
+    /// In an order in which each caller was reached by one before it.
+    pub(crate) calls: Vec<LinkedCall>,
 }
 
 /// It calls others.
@@ -53,6 +92,7 @@ pub(crate) struct Restored {
     pub(crate) kinds: Kinds,
     /// Whether something was assumed of operands.
     pub(crate) assumes: bool,
+    pub(crate) linked: LinkedParts,
 }
 
 /// What is kept of a unit, for those who ask.
@@ -153,13 +193,20 @@ impl Kept {
     }
 
     /// Adds a unit that was compiled now, for these kinds.
-    pub(crate) fn add(&mut self, key: UnitKey, compiled: &Compiled, kinds: &[Kind], assumes: bool) {
+    pub(crate) fn add(
+        &mut self,
+        key: UnitKey,
+        compiled: &Compiled,
+        kinds: &[Kind],
+        assumes: bool,
+        linked: &LinkedParts,
+    ) {
         let why = match self.used.insert(key) {
             true => Miss::Absent,
             false => Miss::OtherKinds,
         };
         self.scope.count_miss(why);
-        if let Some(entry) = entry_of(compiled, kinds, assumes) {
+        if let Some(entry) = entry_of(compiled, kinds, assumes, linked) {
             self.fresh.push((key, entry));
         }
     }
@@ -170,7 +217,7 @@ impl Kept {
         let key = UnitKey::TRAMPOLINE;
         let is_wanted = self.has_code() || !self.fresh.is_empty();
         if is_wanted && self.scope.find(key).is_none() && !self.used.contains(&key) {
-            self.add(key, trampoline, &[], false);
+            self.add(key, trampoline, &[], false, &LinkedParts::default());
         }
     }
 
@@ -238,7 +285,12 @@ impl Identity<'_> {
 }
 
 /// A unit as the cache keeps it; `None` if it is beyond all bounds.
-fn entry_of(compiled: &Compiled, kinds: &[Kind], assumes: bool) -> Option<Entry> {
+fn entry_of(
+    compiled: &Compiled,
+    kinds: &[Kind],
+    assumes: bool,
+    linked: &LinkedParts,
+) -> Option<Entry> {
     let number = |number: usize| u32::try_from(number).ok().map(U32::new);
     let count = |count: u64| u32::try_from(count).ok().map(U32::new);
     let flags = (u32::from(compiled.calls) * CALLS) | (u32::from(assumes) * ASSUMES);
@@ -251,19 +303,31 @@ fn entry_of(compiled: &Compiled, kinds: &[Kind], assumes: bool) -> Option<Entry>
         inline: count(compiled.inline)?,
         flags: U32::new(flags),
         entries: number(compiled.entries.len())?,
+        kinds: number(kinds.len())?,
+        parts: number(linked.parts.len())?,
     };
     let entries: Vec<U32> = compiled.entries.iter().map(|at| U32::new(*at)).collect();
     let kinds: Vec<u8> = kinds.iter().map(|kind| code_of(*kind)).collect();
-    let tables = [tables.as_bytes(), entries.as_bytes(), &kinds].concat();
+    let tables = [
+        tables.as_bytes(),
+        entries.as_bytes(),
+        &kinds,
+        linked.parts.as_bytes(),
+        linked.calls.as_bytes(),
+    ]
+    .concat();
     Some(Entry::new(compiled.code.bytes(), &tables))
 }
 
 /// A unit as the engine has it; `None` if it makes no sense.
 fn restore(found: Found<'_>) -> Option<Restored> {
     let (tables, rest) = Tables::ref_from_prefix(found.tables).ok()?;
-    let count = tables.entries.get() as usize;
-    let (entries, kinds) = <[U32]>::ref_from_prefix_with_elems(rest, count).ok()?;
     let number = |field: U32| field.get() as usize;
+    let (entries, rest) = <[U32]>::ref_from_prefix_with_elems(rest, number(tables.entries)).ok()?;
+    let (kinds, rest) = rest.split_at_checked(number(tables.kinds))?;
+    let (parts, calls) =
+        <[LinkedPart]>::ref_from_prefix_with_elems(rest, number(tables.parts)).ok()?;
+    let calls = <[LinkedCall]>::ref_from_bytes(calls).ok()?;
     let compiled = Compiled {
         entry: Some(number(tables.entry)).filter(|at| *at < found.code.bytes().len())?,
         entries: entries.iter().map(|at| at.get()).collect(),
@@ -282,6 +346,10 @@ fn restore(found: Found<'_>) -> Option<Restored> {
             .map(|code| kind_of(*code))
             .collect::<Option<_>>()?,
         assumes: tables.flags.get() & ASSUMES != 0,
+        linked: LinkedParts {
+            parts: parts.to_vec(),
+            calls: calls.to_vec(),
+        },
     })
 }
 

@@ -8,7 +8,7 @@ pub(crate) struct Fingerprint(pub(super) [u8; 32]);
 
 /// A chunk as it was lowered: all functions of it are loaded together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ScopeKey(pub(super) [u8; 32]);
+pub(crate) struct ScopeKey(pub(crate) [u8; 32]);
 
 /// Which part of a chunk was compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -263,10 +263,7 @@ impl Body {
 fn instruction(program: &dyn Program, region: usize, code: &Code, at: usize) -> Inst {
     let inst = Inst::at(code, at);
     match inst.op {
-        Rop::CallLinked => match program.linked(region, inst.word) {
-            Some(callee) => inst.calling(callee),
-            None => inst,
-        },
+        Rop::Call | Rop::CallLinked => inst.calling(program.callee(region, inst.word)),
         Rop::End if program.fresh(region).is_some() => inst.returning(),
         _ => inst,
     }

@@ -48,8 +48,15 @@ impl Inst {
         self
     }
 
-    /// The instruction as a call of a region, with the window moved up as it says.
-    pub(super) fn calling(self, region: usize) -> Inst {
+    /// The instruction as a call of a region, with the window moved up as it says; without one native code
+    /// is left there.
+    pub(super) fn calling(self, region: Option<usize>) -> Inst {
+        let Some(region) = region else {
+            return Inst {
+                op: Rop::Leave,
+                ..self
+            };
+        };
         let (low, high) = (region as u16, (region >> 16) as u16);
         Inst {
             op: Rop::Call,

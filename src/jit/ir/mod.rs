@@ -14,21 +14,21 @@ pub(crate) use body::Body;
 pub(crate) use graph::{Graph, RegisterSet};
 
 use super::PlainFunction;
-use crate::lower::code::{Code, Word};
+use crate::lower::code::{Code, Rop, Word};
 
 /// What the compiler needs to know of the program.
 ///
 /// What calls of functions of other chunks are known to reach counts as more regions of the program, with
-/// numbers behind its own: [`linked`](Self::linked) names them.
+/// numbers behind its own: [`callee`](Self::callee) names them.
 pub(crate) trait Program {
     /// The code of a region, if it is lowered.
     fn code(&self, region: usize) -> Option<&Code>;
 
-    /// The region that a [`CallLinked`](crate::lower::code::Rop::CallLinked) of a region is taken for a
+    /// The region that a [`Call`](Rop::Call) or [`CallLinked`](Rop::CallLinked) of a region is taken for a
     /// call of; `None` if the engine is to do it.
-    fn linked(&self, region: usize, call: Word) -> Option<usize> {
-        let _ = (region, call);
-        None
+    fn callee(&self, region: usize, call: Word) -> Option<usize> {
+        let _ = region;
+        (call.op() == Rop::Call).then_some(call.wide() as usize)
     }
 
     /// Which of the regions of other chunks this one is; `None` if it is one of the program's own.

@@ -73,10 +73,10 @@ impl Translator<'_, '_> {
         let Some(place) = self.cx.program.foreign(inst.site.region as usize) else {
             return self.load_context(layout.constants);
         };
-        let foreign = self.load_context(layout.foreign);
-        let at = place as i32 * layout.foreign_bytes + layout.foreign_constants;
+        let parts = self.load_context(layout.parts);
+        let at = place as i32 * layout.part_bytes + layout.part_constants;
         let flags = MemFlagsData::trusted();
-        self.b.ins().load(types::I64, flags, foreign, at)
+        self.b.ins().load(types::I64, flags, parts, at)
     }
 
     /// `a = global b`, which is of the kind that was seen.

@@ -401,7 +401,8 @@ impl Program {
 
     /// What calls of a name reach.
     pub(super) fn link(&self, name: u16) -> Link {
-        self.links[usize::from(name)]
+        let link = self.links.get(usize::from(name));
+        link.copied().unwrap_or(Link::UNKNOWN)
     }
 
     /// Sets what calls of a name reach.

@@ -33,20 +33,23 @@ pub fn vm_of_parts(chunk: &Chunk) -> VM {
     engine.vm(&engine.unit("around", around()))
 }
 
-/// The chunk with one of its subs, or none; the others are functions that it calls.
+/// The chunk with one of its subs and every second other one, or with these alone; the rest are functions
+/// that it calls.
 fn part(chunk: &Chunk, shape: Option<&Shape>, own: Option<usize>) -> Chunk {
     let mut part = chunk.clone();
-    part.sub_entries = own.map(|row| chunk.sub_entries[row]).into_iter().collect();
-    let own = part.sub_entries.first().map(|(name, _)| *name);
+    let parity = own.unwrap_or_default() % 2;
+    let subs = chunk.sub_entries.iter().skip(parity).step_by(2);
+    part.sub_entries = subs.copied().collect();
+    let own: HashSet<u16> = part.sub_entries.iter().map(|(name, _)| *name).collect();
     part.signatures
-        .retain(|declared| Some(declared.name) == own);
+        .retain(|declared| own.contains(&declared.name));
     let mut declared = HashSet::new();
     for (row, (name, _)) in chunk.sub_entries.iter().enumerate() {
         let Some(text) = chunk.names.get(usize::from(*name)) else {
             continue;
         };
         let gives = shape.is_none_or(|shape| shape.subs()[row].returns == Arity::Value);
-        if Some(*name) != own && declared.insert(text) {
+        if !own.contains(name) && declared.insert(text) {
             part.imports.push(Import {
                 effect: Effect::Arguments {
                     pushes: u8::from(gives),

@@ -1,12 +1,13 @@
 //! Functions of other chunks as parts of a unit's code: what a call reaches whose link is known is
 //! compiled, or inlined, as if it were a sub of the caller's chunk.
 //!
-//! The compiler knows such a region by a number behind those of the program's own. While code that has
-//! some runs, the activation's program stays that of its first function; where native code is left, and
+//! The compiler knows such a part by a number behind those of the program's own regions. While code that
+//! has some runs, the activation's program stays that of its first function; where native code is left, and
 //! while a helper does an instruction, it is the one that the instruction is of.
 //!
-//! What names mean may change: code is entered only while its links are what they were when it was made.
-//! Nothing under native code changes them, but other threads may; that is seen at the next look at fuel.
+//! What names mean may change: code is entered only while its calls reach what they did when it was made.
+//! Nothing under native code changes that, but other threads may; it is seen at the next look at fuel. Code
+//! that an earlier process left finds its parts as the calls that lead to them are made.
 
 #![allow(unsafe_code)]
 #![allow(unsafe_op_in_unsafe_fn, reason = "see the parent module")]
@@ -15,157 +16,260 @@ use super::super::Activation;
 use super::super::links::{self, Callee};
 use super::super::program::Program;
 use super::roots::Root;
+use crate::jit::cache::ScopeKey;
+use crate::jit::kept::{Identity, LinkedCall, LinkedPart, LinkedParts};
 use crate::lower::code::{Rop, Word};
 use crate::value::Value;
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
-/// Regions of other chunks that are part of one unit's code at most, and words that they have: each unit
-/// that is hot has copies of its own.
-const MOST_REGIONS: usize = 16;
+/// Parts of a unit's code at most, and words that they have: each unit that is hot has copies of its own.
+const MOST_PARTS: usize = 16;
 const MOST_WORDS: usize = 1024;
 
-/// A region of another program, or a chunk's code as a function. Native code knows where the constants are.
-#[derive(Clone, Copy)]
+/// A function of another chunk, or the own chunk's code as one. Native code knows where the constants are.
 #[repr(C)]
-pub(super) struct Foreign {
-    pub(super) constants: *const Value,
-    pub(super) callee: Callee,
+pub(super) struct Part {
+    pub(super) constants: Cell<*const Value>,
+    /// Null as long as no call has led there.
+    program: Cell<*mut Program>,
+    region: usize,
+    argc: u16,
+    fresh: Option<u16>,
+    /// What its program is; `None` if it has no identity.
+    scope: Option<ScopeKey>,
 }
 
-/// A call between chunks that is part of the code.
+/// A call between chunks that the code takes for one of a certain function.
+#[derive(Clone, Copy)]
 struct Call {
-    caller: *const Program,
+    /// The part whose program calls; `None` for the unit's own.
+    caller: Option<usize>,
     word: Word,
-    callee: Callee,
+    /// The number that the compiler knows the callee by.
+    callee: usize,
 }
 
 /// What a unit's code takes from other chunks.
 #[derive(Default)]
 pub(super) struct Linked {
     /// In the order of their numbers.
-    regions: Vec<Foreign>,
+    parts: Vec<Part>,
+    /// Each caller is the unit's own program or the part of a call before.
     calls: Vec<Call>,
     /// Calls that the engine does, as it wasn't known what they reach.
     unknown: Vec<(*const Program, u16)>,
-    /// The version that all links were last seen to be of.
+    /// The version that all links were last seen to be of; 0 as long as they weren't.
     version: Cell<u64>,
+}
+
+/// Whether calls reach what they did when code was made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    Same,
+    /// It isn't known yet.
+    Unknown,
+    Other,
+}
+
+impl Part {
+    unsafe fn of(callee: Callee) -> Part {
+        Part {
+            constants: Cell::new((*callee.program).tables().constants),
+            program: Cell::new(callee.program),
+            region: callee.region,
+            argc: callee.argc,
+            fresh: callee.fresh,
+            scope: scope_of(&*callee.program),
+        }
+    }
+
+    /// Whether it is what a call reaches; from now on, if nothing had led there yet.
+    unsafe fn is(&self, callee: &Callee) -> bool {
+        if (self.region, self.argc, self.fresh) != (callee.region, callee.argc, callee.fresh) {
+            return false;
+        }
+        if self.program.get().is_null()
+            && self.scope.is_some()
+            && self.scope == scope_of(&*callee.program)
+        {
+            self.program.set(callee.program);
+            self.constants.set((*callee.program).tables().constants);
+        }
+        self.program.get() == callee.program
+    }
+
+    /// The program and its region.
+    pub(super) fn place(&self) -> (*mut Program, usize) {
+        (self.program.get(), self.region)
+    }
+
+    pub(super) fn argc(&self) -> u16 {
+        self.argc
+    }
+
+    pub(super) fn fresh(&self) -> Option<u16> {
+        self.fresh
+    }
+}
+
+/// What the code of a program is addressed by; `None` if it has no identity.
+fn scope_of(program: &Program) -> Option<ScopeKey> {
+    let identity = Identity {
+        chunk: program.source_unit()?.hash()?,
+        linked: true,
+        globals: program.global_places(),
+    };
+    Some(identity.scope())
+}
+
+/// A search for what a root calls.
+struct Search {
+    own: *mut Program,
+    may_link: bool,
+    version: u64,
+    /// What was reached, and the number that the compiler knows each by.
+    reached: Vec<(Callee, usize)>,
+    linked: Linked,
+    /// Words of all that is reached, and of the parts of other chunks.
+    words: usize,
+    part_words: usize,
 }
 
 impl Linked {
     /// Finds what a root calls and what is called from there, and lowers it, as far as one group may take.
     pub(super) unsafe fn gather(act: *mut Activation, root: Root) -> Linked {
         let own = root.program;
-        let may_link = (*own).native.may_link(root.region, root.position);
-        let mut linked = Linked::default();
-        linked
-            .version
-            .set((*(*act).version).load(Ordering::Acquire));
-        let budget = (*own).native.options().budget;
-        let (mut words, mut foreign_words) = (0, 0);
-        let mut found = vec![sub(own, root.region)];
+        let native = &mut (*own).native;
+        let budget = native.options().budget;
+        let mut search = Search {
+            own,
+            may_link: native.may_link(root.region, root.position),
+            version: (*(*act).version).load(Ordering::Acquire),
+            reached: vec![(sub(own, root.region), root.region)],
+            linked: Linked::default(),
+            words: 0,
+            part_words: 0,
+        };
         let mut place = 0;
-        while let Some(callee) = found.get(place).copied()
-            && words <= budget
+        while let Some((callee, number)) = search.reached.get(place).copied()
+            && search.words <= budget
         {
             place += 1;
-            let Callee {
-                program, region, ..
-            } = callee;
-            if !(*program).lower(region) {
-                continue;
-            }
-            let size = (*program).code(region).map_or(0, |code| code.words.len());
-            if !is_own(own, &callee) {
-                foreign_words += size;
-                if linked.regions.len() == MOST_REGIONS || foreign_words > MOST_WORDS {
-                    break;
-                }
-                linked.regions.push(Foreign {
-                    constants: (*program).tables().constants,
-                    callee,
-                });
-            }
-            words += size;
-            linked.note_calls(callee, may_link, &mut found);
+            search.visit(callee, number);
         }
-        let regions = &linked.regions;
-        linked
-            .calls
-            .retain(|call| is_own(own, &call.callee) || number(regions, &call.callee).is_some());
         // Lists of the program have moved if more of it was lowered.
         links::switch(act, own);
-        linked
+        search.linked.version.set(search.version);
+        search.linked
     }
 
-    /// Notes what a region calls.
-    unsafe fn note_calls(&mut self, caller: Callee, may_link: bool, found: &mut Vec<Callee>) {
-        let program = caller.program;
-        let Some(code) = (*program).code(caller.region) else {
-            return;
+    /// What an earlier process left, to be found again; `None` if it makes no sense for a program with so
+    /// many regions.
+    pub(super) fn restored(kept: &LinkedParts, regions: usize) -> Option<Linked> {
+        let part = |part: &LinkedPart| Part {
+            constants: Cell::new(std::ptr::null()),
+            program: Cell::new(std::ptr::null_mut()),
+            region: part.region.get() as usize,
+            argc: part.argc.get(),
+            fresh: part.fresh.get().checked_sub(1),
+            scope: Some(ScopeKey(part.scope)),
         };
-        let mut at = 0;
-        while let Some(word) = code.words.get(at).copied().map(Word) {
-            at += word.op().words();
-            let callee = match word.op() {
-                Rop::Call => sub(program, word.wide() as usize),
-                Rop::CallLinked if may_link => {
-                    match links::callee_of(&*program, word, self.version.get()) {
-                        Some(callee) => {
-                            self.calls.push(Call {
-                                caller: program,
-                                word,
-                                callee,
-                            });
-                            callee
-                        }
-                        None => {
-                            self.unknown.push((program, word.b()));
-                            continue;
-                        }
-                    }
-                }
-                _ => continue,
+        let parts = kept.parts.len();
+        let call = |call: &LinkedCall| {
+            let caller = (call.caller.get() as usize).checked_sub(1);
+            let callee = call.callee.get() as usize;
+            let fits = caller.is_none_or(|caller| caller < parts) && callee < regions + parts;
+            fits.then_some(Call {
+                caller,
+                word: Word(call.word.get()),
+                callee,
+            })
+        };
+        Some(Linked {
+            parts: kept.parts.iter().map(part).collect(),
+            calls: kept.calls.iter().map(call).collect::<Option<_>>()?,
+            ..Linked::default()
+        })
+    }
+
+    /// The same to be kept; `None` if it is only right in this process.
+    pub(super) unsafe fn to_be_kept(&self) -> Option<LinkedParts> {
+        let part = |part: &Part| {
+            let unit = (*part.program.get()).source_unit()?;
+            unit.plain_functions().is_empty().then_some(LinkedPart {
+                scope: part.scope?.0,
+                region: (part.region as u32).into(),
+                argc: part.argc.into(),
+                fresh: part.fresh.map_or(0, |fresh| fresh + 1).into(),
+            })
+        };
+        let call = |call: &Call| LinkedCall {
+            word: call.word.0.into(),
+            caller: call.caller.map_or(0, |caller| caller as u32 + 1).into(),
+            callee: (call.callee as u32).into(),
+        };
+        Some(LinkedParts {
+            parts: self.parts.iter().map(part).collect::<Option<_>>()?,
+            calls: self.calls.iter().map(call).collect(),
+        })
+    }
+
+    /// The parts, for native code.
+    pub(super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The number of what a call in a region with this number reaches, if that is part of the code.
+    pub(super) fn callee(&self, own: &Program, region: usize, call: Word) -> Option<usize> {
+        let regions = own.native.regions();
+        let caller = region.checked_sub(regions);
+        if call.op() != Rop::Call {
+            let is_it = |known: &&Call| known.caller == caller && known.word.0 == call.0;
+            return Some(self.calls.iter().find(is_it)?.callee);
+        }
+        let callee = call.wide() as usize;
+        let program = self.program(own, caller);
+        if std::ptr::eq(program, own) {
+            return Some(callee);
+        }
+        let is_it = |part: &Part| part.place() == (program, callee) && part.fresh.is_none();
+        Some(regions + self.parts.iter().position(is_it)?)
+    }
+
+    /// The program of a part, or the unit's own.
+    fn program(&self, own: *const Program, part: Option<usize>) -> *mut Program {
+        match part {
+            Some(part) => self.parts[part].program.get(),
+            None => own.cast_mut(),
+        }
+    }
+
+    /// Whether all calls reach what they did.
+    pub(super) unsafe fn reach(&self, act: *mut Activation) -> Reach {
+        let now = (*(*act).version).load(Ordering::Acquire);
+        if self.calls.is_empty() || self.version.get() == now {
+            return Reach::Same;
+        }
+        let own = (*act).program;
+        for call in &self.calls {
+            let caller = self.program(own, call.caller);
+            if caller.is_null() {
+                return Reach::Unknown;
+            }
+            let Some(found) = links::callee_of(&*caller, call.word, now) else {
+                return Reach::Unknown;
             };
-            if !found.contains(&callee) {
-                found.push(callee);
+            let is_same = match call.callee.checked_sub((*own).native.regions()) {
+                Some(part) => self.parts[part].is(&found),
+                None => found == sub(own, call.callee),
+            };
+            if !is_same {
+                return Reach::Other;
             }
         }
-    }
-
-    /// Whether anything of other chunks is part of the code.
-    pub(super) fn is_empty(&self) -> bool {
-        self.regions.is_empty() && self.calls.is_empty()
-    }
-
-    /// The regions, for native code.
-    pub(super) fn regions(&self) -> &[Foreign] {
-        &self.regions
-    }
-
-    /// Which region a call reaches, if it is part of the code.
-    pub(super) fn callee(&self, own: &Program, caller: &Program, call: Word) -> Option<usize> {
-        let is_it = |known: &&Call| std::ptr::eq(known.caller, caller) && known.word.0 == call.0;
-        let callee = self.calls.iter().find(is_it)?.callee;
-        match is_own(own, &callee) {
-            true => Some(callee.region),
-            false => Some(own.native.regions() + number(&self.regions, &callee)?),
-        }
-    }
-
-    /// Whether all links are what they were.
-    pub(super) unsafe fn holds(&self, act: *mut Activation) -> bool {
-        let now = (*(*act).version).load(Ordering::Acquire);
-        if self.version.get() == now || self.calls.is_empty() {
-            return true;
-        }
-        let is_same =
-            |call: &Call| links::callee_of(&*call.caller, call.word, now) == Some(call.callee);
-        let holds = self.calls.iter().all(is_same);
-        if holds {
-            self.version.set(now);
-        }
-        holds
+        self.version.set(now);
+        Reach::Same
     }
 
     /// Whether it is known by now what a call reaches that the engine does.
@@ -179,23 +283,83 @@ impl Linked {
 
     /// How often something was seen in the other programs that wasn't before.
     pub(super) unsafe fn learned(&self) -> u64 {
-        let learned = |part: &Foreign| (*part.callee.program).native.learned();
-        self.regions.iter().map(learned).sum()
+        let programs = self.parts.iter().map(|part| part.program.get());
+        let known = programs.filter(|program| !program.is_null());
+        known.map(|program| (*program).native.learned()).sum()
     }
 
     /// What tells the same parts in another VM; `None` if something has no identity.
-    pub(super) unsafe fn identity(&self) -> Option<Vec<impl std::fmt::Debug>> {
-        let identity = |part: &Foreign| {
-            let Callee {
-                program,
-                region,
-                argc,
-                fresh,
-            } = part.callee;
-            let hash = (*program).source_unit()?.hash()?;
-            Some((hash, region, argc, fresh, (*program).global_places()))
+    pub(super) fn identity(&self) -> Option<Vec<impl std::fmt::Debug>> {
+        let identity = |part: &Part| Some((part.scope?, part.region, part.argc, part.fresh));
+        self.parts.iter().map(identity).collect()
+    }
+}
+
+impl Search {
+    /// Takes a region to what is reached, with what it calls; one of another chunk becomes a part.
+    unsafe fn visit(&mut self, callee: Callee, number: usize) {
+        if !(*callee.program).lower(callee.region) {
+            return;
+        }
+        let Some(code) = (*callee.program).code(callee.region) else {
+            return;
         };
-        self.regions.iter().map(identity).collect()
+        self.words += code.words.len();
+        let caller = number.checked_sub((*self.own).native.regions());
+        let mut at = 0;
+        while let Some(word) = code.words.get(at).copied().map(Word) {
+            at += word.op().words();
+            match word.op() {
+                Rop::Call => {
+                    self.number(sub(callee.program, word.wide() as usize));
+                }
+                Rop::CallLinked if self.may_link => {
+                    self.link(callee.program, caller, word);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Notes a call between chunks.
+    unsafe fn link(&mut self, program: *mut Program, caller: Option<usize>, word: Word) {
+        let Some(found) = links::callee_of(&*program, word, self.version) else {
+            self.linked.unknown.push((program, word.b()));
+            return;
+        };
+        if let Some(callee) = self.number(found) {
+            self.linked.calls.push(Call {
+                caller,
+                word,
+                callee,
+            });
+        }
+    }
+
+    /// The number of what is reached; `None` if it can't be part of the code.
+    unsafe fn number(&mut self, callee: Callee) -> Option<usize> {
+        if let Some((_, number)) = self.reached.iter().find(|(known, _)| *known == callee) {
+            return Some(*number);
+        }
+        let number = match callee.program == self.own && callee.fresh.is_none() {
+            true => callee.region,
+            false => self.add_part(callee)?,
+        };
+        self.reached.push((callee, number));
+        Some(number)
+    }
+
+    unsafe fn add_part(&mut self, callee: Callee) -> Option<usize> {
+        if !(*callee.program).lower(callee.region) {
+            return None;
+        }
+        let size = (*callee.program).code(callee.region)?.words.len();
+        if self.linked.parts.len() == MOST_PARTS || self.part_words + size > MOST_WORDS {
+            return None;
+        }
+        self.part_words += size;
+        self.linked.parts.push(Part::of(callee));
+        Some((*self.own).native.regions() + self.linked.parts.len() - 1)
     }
 }
 
@@ -209,24 +373,11 @@ unsafe fn sub(program: *mut Program, region: usize) -> Callee {
     }
 }
 
-/// Whether the compiler knows it by the number that it has in the program.
-fn is_own(own: *const Program, callee: &Callee) -> bool {
-    std::ptr::eq(callee.program, own) && callee.fresh.is_none()
-}
-
-/// The number of a callee among these.
-fn number(regions: &[Foreign], callee: &Callee) -> Option<usize> {
-    regions.iter().position(|part| part.callee == *callee)
-}
-
 /// The program and the region that native code, which runs or was just left, calls by a number.
 pub(super) unsafe fn target(act: *mut Activation, region: usize) -> (*mut Program, usize) {
     let own = (*act).program;
     match region.checked_sub((*own).native.regions()) {
         None => (own, region),
-        Some(place) => {
-            let callee = (*(*act).links.foreign.add(place)).callee;
-            (callee.program, callee.region)
-        }
+        Some(part) => (*(*act).links.parts.add(part)).place(),
     }
 }

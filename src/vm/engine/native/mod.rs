@@ -35,7 +35,7 @@ use crate::lower::code::{Rop, Word};
 use crate::value::{Array, Hash, Str};
 use crate::vm::limits::LOOK_EVERY;
 pub(in crate::vm) use ahead::{compile_ahead, kept_chunk};
-use foreign::Foreign;
+use foreign::{Part, Reach};
 pub(super) use kept::{Asked, add_stats, has_code, prepare};
 pub(super) use observe::observe;
 use roots::Root;
@@ -50,8 +50,8 @@ use std::time::{Duration, Instant};
 #[repr(C)]
 pub(super) struct Links {
     helpers: *const [*const u8; Helper::COUNT],
-    /// The regions of other chunks that the code has which runs.
-    foreign: *const Foreign,
+    /// What the code that runs has of other chunks.
+    parts: *const Part,
     rare_helpers: *const [*const u8; Helper::COUNT],
     answer: u64,
     executed: u64,
@@ -79,7 +79,7 @@ impl Links {
     pub(super) fn new() -> Links {
         Links {
             helpers: &raw const helpers::TABLE.0,
-            foreign: std::ptr::null(),
+            parts: std::ptr::null(),
             rare_helpers: std::ptr::null(),
             answer: 0,
             executed: 0,
@@ -114,9 +114,9 @@ pub(crate) fn layout() -> Layout {
         fuel: offset_of!(Activation, fuel) as i32,
         globals: offset_of!(Activation, globals) as i32,
         constants: offset_of!(Activation, constants) as i32,
-        foreign: (LINKS + offset_of!(Links, foreign)) as i32,
-        foreign_bytes: size_of::<Foreign>() as i32,
-        foreign_constants: offset_of!(Foreign, constants) as i32,
+        parts: (LINKS + offset_of!(Links, parts)) as i32,
+        part_bytes: size_of::<Part>() as i32,
+        part_constants: offset_of!(Part, constants) as i32,
         max_items: offset_of!(Activation, max_items) as i32,
         helpers: (LINKS + offset_of!(Links, helpers)) as i32,
         rare_helpers: (LINKS + offset_of!(Links, rare_helpers)) as i32,
@@ -155,7 +155,7 @@ enum Ran {
     /// There is no room for its frames.
     NoRoom(*mut u8),
     /// Calls of other chunks reach something else than when it was made.
-    Relinked(*mut u8),
+    Relinked(Reach, *mut u8),
     Left(Reason, Pc, *mut u8),
     Ended,
 }
@@ -186,8 +186,8 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
             (*act).resume = (begin, base);
             Called::GoOn
         }
-        Ran::Relinked(base) => {
-            root.was_relinked(act);
+        Ran::Relinked(reach, base) => {
+            root.was_relinked(act, reach);
             (*act).resume = (begin, base);
             Called::GoOn
         }
@@ -310,8 +310,8 @@ unsafe fn go_on_natively(
                 return Some((pc, base));
             }
             Ran::NoRoom(base) => return Some((pc, base)),
-            Ran::Relinked(base) => {
-                root.was_relinked(act);
+            Ran::Relinked(reach, base) => {
+                root.was_relinked(act, reach);
                 return Some((pc, base));
             }
             Ran::Ended => return None,
@@ -381,8 +381,9 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
 /// Runs compiled code on the frame at `base`.
 unsafe fn run(act: *mut Activation, code: Enterable, base: *mut u8) -> Ran {
     let compiled = code.compiled;
-    if !(*code.linked).holds(act) {
-        return Ran::Relinked(base);
+    match (*code.linked).reach(act) {
+        Reach::Same => {}
+        reach => return Ran::Relinked(reach, base),
     }
     let Some(way) = (*act).program().native.way() else {
         return Ran::NoRoom(base);
@@ -399,7 +400,7 @@ unsafe fn run(act: *mut Activation, code: Enterable, base: *mut u8) -> Ran {
     (*act).links.records = top.wrapping_add(depth);
     (*act).machine_vm().engine.jit_stats.entries += 1;
     (*act).links.rare_helpers = &raw const way.rare_helpers;
-    (*act).links.foreign = (*code.linked).regions().as_ptr();
+    (*act).links.parts = (*code.linked).parts().as_ptr();
     (*act).links.entry = code.entry as u64;
     let address = (*compiled).code.at((*compiled).entry);
     let left = (way.enter)(act, base, fuel, depth as u64, address);

@@ -4,10 +4,11 @@
 
 use super::super::native;
 use super::super::program::Program;
-use super::foreign::{Foreign, Linked};
+use super::foreign::{Linked, Part};
 use crate::jit::cache::UnitKey;
 use crate::jit::compile::{Compiled, Compiler, Declined};
 use crate::jit::ir;
+use crate::jit::kept::LinkedParts;
 use crate::jit::kinds::group::Entry;
 use crate::jit::kinds::{Kind, Seen};
 use crate::jit::{JitOptions, PlainFunction};
@@ -55,17 +56,18 @@ struct View<'a> {
 impl View<'_> {
     /// The program and its region that the compiler knows by this number.
     fn place(&self, region: usize) -> (&Program, usize) {
-        match self.part(region) {
-            // SAFETY: programs that code is linked to live as long as it does, and nothing changes them
-            // while it is compiled.
-            Some(part) => (unsafe { &*part.callee.program }, part.callee.region),
-            None => (self.program, region),
-        }
+        let Some(part) = self.part(region) else {
+            return (self.program, region);
+        };
+        let (program, region) = part.place();
+        // SAFETY: programs that code is linked to live as long as it does, and nothing changes them while
+        // it is compiled.
+        (unsafe { &*program }, region)
     }
 
-    fn part(&self, region: usize) -> Option<&Foreign> {
+    fn part(&self, region: usize) -> Option<&Part> {
         let place = ir::Program::foreign(self, region)?;
-        self.linked.regions().get(place)
+        self.linked.parts().get(place)
     }
 }
 
@@ -75,9 +77,8 @@ impl ir::Program for View<'_> {
         program.code(region)
     }
 
-    fn linked(&self, region: usize, call: Word) -> Option<usize> {
-        let (caller, _) = self.place(region);
-        self.linked.callee(self.program, caller, call)
+    fn callee(&self, region: usize, call: Word) -> Option<usize> {
+        self.linked.callee(self.program, region, call)
     }
 
     fn foreign(&self, region: usize) -> Option<usize> {
@@ -86,13 +87,13 @@ impl ir::Program for View<'_> {
 
     fn argc(&self, region: usize) -> usize {
         match self.part(region) {
-            Some(part) => part.callee.argc.into(),
+            Some(part) => part.argc().into(),
             None => self.program.argc(region),
         }
     }
 
     fn fresh(&self, region: usize) -> Option<u16> {
-        self.part(region)?.callee.fresh
+        self.part(region)?.fresh()
     }
 
     fn plain_function(&self, region: usize, at: usize) -> Option<PlainFunction> {
@@ -174,13 +175,13 @@ impl Program {
     /// Puts code that was made for guessed kinds to what is kept; whether there is any.
     fn keep_guess(&mut self, key: Option<UnitKey>, compiled: Option<&Compiled>) -> bool {
         if let (Some(key), Some(compiled)) = (key, compiled) {
-            self.native.add_kept(key, compiled, &[], true);
+            let alone = LinkedParts::default();
+            self.native.add_kept(key, compiled, &[], true, &alone);
         }
         compiled.is_some()
     }
 
-    /// Adds what a unit was compiled to to what is kept. What has parts of other chunks isn't: it is only
-    /// right beside these.
+    /// Adds what a unit was compiled to to what is kept.
     fn add_kept(
         &mut self,
         key: Option<UnitKey>,
@@ -189,10 +190,12 @@ impl Program {
         want: Want,
         linked: &Linked,
     ) {
-        if let (Some(key), Ok((compiled, Origin::Compiled)), true) =
-            (key, outcome, linked.is_empty())
+        // SAFETY: programs that code is linked to live as long as it does.
+        let linked = unsafe { linked.to_be_kept() };
+        if let (Some(key), Ok((compiled, Origin::Compiled)), Some(linked)) = (key, outcome, linked)
         {
-            self.native.add_kept(key, compiled, kinds, want.assumes);
+            self.native
+                .add_kept(key, compiled, kinds, want.assumes, &linked);
         }
     }
 
@@ -251,8 +254,7 @@ impl Program {
     ) -> Option<Vec<u8>> {
         let JitOptions { budget, counts, .. } = self.native.options();
         let (globals, assumes) = (self.global_places(), want.assumes);
-        // SAFETY: programs that code is linked to live as long as it does.
-        let parts = unsafe { linked.identity() }?;
+        let parts = linked.identity()?;
         let key = format!("{region} {entry:?} {assumes} {budget} {counts} {globals:?} {parts:?}");
         Some(key.into_bytes())
     }

@@ -7,7 +7,7 @@
 use super::super::Activation;
 use super::super::dispatch::Pc;
 use super::super::program::Program;
-use super::foreign::Linked;
+use super::foreign::{Linked, Reach};
 use super::observe::{kind_at, observe_stretch};
 use super::obtain::{Origin, Outcome};
 use super::state::Enterable;
@@ -183,16 +183,12 @@ impl Root {
         }
     }
 
-    /// It wasn't entered, as calls of other chunks reach something else than when it was compiled. As soon
-    /// as they have been done once they may reach the same again.
-    pub(super) unsafe fn was_relinked(self, act: *mut Activation) {
-        if (*self.program)
-            .native
-            .miss_links(self.region, self.position)
-        {
-            (*self.program)
-                .native
-                .note_relink(self.region, self.position);
+    /// It wasn't entered, as calls of other chunks reach something else than when it was compiled. What they
+    /// reach may only be unknown, until they are made once.
+    pub(super) unsafe fn was_relinked(self, act: *mut Activation, reach: Reach) {
+        let native = &mut (*self.program).native;
+        if reach == Reach::Other || native.miss_links(self.region, self.position) {
+            native.note_relink(self.region, self.position);
             self.forget(act);
         }
     }

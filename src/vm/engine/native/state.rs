@@ -8,7 +8,7 @@ use super::obtain::Want;
 use crate::jit::abi::Helper;
 use crate::jit::cache::UnitKey;
 use crate::jit::compile::{Compiled, Compiler, Trampoline};
-use crate::jit::kept::{Kept, Restored};
+use crate::jit::kept::{Kept, LinkedParts};
 use crate::jit::kinds::{Kind, Seen};
 use crate::jit::{JitOptions, JitStats};
 use crate::lower::code::{Rop, Word};
@@ -29,7 +29,7 @@ const MOST_FAILURES: u32 = 100;
 /// How often a unit is compiled anew as names have come to mean something before it does without what they
 /// mean, and how often it isn't entered until then.
 const MOST_RELINKS: u32 = 16;
-const MOST_MISSED: u32 = 64;
+const MOST_MISSED: u32 = 1024;
 
 /// The way into compiled code: the activation, base, fuel, depth and the code's address to the fuel
 /// that is left.
@@ -240,9 +240,12 @@ impl Native {
         let Some(restored) = kept.take(key) else {
             return false;
         };
+        let Some(linked) = Linked::restored(&restored.linked, self.regions) else {
+            return false;
+        };
         let unit = self.unit(region);
         unit.restore(restored.kinds, restored.assumes);
-        self.keep_sub(region, Some(Arc::new(restored.compiled)), Rc::default());
+        self.keep_sub(region, Some(Arc::new(restored.compiled)), Rc::new(linked));
         true
     }
 
@@ -254,14 +257,13 @@ impl Native {
         else {
             return false;
         };
-        let Restored {
-            compiled,
-            kinds,
-            assumes,
-        } = restored;
+        let Some(linked) = Linked::restored(&restored.linked, self.regions) else {
+            return false;
+        };
         let unit = self.frames.entry((region, start)).or_default();
-        unit.restore(kinds, assumes);
-        self.keep_frame(region, start, Some(Arc::new(compiled)), Rc::default());
+        unit.restore(restored.kinds, restored.assumes);
+        let compiled = Arc::new(restored.compiled);
+        self.keep_frame(region, start, Some(compiled), Rc::new(linked));
         true
     }
 
@@ -460,9 +462,10 @@ impl Native {
         compiled: &Compiled,
         kinds: &[Kind],
         assumes: bool,
+        linked: &LinkedParts,
     ) {
         if let Some(kept) = &mut self.kept {
-            kept.add(key, compiled, kinds, assumes);
+            kept.add(key, compiled, kinds, assumes, linked);
         }
     }
 
