@@ -84,17 +84,21 @@ impl Part {
         }
     }
 
-    /// Whether it is what a call reaches; from now on, if nothing had led there yet.
+    /// Whether it is what a call reaches; from now on, if nothing had led there yet. Where plain functions are
+    /// part of register code, it isn't the code that earlier processes knew.
     unsafe fn is(&self, callee: &Callee) -> bool {
         if (self.region, self.argc, self.fresh) != (callee.region, callee.argc, callee.fresh) {
             return false;
         }
+        let program = &*callee.program;
         if self.program.get().is_null()
-            && self.scope.is_some()
-            && self.scope == scope_of(&*callee.program)
+            && has_no_plain_functions(program)
+            && self
+                .scope
+                .is_some_and(|scope| scope_of(program) == Some(scope))
         {
             self.program.set(callee.program);
-            self.constants.set((*callee.program).tables().constants);
+            self.constants.set(program.tables().constants);
         }
         self.program.get() == callee.program
     }
@@ -121,6 +125,11 @@ fn scope_of(program: &Program) -> Option<ScopeKey> {
         globals: program.global_places(),
     };
     Some(identity.scope())
+}
+
+fn has_no_plain_functions(program: &Program) -> bool {
+    let unit = program.source_unit();
+    unit.is_some_and(|unit| unit.plain_functions().is_empty())
 }
 
 /// A search for what a root calls.
@@ -196,9 +205,8 @@ impl Linked {
     /// The same to be kept; `None` if it is only right in this process.
     pub(super) unsafe fn to_be_kept(&self) -> Option<LinkedParts> {
         let part = |part: &Part| {
-            let unit = (*part.program.get()).source_unit()?;
-            unit.plain_functions().is_empty().then_some(LinkedPart {
-                scope: part.scope?.0,
+            has_no_plain_functions(&*part.program.get()).then_some(LinkedPart {
+                scope: part.scope.map(|scope| scope.0)?,
                 region: (part.region as u32).into(),
                 argc: part.argc.into(),
                 fresh: part.fresh.map_or(0, |fresh| fresh + 1).into(),
