@@ -13,7 +13,7 @@ use fusevm_kit::{
 };
 
 /// Programs of each family.
-const PROGRAMS: u64 = 120;
+const PROGRAMS: u64 = 75;
 
 #[test]
 fn generated_programs() {

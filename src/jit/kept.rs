@@ -48,7 +48,7 @@ pub(crate) struct LinkedPart {
     pub(crate) fresh: U16,
 }
 
-/// A call between chunks that the code takes for one of a certain function.
+/// A call between chunks, or within a part's, that the code takes for one of a certain function.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned,
 )]

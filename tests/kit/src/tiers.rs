@@ -12,7 +12,7 @@ use fusevm::{
     jit::{JitMode, JitOptions},
     vm::{EngineChoice, Frame, Limits},
 };
-use std::fmt;
+use std::{fmt, path::Path};
 
 /// One way to run programs.
 pub struct Tier {
@@ -20,37 +20,38 @@ pub struct Tier {
     pub name: &'static str,
     /// Makes a VM run so.
     pub choose: fn(&mut VM),
+    /// Whether an earlier run in this way has left its native code.
+    pub from_cache: bool,
 }
 
 /// All tiers; the others are held against the first.
-pub const TIERS: [Tier; 5] = [
+pub const TIERS: [Tier; 6] = [
+    Tier::new("reference", |vm| vm.set_engine(EngineChoice::Reference)),
+    Tier::new("register", |vm| {
+        vm.set_engine(EngineChoice::Register);
+        vm.set_jit(JitOptions {
+            mode: JitMode::Off,
+            ..JitOptions::default()
+        });
+    }),
+    Tier::new("auto", |vm| vm.set_engine(EngineChoice::Auto)),
+    Tier::new("JIT auto", |vm| compiling(vm, JitMode::Auto)),
+    Tier::new("JIT eager", |vm| compiling(vm, JitMode::Eager)),
     Tier {
-        name: "reference",
-        choose: |vm| vm.set_engine(EngineChoice::Reference),
-    },
-    Tier {
-        name: "register",
-        choose: |vm| {
-            vm.set_engine(EngineChoice::Register);
-            vm.set_jit(JitOptions {
-                mode: JitMode::Off,
-                ..JitOptions::default()
-            });
-        },
-    },
-    Tier {
-        name: "auto",
-        choose: |vm| vm.set_engine(EngineChoice::Auto),
-    },
-    Tier {
-        name: "JIT auto",
-        choose: |vm| compiling(vm, JitMode::Auto),
-    },
-    Tier {
-        name: "JIT eager",
-        choose: |vm| compiling(vm, JitMode::Eager),
+        from_cache: true,
+        ..Tier::new("JIT from cache", |vm| compiling(vm, JitMode::Eager))
     },
 ];
+
+impl Tier {
+    const fn new(name: &'static str, choose: fn(&mut VM)) -> Tier {
+        Tier {
+            name,
+            choose,
+            from_cache: false,
+        }
+    }
+}
 
 /// Makes the VM compile; with the lowest threshold, so that small programs get there.
 fn compiling(vm: &mut VM, mode: JitMode) {
@@ -117,12 +118,23 @@ impl Setup {
 
     /// Runs a chunk in a tier.
     pub fn run(&self, chunk: &Chunk, tier: &Tier) -> Outcome {
+        if !tier.from_cache {
+            return self.run_with(chunk, tier, None);
+        }
+        let folder = tempfile::tempdir().expect("a folder for the cache");
+        let cache = folder.path().join("cache");
+        self.run_with(chunk, tier, Some(&cache));
+        self.run_with(chunk, tier, Some(&cache))
+    }
+
+    fn run_with(&self, chunk: &Chunk, tier: &Tier, cache: Option<&Path>) -> Outcome {
         let mut vm = match self.in_parts {
             true => vm_of_parts(chunk),
             false => VM::new(chunk.clone()),
         };
         vm.set_limits(self.limits);
         (tier.choose)(&mut vm);
+        vm.set_native_cache(cache);
         (self.prepare)(&mut vm);
         if !self.in_parts {
             return outcome::run(vm, self.world.clone());

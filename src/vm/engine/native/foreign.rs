@@ -40,7 +40,7 @@ pub(super) struct Part {
     scope: Option<ScopeKey>,
 }
 
-/// A call between chunks that the code takes for one of a certain function.
+/// A call between chunks, or within a part's, that the code takes for one of a certain function.
 #[derive(Clone, Copy)]
 struct Call {
     /// The part whose program calls; `None` for the unit's own.
@@ -230,19 +230,12 @@ impl Linked {
 
     /// The number of what a call in a region with this number reaches, if that is part of the code.
     pub(super) fn callee(&self, own: &Program, region: usize, call: Word) -> Option<usize> {
-        let regions = own.native.regions();
-        let caller = region.checked_sub(regions);
-        if call.op() != Rop::Call {
-            let is_it = |known: &&Call| known.caller == caller && known.word.0 == call.0;
-            return Some(self.calls.iter().find(is_it)?.callee);
+        let caller = region.checked_sub(own.native.regions());
+        if caller.is_none() && call.op() == Rop::Call {
+            return Some(call.wide() as usize);
         }
-        let callee = call.wide() as usize;
-        let program = self.program(own, caller);
-        if std::ptr::eq(program, own) {
-            return Some(callee);
-        }
-        let is_it = |part: &Part| part.place() == (program, callee) && part.fresh.is_none();
-        Some(regions + self.parts.iter().position(is_it)?)
+        let is_it = |known: &&Call| known.caller == caller && known.word.0 == call.0;
+        Some(self.calls.iter().find(is_it)?.callee)
     }
 
     /// The program of a part, or the unit's own.
@@ -265,8 +258,14 @@ impl Linked {
             if caller.is_null() {
                 return Reach::Unknown;
             }
-            let Some(found) = links::callee_of(&*caller, call.word, now) else {
-                return Reach::Unknown;
+            let region = call.word.wide() as usize;
+            let found = match call.word.op() {
+                Rop::Call if region >= (*caller).native.regions() => return Reach::Other,
+                Rop::Call => sub(caller, region),
+                _ => match links::callee_of(&*caller, call.word, now) {
+                    Some(found) => found,
+                    None => return Reach::Unknown,
+                },
             };
             let is_same = match call.callee.checked_sub((*own).native.regions()) {
                 Some(part) => self.parts[part].is(&found),
@@ -319,23 +318,25 @@ impl Search {
             at += word.op().words();
             match word.op() {
                 Rop::Call => {
-                    self.number(sub(callee.program, word.wide() as usize));
+                    let reached = sub(callee.program, word.wide() as usize);
+                    self.note(caller, word, reached);
                 }
                 Rop::CallLinked if self.may_link => {
-                    self.link(callee.program, caller, word);
+                    match links::callee_of(&*callee.program, word, self.version) {
+                        Some(reached) => self.note(caller, word, reached),
+                        None => self.linked.unknown.push((callee.program, word.b())),
+                    }
                 }
                 _ => {}
             }
         }
     }
 
-    /// Notes a call between chunks.
-    unsafe fn link(&mut self, program: *mut Program, caller: Option<usize>, word: Word) {
-        let Some(found) = links::callee_of(&*program, word, self.version) else {
-            self.linked.unknown.push((program, word.b()));
-            return;
-        };
-        if let Some(callee) = self.number(found) {
+    /// Notes what a call reaches; within the unit's own chunk that needs no record.
+    unsafe fn note(&mut self, caller: Option<usize>, word: Word, reached: Callee) {
+        if let Some(callee) = self.number(reached)
+            && (caller.is_some() || word.op() == Rop::CallLinked)
+        {
             self.linked.calls.push(Call {
                 caller,
                 word,
