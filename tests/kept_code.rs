@@ -5,33 +5,14 @@
 use fusevm::jit::{JitMode, JitOptions, JitStats, Miss, cache};
 use fusevm::vm::EngineChoice;
 use fusevm::{Chunk, VM, Value, asm};
+use fusevm_kit::kept::{FIB, damages, files};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-const FIB: &str = "
-    load_int 15
-    call fib 1
-    return_value
-.sub fib args 1
-    set_slot n
-    get_slot n
-    load_int 2
-    num_lt
-    jump_if_false recurse
-    get_slot n
-    return_value
-recurse:
-    get_slot n
-    dec
-    call fib 1
-    get_slot n
-    load_int 2
-    sub
-    call fib 1
-    add
-    return_value
-.end
-";
+/// Calls the sub once.
+fn fib() -> String {
+    format!("    load_int 15\n    call fib 1\n    return_value\n{FIB}")
+}
 
 /// Two loops, the second over what the first has made.
 const SUMS: &str = "
@@ -83,18 +64,9 @@ fn run_as(text: &str, cache: &Path, engine: EngineChoice, mode: JitMode) -> (Jit
 }
 
 fn run(cache: &Path) -> JitStats {
-    let (stats, result) = run_as(FIB, cache, EngineChoice::Register, JitMode::Eager);
+    let (stats, result) = run_as(&fib(), cache, EngineChoice::Register, JitMode::Eager);
     assert_eq!(result, Value::Int(610));
     stats
-}
-
-/// The only pack of a cache.
-fn pack(root: &Path) -> PathBuf {
-    let cache = cache::CacheDirectory::open(root).unwrap().unwrap();
-    let mut packs = cache.packs().unwrap();
-    assert_eq!(packs.len(), 1);
-    let pack = packs.remove(0);
-    root.join(pack.maker).join(pack.name)
 }
 
 #[test]
@@ -113,7 +85,7 @@ fn a_second_run_compiles_nothing() {
 /// What was hot once is native from its first call and loop, without getting warm.
 #[test]
 fn a_second_run_is_native_before_it_is_warm() {
-    for (text, expected) in [(FIB, 610), (SUMS, 200_010_000 - 20_000)] {
+    for (text, expected) in [(&*fib(), 610), (SUMS, 200_010_000 - 20_000)] {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("cache");
         let auto = || {
@@ -178,39 +150,20 @@ fn a_chunk_without_code_stays_cold() {
     assert!(!root.exists());
 }
 
-/// What can become of a pack's bytes: a flipped bit; an end that is cut off; and an end of zeros, as a file
-/// has that wasn't synchronized when the machine stopped.
-fn damage(whole: &[u8], case: usize) -> Vec<u8> {
-    let (bits, bytes) = (whole.len() * 8, whole.len());
-    let mut damaged = whole.to_vec();
-    match case {
-        bit if bit < bits => damaged[bit / 8] ^= 1 << (bit % 8),
-        cut if cut < bits + bytes => damaged.truncate(cut - bits),
-        zeros => damaged[zeros - bits - bytes..].fill(0),
-    }
-    damaged
-}
-
 /// All of it with `CACHE_ROUNDS=all`, else some hundreds of cases.
 #[test]
 fn damage_is_a_counted_miss_or_harmless_and_is_repaired() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("cache");
     run(&root);
-    let pack_path = pack(&root);
-    let whole = fs::read(&pack_path).unwrap();
-    let cases = whole.len() * 10;
-    let step = match std::env::var("CACHE_ROUNDS").as_deref() {
-        Ok("all") => 1,
-        _ => 127,
+    let packs = files(&root, ".pack");
+    let [pack] = &*packs else {
+        panic!("{packs:?}");
     };
+    let whole = fs::read(pack).unwrap();
     let (mut missed, mut harmless) = (0, 0);
-    for case in (0..cases).step_by(step) {
-        let damaged = damage(&whole, case);
-        if damaged == whole {
-            continue;
-        }
-        fs::write(&pack_path, damaged).unwrap();
+    for (case, damaged) in damages(&whole, 300) {
+        fs::write(pack, damaged).unwrap();
         let stats = run(&root);
         if stats.compiled > 0 {
             let counted = stats.cache.missed(Miss::Damaged) + stats.cache.missed(Miss::OtherMaker);

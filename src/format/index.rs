@@ -4,10 +4,9 @@
 //! A reader needn't trust it: a record holds its own name, and a walk stays within the depth limit.
 
 use super::error::{LoadError, WriteError};
-use super::layout::{
-    BRANCH, BRANCHES, HEADER_LENGTH, IndexEntry, LEAF, NodeHead, NodeRef, seal_of,
-};
+use super::layout::{BRANCH, BRANCHES, HEADER_LENGTH, IndexEntry, LEAF, NodeHead, NodeRef};
 use super::limits::{self, INDEX_DEPTH, LEAF_ENTRIES};
+use super::seal::seal_of;
 use super::source::Source;
 use crate::code::Code;
 use std::ops::Range;

@@ -1,6 +1,7 @@
 //! The fixed-size structures of a file, byte for byte as chapters 1 and 2 of the specification have
 //! them: same order, same names. What they mean, and whether their fields agree, is not here.
 
+use super::seal::seal_of;
 use zerocopy::little_endian::{I64, U16, U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -173,14 +174,7 @@ impl Slot {
     /// The seal that the slot must have behind the first bytes of this header.
     pub(crate) fn seal_in(&self, sealed_header: &[u8]) -> u32 {
         let bytes = self.as_bytes();
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(sealed_header);
-        crc.update(&bytes[..bytes.len() - size_of::<U32>()]);
-        crc.finalize()
+        let unsealed = &bytes[..bytes.len() - size_of::<U32>()];
+        seal_of(&[sealed_header, unsealed].concat())
     }
-}
-
-/// The seal of these bytes: the CRC-32 of zlib.
-pub(crate) fn seal_of(bytes: &[u8]) -> u32 {
-    crc32fast::hash(bytes)
 }

@@ -37,6 +37,7 @@ mod peek;
 mod record;
 mod reseal;
 mod root;
+mod seal;
 mod segment;
 mod sizes;
 mod source;

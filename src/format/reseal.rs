@@ -4,8 +4,9 @@
 //! say little about what lies behind. With this they get there.
 
 use super::index::{self, Node};
-use super::layout::{HEADER_LENGTH, Header, NodeRef, RootHead, SEALED_HEADER, Section, seal_of};
+use super::layout::{HEADER_LENGTH, Header, NodeRef, RootHead, SEALED_HEADER, Section};
 use super::record;
+use super::seal::seal_of;
 use std::ops::Range;
 use zerocopy::FromBytes;
 

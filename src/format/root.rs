@@ -3,9 +3,9 @@
 use super::error::LoadError;
 use super::layout::{
     ANCILLARY, HEADER_LENGTH, ROOT_MAGIC, RootHead, SECTION_INDEX, SECTION_META, Section, Slot,
-    seal_of,
 };
 use super::limits;
+use super::seal::seal_of;
 use super::source::{Piece, Source};
 use crate::code::Code;
 use std::ops::Range;

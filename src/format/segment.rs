@@ -1,8 +1,9 @@
 //! The bytes of a segment on their way out: counted, hashed, and ended by a root record.
 
 use super::error::WriteError;
-use super::layout::{RootHead, Section, Slot, seal_of};
+use super::layout::{RootHead, Section, Slot};
 use super::meta::{self, Metadata};
+use super::seal::seal_of;
 use super::{limits, root};
 use crate::code::Code;
 use std::io::Write;

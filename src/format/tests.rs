@@ -6,9 +6,10 @@ use super::duplicates::DuplicateFinder;
 use super::index::{self, Walk};
 use super::layout::{
     HEADER_LENGTH, Header, IndexEntry, ROOT_MAGIC, RootHead, SEALED_HEADER, SECTION_INDEX, Section,
-    Slot, seal_of,
+    Slot,
 };
 use super::module::Module;
+use super::seal::seal_of;
 use super::source::Source;
 use super::storage::StoredFile;
 use super::{CheckOptions, Entry, ModuleWriter, record, reseal, root};

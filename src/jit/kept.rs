@@ -117,17 +117,17 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Opens what the cache at `root` has of a chunk.
+    /// Opens what the cache at `root` has of a chunk; `maker` says who makes code here.
     ///
     /// # Errors
     /// When the directory isn't fit for code.
     pub(crate) fn open(
         root: Arc<Path>,
         chunk: &Identity<'_>,
-        layout: &Layout,
+        maker: fn() -> Fingerprint,
     ) -> Result<Kept, Unfit> {
         let began = Instant::now();
-        let scope = Scope::open(root, fingerprint(layout), chunk.scope())?;
+        let scope = Scope::open(root, maker, chunk.scope())?;
         let frames = scope.frames();
         Ok(Kept {
             scope,

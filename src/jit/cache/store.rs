@@ -29,7 +29,8 @@ const MARK_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct Scope {
     root: Arc<Path>,
-    maker: Fingerprint,
+    /// Who makes code here. It isn't asked where there is no cache.
+    maker: fn() -> Fingerprint,
     key: ScopeKey,
     /// The newest first.
     packs: Vec<Pack>,
@@ -59,7 +60,11 @@ impl Scope {
     ///
     /// # Errors
     /// When the directory can't be trusted, or the process has raised privileges.
-    pub(crate) fn open(root: Arc<Path>, maker: Fingerprint, key: ScopeKey) -> Result<Scope, Unfit> {
+    pub(crate) fn open(
+        root: Arc<Path>,
+        maker: fn() -> Fingerprint,
+        key: ScopeKey,
+    ) -> Result<Scope, Unfit> {
         if directory::has_raised_privileges() {
             return Err(Unfit::RaisedPrivileges);
         }
@@ -72,18 +77,19 @@ impl Scope {
             writer: rustix::process::getpid(),
             stats: CacheStats::default(),
         };
-        if let Some(top) = Directory::open(&scope.root)?
-            && let Some(directory) = top.open_in(&maker.directory())?
-        {
-            scope.open_packs(&directory);
+        if let Some(top) = Directory::open(&scope.root)? {
+            let maker = maker();
+            if let Some(directory) = top.open_in(&maker.directory())? {
+                scope.open_packs(&directory, &maker);
+            }
         }
         Ok(scope)
     }
 
     /// Opens the packs, which are numbered without gaps.
-    fn open_packs(&mut self, directory: &Directory) {
+    fn open_packs(&mut self, directory: &Directory, maker: &Fingerprint) {
         for n in 0..PACKS {
-            match Pack::open(directory, &pack_name(&self.key, n), &self.maker, &self.key) {
+            match Pack::open(directory, &pack_name(&self.key, n), maker, &self.key) {
                 Ok(pack) => {
                     let (functions, any) = pack.checked.damaged();
                     self.stats.missed_many(Miss::Damaged, functions);
@@ -162,7 +168,7 @@ impl Scope {
         let Ok(Some(cache)) = CacheDirectory::open(&self.root) else {
             return false;
         };
-        let (ours, name) = (self.maker.directory(), pack_name(&self.key, 0));
+        let (ours, name) = ((self.maker)().directory(), pack_name(&self.key, 0));
         let packs = cache.packs().unwrap_or_default();
         packs
             .iter()
@@ -201,16 +207,17 @@ impl Scope {
 
     /// Writes a pack of the functions; `None` if it couldn't be.
     fn write(&mut self, mut entries: Vec<(UnitKey, Entry)>) -> Option<()> {
+        let maker = (self.maker)();
         let top = Directory::make(&self.root).ok()?;
-        let directory = top.make_in(&self.maker.directory()).ok()?;
+        let directory = top.make_in(&maker.directory()).ok()?;
         // What others published meanwhile counts.
-        let present = self.present(&directory);
+        let present = self.present(&directory, &maker);
         let there = || present.iter().flatten();
         let newest = there().map(|pack| pack.generation).max().unwrap_or(0);
         let size: u64 = there().map(|pack| pack.size).sum();
         let has_room = present.iter().any(Option::is_none);
         let mut claims = Claims {
-            maker: self.maker,
+            maker,
             scope: self.key,
             generation: newest.saturating_add(1),
         };
@@ -223,7 +230,7 @@ impl Scope {
                 directory.publish(&name, &bytes, false).is_ok()
             })?;
         } else {
-            let kept = self.believed(&directory);
+            let kept = self.believed(&directory, &maker);
             entries.splice(..0, kept);
             // Of the packs that are left for a moment, or by a crash, this is the newest.
             claims.generation = claims.generation.saturating_add(1);
@@ -234,7 +241,7 @@ impl Scope {
     }
 
     /// The packs that are there, by number.
-    fn present(&mut self, directory: &Directory) -> [Option<Present>; PACKS] {
+    fn present(&mut self, directory: &Directory, maker: &Fingerprint) -> [Option<Present>; PACKS] {
         std::array::from_fn(|n| {
             let (start, size) = match directory.read(&pack_name(&self.key, n)) {
                 Ok((file, status)) => (read_start(&file), status.st_size),
@@ -242,7 +249,7 @@ impl Scope {
                 Err(_) => (None, 0),
             };
             let claims = start.and_then(|start| pack::claims(&start));
-            let ours = claims.filter(|claims| claims.maker == self.maker);
+            let ours = claims.filter(|claims| claims.maker == *maker);
             self.damaged |= ours.is_none();
             Some(Present {
                 generation: ours.map_or(0, |claims| claims.generation),
@@ -252,9 +259,9 @@ impl Scope {
     }
 
     /// The functions of all packs that can be believed, the newest last.
-    fn believed(&self, directory: &Directory) -> Vec<(UnitKey, Entry)> {
+    fn believed(&self, directory: &Directory, maker: &Fingerprint) -> Vec<(UnitKey, Entry)> {
         let names = (0..PACKS).map(|n| pack_name(&self.key, n));
-        let open = |name: String| Pack::open(directory, &name, &self.maker, &self.key).ok();
+        let open = |name: String| Pack::open(directory, &name, maker, &self.key).ok();
         let mut packs: Vec<Pack> = names.filter_map(open).collect();
         packs.sort_by_key(|pack| pack.checked.generation);
         let entries = packs

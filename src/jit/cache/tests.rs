@@ -11,6 +11,10 @@ fn maker() -> Fingerprint {
     Fingerprint::of(&[("test", b"maker")])
 }
 
+fn another_maker() -> Fingerprint {
+    Fingerprint::of(&[("test", b"another processor")])
+}
+
 fn scope_key(chunk: u8) -> ScopeKey {
     ScopeKey::of(&[chunk; 32], false, &[])
 }
@@ -31,10 +35,10 @@ fn functions(numbers: impl IntoIterator<Item = u32>) -> Vec<(UnitKey, Entry)> {
 }
 
 fn open(root: &Path) -> Scope {
-    open_as(root, maker(), scope_key(1))
+    open_as(root, maker, scope_key(1))
 }
 
-fn open_as(root: &Path, maker: Fingerprint, key: ScopeKey) -> Scope {
+fn open_as(root: &Path, maker: fn() -> Fingerprint, key: ScopeKey) -> Scope {
     Scope::open(Arc::from(root), maker, key).unwrap()
 }
 
@@ -83,18 +87,17 @@ fn an_empty_cache_makes_nothing_until_something_is_published() {
 #[test]
 fn scopes_and_makers_are_apart() {
     let (_folder, root) = filled([1]);
-    assert_eq!(held(&open_as(&root, maker(), scope_key(2))), []);
-    let features = Fingerprint::of(&[("test", b"another processor")]);
-    assert_eq!(held(&open_as(&root, features, scope_key(1))), []);
+    assert_eq!(held(&open_as(&root, maker, scope_key(2))), []);
+    assert_eq!(held(&open_as(&root, another_maker, scope_key(1))), []);
 }
 
 /// Has a pack of other content take the place of that of this maker and chunk.
-fn misplaced(maker_of_it: Fingerprint, chunk: u8) -> Scope {
+fn misplaced(maker_of_it: fn() -> Fingerprint, chunk: u8) -> Scope {
     let (_folder, root) = filled([1]);
     let ours = root.join(maker().directory());
     open_as(&root, maker_of_it, scope_key(chunk)).publish(functions([2]));
     let other = root
-        .join(maker_of_it.directory())
+        .join(maker_of_it().directory())
         .join(store::pack_name(&scope_key(chunk), 0));
     fs::copy(other, ours.join(store::pack_name(&scope_key(1), 0))).unwrap();
     let scope = open(&root);
@@ -104,10 +107,9 @@ fn misplaced(maker_of_it: Fingerprint, chunk: u8) -> Scope {
 
 #[test]
 fn packs_in_the_place_of_others_are_not_believed() {
-    let features = Fingerprint::of(&[("test", b"another processor")]);
-    let scope = misplaced(features, 1);
+    let scope = misplaced(another_maker, 1);
     assert_eq!(scope.stats().missed(Miss::OtherMaker), 1);
-    let scope = misplaced(maker(), 2);
+    let scope = misplaced(maker, 2);
     assert_eq!(scope.stats().missed(Miss::Damaged), 1);
 }
 
@@ -182,7 +184,7 @@ fn each_cut_is_a_miss() {
 #[test]
 fn only_directories_of_this_user_alone_are_used() {
     let (folder, root) = filled([0]);
-    let refused = |path: &Path| Scope::open(Arc::from(path), maker(), scope_key(1)).map(drop);
+    let refused = |path: &Path| Scope::open(Arc::from(path), maker, scope_key(1)).map(drop);
     for mode in [0o770, 0o707, 0o750, 0o701] {
         fs::set_permissions(&root, Permissions::from_mode(mode)).unwrap();
         assert_eq!(refused(&root), Err(Unfit::OpenToOthers(mode)));
@@ -217,7 +219,7 @@ fn the_longest_unused_goes_first() {
     let root = folder.path().join("cache");
     for (chunk, age) in [(1, 30), (2, 60), (3, 0)] {
         let scope = scope_key(chunk);
-        open_as(&root, maker(), scope).publish(functions([1]));
+        open_as(&root, maker, scope).publish(functions([1]));
         let path = root
             .join(maker().directory())
             .join(store::pack_name(&scope, 0));
@@ -295,7 +297,7 @@ fn pruning_leaves_no_gap_between_packs_of_a_chunk() {
     for n in 1..4 {
         open(&root).publish(functions([n]));
     }
-    open_as(&root, maker(), scope_key(2)).publish(functions([9]));
+    open_as(&root, maker, scope_key(2)).publish(functions([9]));
     let cache = CacheDirectory::open(&root).unwrap().unwrap();
     let first = root
         .join(maker().directory())

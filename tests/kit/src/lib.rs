@@ -3,6 +3,7 @@
 
 pub mod crash;
 pub mod crashes;
+pub mod kept;
 pub mod library;
 pub mod linked;
 pub mod minimize;

@@ -6,7 +6,7 @@ use super::layout;
 use crate::engine::Unit;
 use crate::format::{ChunkHash, chunk_hash};
 use crate::jit::cache::Unfit;
-use crate::jit::kept::{Identity, Kept};
+use crate::jit::kept::{Identity, Kept, fingerprint};
 use crate::jit::{JitMode, JitStats};
 use crate::vm::VM;
 
@@ -109,5 +109,5 @@ fn try_open(vm: &VM, chunk: ChunkHash, globals: &[u16]) -> Result<Option<Kept>, 
         linked: vm.link.unit().is_some(),
         globals,
     };
-    Kept::open(root, &identity, &layout()).map(Some)
+    Kept::open(root, &identity, || fingerprint(&layout())).map(Some)
 }

@@ -1,6 +1,7 @@
 //! Directories that can't be written, can't be trusted, or aren't there.
 
-use super::{Place, RESULT, files, fusevm, ran};
+use super::{Place, RESULT, fusevm, ran};
+use fusevm_kit::kept::files;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;

@@ -1,9 +1,11 @@
 //! Can anything that happens to the cache's files do more than cost a miss? Each run is a process of its
 //! own, as a user starts it. `CACHE_ROUNDS` says how often the long ones are done.
 
+mod compiler;
 mod directories;
 mod rounds;
 
+use fusevm_kit::kept::{FIB, damages, files};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -12,32 +14,20 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A program whose functions are worth keeping, and what it gives.
-const PROGRAM: &str = "
+fn program() -> String {
+    format!("{MAIN}{FIB}{SUM}")
+}
+
+const MAIN: &str = "
     load_int 15
     call fib 1
     load_int 1000
     call sum 1
     add
     return_value
-.sub fib args 1
-    set_slot n
-    get_slot n
-    load_int 2
-    num_lt
-    jump_if_false recurse
-    get_slot n
-    return_value
-recurse:
-    get_slot n
-    dec
-    call fib 1
-    get_slot n
-    load_int 2
-    sub
-    call fib 1
-    add
-    return_value
-.end
+";
+
+const SUM: &str = "
 .sub sum args 1
     set_slot n
     load_int 0
@@ -71,7 +61,7 @@ struct Ran {
 impl Place {
     fn new() -> Place {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::write(folder.path().join("program.fvasm"), PROGRAM).expect("a program");
+        fs::write(folder.path().join("program.fvasm"), program()).expect("a program");
         Place { folder }
     }
 
@@ -163,24 +153,6 @@ fn assert_right(output: &Output) {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {error}", output.status);
     assert_eq!(String::from_utf8_lossy(&output.stdout), RESULT, "{error}");
-}
-
-/// The files of all directories in a folder whose names contain a part.
-fn files(folder: &Path, part: &str) -> Vec<PathBuf> {
-    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries(folder)
-        .flat_map(|maker| entries(&maker.path()).collect::<Vec<_>>())
-        .map(|entry| entry.path())
-        .filter(|path| path.to_string_lossy().contains(part))
-        .collect();
-    found.sort();
-    found
-}
-
-/// How often something long is done.
-fn rounds(few: usize) -> usize {
-    let asked = std::env::var("CACHE_ROUNDS").ok();
-    asked.map_or(few, |rounds| rounds.parse().expect("a number"))
 }
 
 #[test]
@@ -276,14 +248,7 @@ fn damaged_packs_cost_a_miss_and_are_mended() {
     let place = Place::filled();
     let pack = place.packs().remove(0);
     let whole = fs::read(&pack).expect("a pack");
-    let cases = whole.len() * 8 + whole.len();
-    let step = (cases / rounds(60)).max(1);
-    for case in (0..cases).step_by(step) {
-        let mut bytes = whole.clone();
-        match case.checked_sub(whole.len() * 8) {
-            Some(length) => bytes.truncate(length),
-            None => bytes[case / 8] ^= 1 << (case % 8),
-        }
+    for (case, bytes) in damages(&whole, 60) {
         fs::write(&pack, &bytes).expect("a pack");
         let run = place.run();
         let missed = run.misses("damaged") + run.misses("other_maker");
@@ -302,7 +267,7 @@ fn packs_of_others_cost_a_miss_and_are_mended() {
     let pack = place.packs().remove(0);
     let whole = fs::read(&pack).expect("a pack");
     let other = Place::new();
-    let text = PROGRAM.replace("load_int 15", "load_int 14");
+    let text = program().replace("load_int 15", "load_int 14");
     fs::write(other.program(), text).expect("a program");
     let mut command = other.command(other.cache());
     command.output().expect("it can be started");

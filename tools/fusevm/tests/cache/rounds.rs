@@ -1,6 +1,7 @@
 //! Many processes at once, and processes that are killed while they write.
 
-use super::{Place, assert_right, fusevm, rounds};
+use super::{Place, assert_right, fusevm};
+use fusevm_kit::kept::{files, rounds};
 use std::fs;
 use std::process::{Child, Output, Stdio};
 use std::thread;
@@ -42,7 +43,7 @@ fn killed_processes_leave_whole_packs() {
     let began = std::time::Instant::now();
     place.run();
     let run = began.elapsed().as_micros() as u64;
-    for round in 0..rounds(30) {
+    for round in 0..rounds(30, 1_000) {
         if round % 3 == 0 {
             // Something to write: the cache is as empty as at first.
             let _ = fs::remove_dir_all(place.cache());
@@ -57,7 +58,7 @@ fn killed_processes_leave_whole_packs() {
             assert!(place.run().is_hit(), "round {round} of seed {SEED}");
         }
     }
-    let orphans = super::files(&place.cache(), ".new-").len();
+    let orphans = files(&place.cache(), ".new-").len();
     eprintln!("{orphans} unfinished files are left, for a later pruning");
 }
 
@@ -66,7 +67,7 @@ fn killed_processes_leave_whole_packs() {
 fn many_processes_share_a_directory() {
     const AT_ONCE: usize = 16;
     let place = Place::new();
-    for round in 0..rounds(5) {
+    for round in 0..rounds(5, 1_000) {
         let children: Vec<Child> = (0..AT_ONCE).map(|_| start(&place)).collect();
         if round % 4 == 3 {
             let mut clear = fusevm();
