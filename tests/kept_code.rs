@@ -2,7 +2,7 @@
 //! it no more than a miss?
 #![cfg(feature = "jit")]
 
-use fusevm::jit::{JitMode, JitOptions, JitStats, Miss, cache};
+use fusevm::jit::{JitMode, JitOptions, JitStats, Miss};
 use fusevm::vm::EngineChoice;
 use fusevm::{Chunk, VM, Value, asm};
 use fusevm_kit::kept::{FIB, damages, files};
@@ -42,6 +42,46 @@ second:
     get_slot n
     jump_if_true second
     get_slot sum
+    return_value
+";
+
+/// A loop that fills an array, and one that adds their squares up. What is compiled in the first can't know
+/// of what kind they are.
+const FLOATS: &str = "
+    declare_array a
+    load_int 20000
+    set_slot n
+fill:
+    get_slot n
+    load_float 0.5
+    mul
+    array_push a
+    get_slot n
+    dec
+    set_slot n
+    get_slot n
+    jump_if_true fill
+    load_float 0.0
+    set_slot total
+    load_int 0
+    set_slot n
+again:
+    get_slot total
+    get_slot n
+    array_get a
+    get_slot n
+    array_get a
+    mul
+    add
+    set_slot total
+    get_slot n
+    inc
+    set_slot n
+    get_slot n
+    load_int 20000
+    num_lt
+    jump_if_true again
+    get_slot total
     return_value
 ";
 
@@ -115,12 +155,8 @@ fn kept_code_is_left_where_nothing_was_lowered() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("cache");
     let text = format!(
-        "{}.sub outer args 1\n    call fib 1\n    inc\n    return_value\n.end\n",
-        FIB.replacen(
-            "load_int 15\n    call fib",
-            "load_int 22\n    call outer",
-            1
-        )
+        "    load_int 22\n    call outer 1\n    return_value\n\
+         .sub outer args 1\n    call fib 1\n    inc\n    return_value\n.end\n{FIB}"
     );
     let vm = || {
         let mut vm = VM::new(program(&text));
@@ -133,6 +169,25 @@ fn kept_code_is_left_where_nothing_was_lowered() {
     assert_eq!(second.execute().unwrap(), Some(Value::Int(17_712)));
     let stats = second.jit_stats();
     assert!(stats.cache.hits > 0 && stats.exits > 0, "{stats:?}");
+}
+
+/// What a run learns when a guard fails, the next one knows from the start.
+#[test]
+fn what_is_learned_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("cache");
+    let run = || {
+        let (stats, result) = run_as(FLOATS, &root, EngineChoice::Auto, JitMode::Auto);
+        assert_eq!(result, Value::Float(666_716_667_500.0));
+        stats
+    };
+    let first = run();
+    assert!(first.failed_guards > 0, "{first:?}");
+    for _ in 0..3 {
+        let later = run();
+        assert_eq!((later.compiled, later.failed_guards), (0, 0), "{later:?}");
+        assert!(later.cache.hits > 0 && later.entries > 0, "{later:?}");
+    }
 }
 
 /// A chunk that nobody left code of is asked for once, however often it runs.

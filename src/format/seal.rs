@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn both_ways_give_the_same() {
-        let bytes: Vec<u8> = (0..4_000_u32).map(|n| (n * n >> 5) as u8).collect();
+        let bytes: Vec<u8> = (0..4_000_u32).map(|n| ((n * n) >> 5) as u8).collect();
         assert_eq!(TABLES.checksum(b"123456789"), 0xcbf4_3926);
         for start in 0..40 {
             for end in (start..300).chain(3_900..4_000) {

@@ -36,7 +36,7 @@ pub(super) unsafe fn call(_act: *mut Activation, _region: usize, _base: *mut u8)
 }
 
 /// Goes on in the engine.
-pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> bool {
+pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8, _is_head: bool) -> bool {
     // SAFETY: the caller gives the activation of the run at hand.
     unsafe { (*act).resume = (pc, base) };
     true

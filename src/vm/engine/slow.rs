@@ -296,7 +296,7 @@ pub(super) unsafe fn fuel(pc: Pc, base: *mut u8, act: *mut Activation, word: Wor
         Rop::Loop => word.wide() as i32 as isize,
         _ => word.c() as i16 as isize,
     });
-    if !native::at_loop(act, next, base) {
+    if !native::at_loop(act, next, base, word.op() != Rop::Fuel) {
         return false;
     }
     resume(act)

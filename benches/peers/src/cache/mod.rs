@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "fib:37,ack:10,sum:300000000,nested:15000,mandelbrot:3200,sieve:10000000,matrix:400,nbody:800000,spectral:1200,array:16000000"
+        default_value = "fib:37,ack:10,sum:300000000,nested:15000,mandelbrot:5200,sieve:10000000,matrix:400,nbody:800000,spectral:1200,array:16000000"
     )]
     programs: Vec<String>,
     /// Processes of each kind; the figures are the medians.

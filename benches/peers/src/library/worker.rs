@@ -31,7 +31,7 @@ enum Work {
     First {
         form: Form,
         path: PathBuf,
-        /// Let the libraries for hashes and seals find out first what the processor can do.
+        /// Let the library for hashes find out first what the processor can do.
         #[arg(long)]
         features_known: bool,
     },
@@ -132,12 +132,12 @@ fn peak_mib() -> anyhow::Result<f64> {
     Ok(kib.context("no VmHWM")?.parse::<f64>()? / 1024.0)
 }
 
-/// Microseconds that the libraries for hashes and seals take to find out what the processor can do, as
-/// each process does once. The instruction that tells costs a fraction of one, but in a virtual machine it
-/// leads to the hypervisor.
+/// Microseconds that the library for hashes takes to find out what the processor can do, as each process
+/// does once. The instruction that tells costs a fraction of one, but in a virtual machine it leads to the
+/// hypervisor.
 fn find_features() -> f64 {
     let began = cpu_ns();
-    black_box((blake3::hash(b""), crc32fast::hash(b"")));
+    black_box(blake3::hash(b""));
     (cpu_ns() - began) / 1e3
 }
 

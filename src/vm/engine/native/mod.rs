@@ -215,16 +215,20 @@ fn reason_text(reason: Reason) -> &'static str {
     }
 }
 
-/// The engine stands at a loop's head, or behind a payment, and fuel was looked at: goes on natively
-/// if that is possible and worthwhile. Where the engine goes on is in [`Activation::resume`] then;
-/// `false` if the run has ended.
+/// The engine stands at a loop's head, or behind the loop that it has paid for the last time
+/// (`is_head` tells which), and fuel was looked at: goes on natively if that is possible and worthwhile.
+/// Where the engine goes on is in [`Activation::resume`] then; `false` if the run has ended.
 #[inline(never)]
-pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8) -> bool {
+pub(super) unsafe fn at_loop(act: *mut Activation, pc: Pc, base: *mut u8, is_head: bool) -> bool {
     (*act).resume = (pc, base);
     if mode(act) == JitMode::Off {
         return true;
     }
     (*act).stop_watching();
+    if !is_head && !Root::frame(act, pc).has_frame() {
+        look_at_next_head(act);
+        return true;
+    }
     let (region, position) = (*act).program().locate(pc);
     let early = std::mem::take(&mut (*act).links.early);
     let native = &mut (*act).program().native;
@@ -261,14 +265,26 @@ pub(super) unsafe fn begin(act: *mut Activation, pc: Pc, base: *mut u8) -> Optio
     let native = &mut (*act).program().native;
     native.set_options(options);
     if options.mode == JitMode::Auto && native.looks_early() {
-        let fuel = std::mem::take(&mut (*act).fuel);
-        (*act).machine_vm().meter.put_back(fuel);
-        (*act).links.early = true;
+        look_at_next(act);
     }
     if options.mode != JitMode::Eager {
         return Some((pc, base));
     }
     go_on_natively(act, pc, base)
+}
+
+/// Has the engine look at the next loop or call at once, as there may be code for it.
+unsafe fn look_at_next(act: *mut Activation) {
+    let fuel = std::mem::take(&mut (*act).fuel);
+    (*act).machine_vm().meter.put_back(fuel);
+    (*act).links.early = true;
+}
+
+/// Behind a loop, where no code is made that begins there: what there is can be entered at the next head.
+unsafe fn look_at_next_head(act: *mut Activation) {
+    if (*act).program().native.has_frames() {
+        look_at_next(act);
+    }
 }
 
 /// The engine is about to be left: writes what was compiled to the cache. A copy of the process leaves the
@@ -284,8 +300,23 @@ pub(super) unsafe fn end(act: *mut Activation) {
     if !(asked || is_damaged) || (*act).machine_vm().shell.copies > 0 {
         return;
     }
+    renew_kept(act);
     for program in (*act).programs.values_mut().flatten() {
         program.native.flush();
+    }
+}
+
+/// Compiles anew what was dropped of the present program in this run and not needed again: later processes
+/// begin with what this one has learned, instead of learning it again at the price of a guard that fails.
+unsafe fn renew_kept(act: *mut Activation) {
+    let program = (*act).program;
+    for (region, position) in (*program).native.outdated() {
+        let root = Root {
+            program,
+            region,
+            position,
+        };
+        root.renew(act);
     }
 }
 
@@ -317,8 +348,13 @@ unsafe fn go_on_natively(
             Ran::Ended => return None,
             Ran::Left(reason, place, at) => {
                 root.was_left(act, reason, place, at);
+                let is_head = Word(*place).op() != Rop::Fuel;
                 (pc, base) = pay_for_branch(act, reason, place, at)?;
                 if reason != Reason::Fuel {
+                    return Some((pc, base));
+                }
+                if !is_head && !Root::frame(act, pc).has_frame() {
+                    look_at_next_head(act);
                     return Some((pc, base));
                 }
             }

@@ -52,25 +52,47 @@ impl Root {
         (*self.program).native.code(self.region, self.position)
     }
 
+    /// Whether native code of the frame is there, or was left by an earlier process.
+    pub(super) unsafe fn has_frame(self) -> bool {
+        let native = &mut (*self.program).native;
+        let take = |position| native.take_frame(self.region, position);
+        self.code().is_some() || self.position.is_some_and(take)
+    }
+
     /// Native code of the frame is there; compiles it if need be.
     pub(super) unsafe fn ready_frame(self, act: *mut Activation, base: *mut u8) -> bool {
-        let native = &mut (*self.program).native;
+        self.has_frame()
+            || self.compile_frame(act, &|register| {
+                // SAFETY: the frame has that register.
+                unsafe { kind_at(base, register) }
+            })
+    }
+
+    /// Compiles the frame, with registers as `observe` finds them.
+    unsafe fn compile_frame(self, act: *mut Activation, observe: &dyn Fn(usize) -> Kind) -> bool {
         let Some(position) = self.position else {
             return false;
         };
-        if self.code().is_some() || native.take_frame(self.region, position) {
-            return true;
-        }
         let Some(linked) = self.may_compile(act) else {
             return false;
         };
         let began = Instant::now();
-        let observe = |register| {
-            // SAFETY: the frame has that register.
-            unsafe { kind_at(base, register) }
-        };
-        let outcome = (*self.program).compile_frame(self.region, position, &observe, linked);
+        let outcome = (*self.program).compile_frame(self.region, position, observe, linked);
         self.note_compiled(act, began, &outcome)
+    }
+
+    /// Compiles what was dropped once more, for the kinds that it has met and for what was seen of operands
+    /// since.
+    pub(super) unsafe fn renew(self, act: *mut Activation) {
+        if self.position.is_none() {
+            self.ready_sub(act);
+            return;
+        }
+        let met = (*self.program).native.met(self.region, self.position);
+        let met = met.to_vec();
+        self.compile_frame(act, &|register| {
+            met.get(register).copied().unwrap_or(Kind::Any)
+        });
     }
 
     /// Native code of the sub is there; compiles it if need be.
@@ -179,6 +201,7 @@ impl Root {
         observe_stretch(act, pc, base);
         (*act).watch();
         if (*self.program).native.fail(self.region, self.position) {
+            (*self.program).native.outdate(self.region, self.position);
             self.forget(act);
         }
     }

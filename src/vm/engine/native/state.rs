@@ -58,6 +58,9 @@ struct Unit {
     relinks: u32,
     /// The kinds of arguments that were met; of a frame those of its registers.
     met: Vec<Kind>,
+    /// Its code was dropped, as it would be another one for what was learned since; but it is what later
+    /// processes would find.
+    is_outdated: bool,
 }
 
 /// How often a place was looked at.
@@ -127,6 +130,7 @@ impl Unit {
             Some(_) => (self.failures, self.missed, self.learned) = (0, 0, known.learned),
         }
         (self.compiled, self.entry, self.linked) = (compiled, entry, known.linked);
+        self.is_outdated = false;
     }
 }
 
@@ -416,6 +420,42 @@ impl Native {
         let linked = Rc::clone(&self.root(region, position).linked);
         let learned = self.known(linked).learned;
         self.root(region, position).fail(learned)
+    }
+
+    /// Marks a unit whose code is about to be dropped, as what is kept of it is outdated.
+    pub(super) fn outdate(&mut self, region: usize, position: Option<usize>) {
+        let unit = self.root(region, position);
+        let Some(dropped) = unit.compiled.clone() else {
+            return;
+        };
+        if position.is_none() {
+            unit.is_outdated = true;
+            return;
+        }
+        for unit in self.frames.values_mut() {
+            let is_it = unit.compiled.as_ref();
+            let is_it = is_it.is_some_and(|code| Arc::ptr_eq(code, &dropped));
+            // Other entries than the first are places where this unit's code can be entered.
+            unit.is_outdated |= is_it && unit.entry == 0;
+        }
+    }
+
+    /// The units whose kept code is outdated: their regions, and of frames the positions.
+    pub(super) fn outdated(&self) -> Vec<(usize, Option<usize>)> {
+        if self.kept.is_none() {
+            return Vec::new();
+        }
+        let subs = self.subs.iter().enumerate();
+        let subs = subs.filter(|(_, unit)| unit.is_outdated);
+        let subs = subs.map(|(region, _)| (region, None));
+        let frames = self.frames.iter().filter(|(_, unit)| unit.is_outdated);
+        let frames = frames.map(|((region, position), _)| (*region, Some(*position)));
+        subs.chain(frames).collect()
+    }
+
+    /// Whether there is code of any frame.
+    pub(super) fn has_frames(&self) -> bool {
+        self.frames.values().any(|unit| unit.compiled.is_some())
     }
 
     /// What was seen of the operands of an instruction.
