@@ -14,7 +14,8 @@ use std::collections::HashSet;
 use rustix::io::Errno;
 
 use super::HostError;
-use super::directory::{Entry, for_each_entry};
+use super::directory::Entry;
+use super::listings::Listings;
 use super::pattern::{PATTERN_LIMIT, Pattern};
 use super::unix::printable;
 
@@ -26,6 +27,7 @@ const MAX_PENDING_BYTES: usize = 1 << 26;
 
 /// The paths that match, sorted bytewise; see [`Host::glob`](super::Host::glob).
 pub(super) fn glob(
+    listings: &mut Listings,
     pattern: &[u8],
     recursive: bool,
     limit: usize,
@@ -51,7 +53,7 @@ pub(super) fn glob(
         if walk.seen.is_none() {
             walk.pending_bytes -= place.cost();
         }
-        walk.visit(place)?;
+        walk.visit(place, listings)?;
     }
     walk.sort()?;
     Ok(walk.found)
@@ -215,7 +217,7 @@ impl Walk<'_> {
         }
     }
 
-    fn visit(&mut self, mut place: Place) -> Result<(), HostError> {
+    fn visit(&mut self, mut place: Place, listings: &mut Listings) -> Result<(), HostError> {
         let components = &self.plan.components;
         // Every place but the first stems from a pattern.
         let is_spelled_out = place.next == 0;
@@ -254,7 +256,7 @@ impl Walk<'_> {
             },
             _ => None,
         };
-        let listed = for_each_entry(&place.path, |entry| {
+        let listed = listings.for_each_entry(&place.path, |entry| {
             self.step()?;
             match &component.part {
                 Part::Deep => self.descend(&place, component, entry)?,
@@ -376,6 +378,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+
+    fn glob(pattern: &[u8], recursive: bool, limit: usize) -> Result<Vec<Vec<u8>>, HostError> {
+        super::glob(&mut Listings::new(), pattern, recursive, limit)
+    }
 
     /// A tree of which bash 5.2 was asked; `d/e/up` and `x/link` are links to directories.
     fn tree() -> tempfile::TempDir {

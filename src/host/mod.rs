@@ -19,12 +19,20 @@ use crate::op::file_test;
 mod directory;
 #[cfg(feature = "host")]
 mod glob;
+#[cfg(feature = "host")]
+mod listings;
 mod null;
 pub mod params;
 pub mod pattern;
 mod policy;
 mod process;
 mod recording;
+#[cfg(feature = "host")]
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    path = "stamp_off.rs"
+)]
+mod stamp;
 #[cfg(feature = "host")]
 mod stream;
 #[cfg(feature = "host")]

@@ -1,8 +1,8 @@
 //! Shell ops beside dash: the same scripts, compiled to ops and given to the shell, in one run.
 //!
 //! CPU time of a whole process and of all that it starts and waits for. What both need to start is measured by an
-//! empty script and taken off. Of a glob, most is the system's listing of the folder, which nobody can do without:
-//! what that takes alone stands beside it.
+//! empty script and taken off. Of a glob over a folder that isn't remembered, most is the system's listing: what
+//! that takes alone stands beside it.
 
 use crate::clock::{median, time};
 use crate::report::Row;

@@ -18,6 +18,7 @@ use std::os::fd::BorrowedFd;
 use rustix::fs::{Access, AtFlags, CWD, FileType, Mode, OFlags, Stat};
 use rustix::stdio;
 
+use super::listings::Listings;
 use super::stream::{Input, Output, write_all};
 use super::{
     FileTest, Forked, Host, HostError, PipeEnd, SignalAction, TooLarge, Waited, Wiring, glob,
@@ -40,6 +41,7 @@ pub struct UnixHost {
     descriptors: Descriptors,
     environment: Environment,
     commands: Commands,
+    listings: Listings,
     jobs: Jobs,
     /// The signals that the program catches or ignores, one bit each.
     caught: u64,
@@ -61,6 +63,7 @@ impl UnixHost {
             descriptors: Descriptors::new(),
             environment: Environment::new(),
             commands: Commands::new(),
+            listings: Listings::new(),
             jobs: Jobs::new(),
             caught: 0,
             ignored: 0,
@@ -140,7 +143,7 @@ impl Host for UnixHost {
         recursive: bool,
         limit: usize,
     ) -> Result<Vec<Vec<u8>>, HostError> {
-        glob::glob(pattern, recursive, limit)
+        glob::glob(&mut self.listings, pattern, recursive, limit)
     }
 
     fn env(&mut self, name: &[u8]) -> Result<Option<Vec<u8>>, HostError> {

@@ -6,6 +6,7 @@
 //! the shells did is recorded in `recorded.json`, which stands in for a shell that isn't installed; with `BLESS=1`
 //! it is written anew.
 
+mod folders;
 mod hostile;
 mod modes;
 mod stress;
