@@ -71,8 +71,11 @@ fn remember(listings: &mut Listings, folder: &Path) {
     assert_eq!(listings_for(listings, folder), 0, "it is remembered");
 }
 
+/// Changes what is in a folder.
+type Change = fn(&Path);
+
 /// All that can happen to what is in a folder.
-const CHANGES: [fn(&Path); 14] = [
+const CHANGES: [Change; 14] = [
     |folder| fs::write(folder.join("new"), "").unwrap(),
     |folder| fs::create_dir(folder.join("new")).unwrap(),
     |folder| symlink("a", folder.join("new")).unwrap(),
@@ -102,7 +105,7 @@ const CHANGES: [fn(&Path); 14] = [
 ];
 
 /// A folder for each change that is made, `rounds` times.
-fn folders(place: &Path, rounds: usize) -> Vec<(PathBuf, fn(&Path))> {
+fn folders(place: &Path, rounds: usize) -> Vec<(PathBuf, Change)> {
     let changes = CHANGES.iter().cycle().take(CHANGES.len() * rounds);
     let folders = changes.enumerate().map(|(number, change)| {
         let folder = place.join(number.to_string());
