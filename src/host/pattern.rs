@@ -280,14 +280,23 @@ pub(super) struct ByteSet([u64; 4]);
 
 impl ByteSet {
     /// The set of these bytes.
-    pub(super) fn of(bytes: impl Iterator<Item = u8>) -> ByteSet {
-        let mut set = ByteSet::default();
-        bytes.for_each(|byte| set.insert(byte));
+    pub(super) const fn of(bytes: &[u8]) -> ByteSet {
+        let mut set = ByteSet([0; 4]);
+        let mut at = 0;
+        while at < bytes.len() {
+            set.insert(bytes[at]);
+            at += 1;
+        }
         set
     }
 
-    fn insert(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    const fn insert(&mut self, byte: u8) {
+        self.0[(byte >> 6) as usize] |= 1 << (byte & 63);
+    }
+
+    /// What is in both.
+    pub(super) fn common(self, other: ByteSet) -> ByteSet {
+        ByteSet(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
     #[inline]

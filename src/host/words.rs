@@ -9,6 +9,12 @@
 use super::TooLarge;
 use super::pattern::ByteSet;
 
+/// What separates words if nobody says otherwise.
+pub const DEFAULT_IFS: &[u8] = b" \t\n";
+
+/// The separators of which any number separate as one does.
+const WHITE: ByteSet = ByteSet::of(DEFAULT_IFS);
+
 /// How much an expansion may produce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordLimits {
@@ -25,18 +31,17 @@ pub struct WordLimits {
 /// the last such byte there is no further field. With an empty `ifs` the text is one field. An empty
 /// text has none.
 pub fn word_split<'t>(text: &'t [u8], ifs: &[u8]) -> Fields<'t> {
-    let spaces = ifs.iter().copied().filter(|byte| is_white(*byte));
+    let separators = match ifs {
+        DEFAULT_IFS => WHITE,
+        _ => ByteSet::of(ifs),
+    };
     let mut fields = Fields {
         rest: text,
-        separators: ByteSet::of(ifs.iter().copied()),
-        spaces: ByteSet::of(spaces),
+        separators,
+        spaces: separators.common(WHITE),
     };
     fields.skip_spaces();
     fields
-}
-
-fn is_white(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n')
 }
 
 /// The fields of a text, see [`word_split`].

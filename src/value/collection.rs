@@ -213,7 +213,7 @@ fn kept_form(value: &Value, form: &Form<'_>) -> Str {
 fn owned_form(value: &Value, form: Form<'_>) -> Str {
     match value {
         Value::Str(s) => s.clone(),
-        _ => Str::from(form.into_cow()),
+        _ => Str::from(form),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::walk::Descent;
 use super::work::{Excess, Work};
-use super::{Array, Value};
+use super::{Array, Str, Value};
 use std::borrow::Cow;
 
 /// The longest text that can be a number; a longer one reads as zero.
@@ -99,6 +99,15 @@ impl<'a> Form<'a> {
             Repr::Borrowed(bytes) => bytes.into(),
             Repr::Short(bytes, len) => bytes[..usize::from(len)].to_vec().into(),
             Repr::Made(bytes) => bytes.into(),
+        }
+    }
+}
+
+impl From<Form<'_>> for Str {
+    fn from(form: Form<'_>) -> Str {
+        match form.0 {
+            Repr::Made(bytes) => Str::from(bytes),
+            Repr::Borrowed(_) | Repr::Short(..) => Str::from(form.as_bytes()),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{Str, Value};
 pub fn to_string(value: Value, work: &mut Work) -> Result<Str, Excess> {
     match value {
         Value::Str(s) => Ok(s),
-        other => Ok(Str::from(Form::of(&other, work)?.into_cow())),
+        other => Ok(Str::from(Form::of(&other, work)?)),
     }
 }
 

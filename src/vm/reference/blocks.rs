@@ -306,11 +306,11 @@ impl Machine<'_> {
         // Scopes that the block left open.
         self.vm.truncate_frames(*frames);
         let stack = &mut self.vm.stack;
-        let result = match stack.len() > run.height {
-            true => stack.pop().unwrap_or_default(),
-            false => Value::Undef,
-        };
-        stack.truncate(run.height);
+        let mut result = Value::Undef;
+        if stack.len() > run.height {
+            result = stack.pop().unwrap_or_default();
+            stack.truncate(run.height);
+        }
         run.height = stack.len();
         run.take(result);
         // Should it end here, then in the op that runs the block.

@@ -6,6 +6,7 @@
 use super::super::shell::Handler;
 use super::super::trap::{Fault, Step};
 use super::blocks::BlockRun;
+use super::shell::status_of;
 use super::{Fence, FenceKind, Machine, Region, running};
 use crate::code::Code;
 use crate::host::{Host, HostError, SignalAction};
@@ -120,8 +121,7 @@ impl Machine<'_> {
 
     /// `s --` The end of a command. Where control goes on: behind it, or in a trap.
     pub(super) fn set_status(&mut self, next: usize) -> Step<usize> {
-        // Statuses have 32 bits.
-        self.vm.last_status = self.vm.pop().to_int() as i32;
+        self.vm.last_status = status_of(&self.vm.pop());
         if !self.vm.shell.is_active {
             return Ok(next);
         }

@@ -68,7 +68,10 @@ impl Machine<'_> {
                 if first < base {
                     return Err(wrong_effect(ImportKind::Builtin, id));
                 }
-                self.vm.stack.drain(base..first);
+                // Most leave just that.
+                if first > base {
+                    self.vm.stack.drain(base..first);
+                }
             }
         }
         if pushes > 0 {

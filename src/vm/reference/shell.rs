@@ -15,11 +15,8 @@ use crate::host::words::{self, WordLimits};
 use crate::host::{Host, HostError, TooLarge};
 use crate::op::Op;
 use crate::shell_builtins::builtin_id;
-use crate::value::{ELEMENT_BYTES, Str, Value, Work, collection, string};
+use crate::value::{Array, ELEMENT_BYTES, Str, Value, Work, collection, string};
 use smallvec::SmallVec;
-
-/// What separates words if the program doesn't say.
-const DEFAULT_IFS: &[u8] = b" \t\n";
 
 /// How many words there is room for at first, when a text is split.
 const FEW_WORDS: usize = 16;
@@ -34,6 +31,21 @@ pub(super) fn status_of(value: &Value) -> i32 {
         Value::Status(code) => *code,
         // Statuses have 32 bits.
         other => other.to_int() as i32,
+    }
+}
+
+/// Whether a value is one word, alone or in an array.
+#[inline]
+fn is_one_word(value: &Value) -> bool {
+    !matches!(value, Value::Array(items) if items.len() != 1)
+}
+
+/// The first element of an array that is dropped next.
+#[inline]
+fn take_first(items: &mut Array) -> Value {
+    match items.unshared_mut(0) {
+        Some(item) => std::mem::take(item),
+        None => items.first().cloned().unwrap_or_default(),
     }
 }
 
@@ -147,6 +159,15 @@ impl Machine<'_> {
 
     /// Puts the elements of arrays on the stack in their place, from `base` up.
     fn unpack_arrays(&mut self, base: usize) {
+        // Most come of a word that was not split.
+        if self.vm.stack[base..].iter().all(is_one_word) {
+            for word in &mut self.vm.stack[base..] {
+                if let Value::Array(items) = word {
+                    *word = take_first(items);
+                }
+            }
+            return;
+        }
         let words: SmallVec<[Value; FEW_OPERANDS]> = self.vm.stack.drain(base..).collect();
         for word in words {
             match word {
@@ -339,7 +360,7 @@ impl Machine<'_> {
             Value::Undef => None,
             set => Some(self.text_of(set, &mut work)?),
         };
-        let ifs = ifs.as_ref().map_or(DEFAULT_IFS, Str::as_bytes);
+        let ifs = ifs.as_ref().map_or(words::DEFAULT_IFS, Str::as_bytes);
         let budget = self.word_budget(&work);
         let mut words = Vec::with_capacity((text.len() / 2 + 1).min(FEW_WORDS));
         for field in words::word_split(text.as_bytes(), ifs) {

@@ -7,6 +7,7 @@
 mod printf;
 mod test;
 
+use fusevm::host::words::{DEFAULT_IFS, read_fields};
 use fusevm::host::{FileTest, HostError, Waited};
 use fusevm::shell_builtins as id;
 use fusevm::value::Str;
@@ -158,10 +159,10 @@ fn read(vm: &mut VM, words: &Words) -> Result<i32, Failed> {
     let line = vm.host().read_line(MAX_LINE)?;
     let text = line.as_deref().unwrap_or_default();
     let ifs = match vm.global("IFS") {
-        None | Some(Value::Undef) => b" \t\n".to_vec(),
+        None | Some(Value::Undef) => DEFAULT_IFS.to_vec(),
         Some(value) => value.to_bytes_cow().into_owned(),
     };
-    let mut fields = fusevm::host::words::read_fields(text, &ifs, names.len()).into_iter();
+    let mut fields = read_fields(text, &ifs, names.len()).into_iter();
     for name in names {
         let Ok(name) = std::str::from_utf8(name) else {
             return Err(Failed("read: bad variable name".to_owned(), STATUS_USAGE));

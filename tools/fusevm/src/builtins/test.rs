@@ -142,8 +142,8 @@ fn binary(a: &[u8], operator: &[u8], b: &[u8]) -> Result<Option<bool>, String> {
 }
 
 fn number(word: &[u8]) -> Result<i64, String> {
-    let text = std::str::from_utf8(word).ok();
-    let number = text.and_then(|text| text.trim().parse().ok());
+    let text = std::str::from_utf8(word.trim_ascii()).ok();
+    let number = text.and_then(|text| text.parse().ok());
     number.ok_or_else(|| {
         let text = String::from_utf8_lossy(word);
         format!("{text}: a number is expected")
