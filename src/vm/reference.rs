@@ -33,7 +33,7 @@ use super::{Frame, SCOPE, VM};
 use crate::code::Code;
 use crate::engine::Registry;
 use crate::op::Op;
-use crate::value::{Value, compare, number, string};
+use crate::value::{Array, Value, compare, number, string};
 use blocks::BlockRun;
 use heights::Heights;
 use pausing::Pausing;
@@ -78,6 +78,8 @@ pub(super) struct Machine<'a> {
     trusts_handlers: bool,
     /// Lists of slots of calls that have ended, for the next ones.
     spare_slots: Vec<Vec<Value>>,
+    /// An array of one element, whose word a command has taken, for the next text that is one word.
+    spare_word: Option<Array>,
     pausing: Pausing,
     /// Whether a hook was called for the op at hand.
     is_seen: bool,
@@ -112,7 +114,7 @@ struct Fence {
 
 enum FenceKind {
     /// A block that runs for an element or a pair of them.
-    Block(Box<BlockRun>),
+    Block(BlockRun),
     /// A call out of a block: within it, all of the chunk is in reach.
     Call,
     /// A sub that was run as a command: its end gives a status. Redirections from `outer` up were those of
@@ -150,6 +152,7 @@ impl<'a> Machine<'a> {
             compared: false,
             trusts_handlers: false,
             spare_slots: Vec::new(),
+            spare_word: None,
             pausing: Pausing::No,
             is_seen: false,
             heights: if cfg!(debug_assertions) {

@@ -178,6 +178,7 @@ impl BlockRun {
     }
 
     /// Pushes what the block is to work on next; `false` if it has worked on all.
+    #[inline(always)]
     fn push_next(&mut self, stack: &mut Vec<Value>) -> bool {
         match &mut self.work {
             BlockWork::Map(elements, _) | BlockWork::ForEach(elements) => {
@@ -285,7 +286,7 @@ impl Machine<'_> {
         }
         self.vm.charge(1)?;
         self.vm.meter.enter_call()?;
-        self.raise_fence(FenceKind::Block(Box::new(run)));
+        self.raise_fence(FenceKind::Block(run));
         Ok(region.start)
     }
 

@@ -120,11 +120,19 @@ impl Machine<'_> {
     }
 
     /// `s --` The end of a command. Where control goes on: behind it, or in a trap.
+    #[inline]
     pub(super) fn set_status(&mut self, next: usize) -> Step<usize> {
         self.vm.last_status = status_of(&self.vm.pop());
-        if !self.vm.shell.is_active {
-            return Ok(next);
+        match self.vm.shell.is_active {
+            false => Ok(next),
+            true => self.end_command(next),
         }
+    }
+
+    /// Ends a command that has set its status: undoes its redirections, and ends the program if it has failed and
+    /// shouldn't. Where control goes on: behind it, or in a trap.
+    #[inline(never)]
+    fn end_command(&mut self, next: usize) -> Step<usize> {
         self.vm.shell.has_failed = false;
         self.undo_to(self.vm.shell.base)?;
         if self.vm.shell.options.errexit && self.vm.last_status != 0 {
@@ -207,7 +215,7 @@ impl Machine<'_> {
             signal,
             self.vm.last_status,
         );
-        self.raise_fence(FenceKind::Block(Box::new(run)));
+        self.raise_fence(FenceKind::Block(run));
         Ok(region.start)
     }
 

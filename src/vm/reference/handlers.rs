@@ -232,7 +232,7 @@ impl Machine<'_> {
     }
 
     /// What the import table says about a handler that is given `argc` arguments.
-    #[inline]
+    #[inline(always)]
     fn contract(&mut self, kind: ImportKind, id: u16, argc: usize) -> Contract {
         let declared = match self.vm.link.unit() {
             None => self.vm.index.declared_effect(&self.vm.chunk, kind, id),

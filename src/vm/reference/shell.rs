@@ -40,13 +40,23 @@ fn is_one_word(value: &Value) -> bool {
     !matches!(value, Value::Array(items) if items.len() != 1)
 }
 
-/// The first element of an array that is dropped next.
+/// The first element of an array that nobody asks for again; and the array with Undef in its place, if it isn't
+/// shared.
 #[inline]
-fn take_first(items: &mut Array) -> Value {
+fn take_first(items: &mut Array) -> (Value, Option<Array>) {
     match items.unshared_mut(0) {
-        Some(item) => std::mem::take(item),
-        None => items.first().cloned().unwrap_or_default(),
+        Some(item) => {
+            let item = std::mem::take(item);
+            (item, Some(std::mem::take(items)))
+        }
+        None => (items.first().cloned().unwrap_or_default(), None),
     }
+}
+
+/// The words as strings.
+fn strings(words: Vec<Vec<u8>>) -> Array {
+    let words: Vec<_> = words.into_iter().map(Value::bytes).collect();
+    Array::from(words)
 }
 
 /// What a command's name stands for.
@@ -163,7 +173,9 @@ impl Machine<'_> {
         if self.vm.stack[base..].iter().all(is_one_word) {
             for word in &mut self.vm.stack[base..] {
                 if let Value::Array(items) = word {
-                    *word = take_first(items);
+                    let (first, spare) = take_first(items);
+                    *word = first;
+                    self.spare_word = spare.or(self.spare_word.take());
                 }
             }
             return;
@@ -343,7 +355,7 @@ impl Machine<'_> {
         let found = self.vm.door().glob(pattern.as_bytes(), recursive, limit);
         let op = if recursive { "GlobRecursive" } else { "Glob" };
         let paths = found.map_err(|error| self.vm.host_fault(op, &error))?;
-        self.push_words(paths.into_iter().map(Value::bytes).collect(), work)?;
+        self.push_words(strings(paths), work)?;
         // The file system may have been slow.
         self.vm.meter.look()
     }
@@ -362,18 +374,32 @@ impl Machine<'_> {
         };
         let ifs = ifs.as_ref().map_or(words::DEFAULT_IFS, Str::as_bytes);
         let budget = self.word_budget(&work);
+        let mut fields = words::word_split(text.as_bytes(), ifs).peekable();
+        // Of one word that is all of the text, the text itself.
+        let is_whole = fields.peek().is_some_and(|field| field.len() == text.len());
+        if is_whole && budget.limits.words > 0 {
+            let word = self.array_of_word(text);
+            return self.push_words(word, work);
+        }
         let mut words = Vec::with_capacity((text.len() / 2 + 1).min(FEW_WORDS));
-        for field in words::word_split(text.as_bytes(), ifs) {
+        for field in fields {
             if words.len() == budget.limits.words {
                 return Err(budget.fault(TooLarge));
             }
-            // Of one word that is all of the text, the text itself.
-            words.push(Value::Str(match field.len() == text.len() {
-                true => text.clone(),
-                false => Str::from(field),
-            }));
+            words.push(Value::Str(Str::from(field)));
         }
-        self.push_words(words, work)
+        self.push_words(Array::from(words), work)
+    }
+
+    /// An array of one word.
+    #[inline]
+    fn array_of_word(&mut self, word: Str) -> Array {
+        let mut spare = self.spare_word.take();
+        match spare.as_mut().and_then(|spare| spare.unshared_mut(0)) {
+            Some(place) => *place = Value::Str(word),
+            None => spare = Some(Array::from(vec![Value::Str(word)])),
+        }
+        spare.unwrap_or_default()
     }
 
     /// `s -- a`
@@ -383,7 +409,7 @@ impl Machine<'_> {
         let budget = self.word_budget(&work);
         let expanded = words::brace_expand(word.as_bytes(), budget.limits);
         let words = expanded.map_err(|error| budget.fault(error))?;
-        self.push_words(words.into_iter().map(Value::bytes).collect(), work)
+        self.push_words(strings(words), work)
     }
 
     /// `s -- s`
@@ -421,7 +447,7 @@ impl Machine<'_> {
     }
 
     /// Pushes an array of words; costs a unit for each and for each of its bytes.
-    fn push_words(&mut self, words: Vec<Value>, mut work: Work) -> Step {
+    fn push_words(&mut self, words: Array, mut work: Work) -> Step {
         let len = |word: &Value| match word {
             Value::Str(word) => word.len() as u64,
             _ => 0,
@@ -432,7 +458,7 @@ impl Machine<'_> {
             .and_then(|()| work.charge(count + bytes));
         paid.map_err(|excess| self.vm.meter.fault_of(excess))?;
         self.vm.settle(&work)?;
-        self.vm.push(Value::array(words));
+        self.vm.push(Value::Array(words));
         Ok(())
     }
 

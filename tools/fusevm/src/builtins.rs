@@ -13,6 +13,7 @@ use fusevm::shell_builtins as id;
 use fusevm::value::Str;
 use fusevm::vm::{BuiltinHandler, ShellOptions};
 use fusevm::{VM, Value};
+use smallvec::SmallVec;
 
 /// What a builtin gets: the words behind its name.
 type Words = [Str];
@@ -22,6 +23,9 @@ const STATUS_USAGE: i32 = 2;
 
 /// What `wait` gives when a trap comes first, beside the signal's number.
 const STATUS_SIGNALLED: i32 = 128;
+
+/// Words of a builtin that need no memory of their own.
+const FEW_WORDS: usize = 8;
 
 /// The longest line that `read` takes.
 const MAX_LINE: u64 = 1 << 24;
@@ -73,7 +77,7 @@ fn run(vm: &mut VM, argc: u8, act: fn(&mut VM, &Words) -> Result<i32, Failed>) -
         Value::Str(word) => word,
         other => Str::from(other.to_bytes_cow()),
     });
-    let words: Vec<Str> = words.collect();
+    let words: SmallVec<[Str; FEW_WORDS]> = words.collect();
     let ended = act(vm, &words).and_then(|status| {
         // Redirected output is the builtin's own: whether it can be written is its success.
         if vm.has_redirections() {
