@@ -120,7 +120,7 @@ impl Machine<'_> {
     }
 
     /// `s --` The end of a command. Where control goes on: behind it, or in a trap.
-    #[inline]
+    #[inline(always)]
     pub(super) fn set_status(&mut self, next: usize) -> Step<usize> {
         self.vm.last_status = status_of(&self.vm.pop());
         match self.vm.shell.is_active {

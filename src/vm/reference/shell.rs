@@ -40,16 +40,19 @@ fn is_one_word(value: &Value) -> bool {
     !matches!(value, Value::Array(items) if items.len() != 1)
 }
 
-/// The first element of an array that nobody asks for again; and the array with Undef in its place, if it isn't
-/// shared.
+/// Puts the one word of an array in its place, and the array in that of the spare one, if it isn't shared.
 #[inline]
-fn take_first(items: &mut Array) -> (Value, Option<Array>) {
-    match items.unshared_mut(0) {
-        Some(item) => {
-            let item = std::mem::take(item);
-            (item, Some(std::mem::take(items)))
-        }
-        None => (items.first().cloned().unwrap_or_default(), None),
+fn unpack_word(value: &mut Value, spare: &mut Option<Array>) {
+    let Value::Array(items) = value else {
+        return;
+    };
+    let Some(item) = items.unshared_mut(0) else {
+        *value = items.first().cloned().unwrap_or_default();
+        return;
+    };
+    let item = std::mem::take(item);
+    if let Value::Array(items) = std::mem::replace(value, item) {
+        *spare = Some(items);
     }
 }
 
@@ -172,11 +175,7 @@ impl Machine<'_> {
         // Most come of a word that was not split.
         if self.vm.stack[base..].iter().all(is_one_word) {
             for word in &mut self.vm.stack[base..] {
-                if let Value::Array(items) = word {
-                    let (first, spare) = take_first(items);
-                    *word = first;
-                    self.spare_word = spare.or(self.spare_word.take());
-                }
+                unpack_word(word, &mut self.spare_word);
             }
             return;
         }
@@ -374,17 +373,18 @@ impl Machine<'_> {
         };
         let ifs = ifs.as_ref().map_or(words::DEFAULT_IFS, Str::as_bytes);
         let budget = self.word_budget(&work);
-        let mut fields = words::word_split(text.as_bytes(), ifs).peekable();
-        // Of one word that is all of the text, the text itself.
-        let is_whole = fields.peek().is_some_and(|field| field.len() == text.len());
-        if is_whole && budget.limits.words > 0 {
-            let word = self.array_of_word(text);
-            return self.push_words(word, work);
-        }
-        let mut words = Vec::with_capacity((text.len() / 2 + 1).min(FEW_WORDS));
-        for field in fields {
+        let mut words = Vec::new();
+        for field in words::word_split(text.as_bytes(), ifs) {
             if words.len() == budget.limits.words {
                 return Err(budget.fault(TooLarge));
+            }
+            // Of one word that is all of the text, the text itself.
+            if field.len() == text.len() {
+                let word = self.array_of_word(text.clone());
+                return self.push_words(word, work);
+            }
+            if words.is_empty() {
+                words.reserve((text.len() / 2 + 1).min(FEW_WORDS));
             }
             words.push(Value::Str(Str::from(field)));
         }
