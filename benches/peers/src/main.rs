@@ -2,6 +2,7 @@
 
 mod cache;
 mod clock;
+mod compile;
 mod library;
 mod link;
 mod load;
@@ -30,6 +31,8 @@ enum Comparison {
     Load(load::Arguments),
     /// Making register code of a library's functions; a program too short for it, beside 0.9.7.
     Lower(lower::Arguments),
+    /// Making native code: all programs of the tests together, and chunks that grow.
+    Compile(compile::Arguments),
     /// Native code that outlives the process: second processes, and what a hit costs; beside 0.26.10.
     Cache(cache::Arguments),
     /// An engine shared by many VMs: VMs, calls between chunks, threads.
@@ -62,6 +65,7 @@ fn main() -> anyhow::Result<()> {
     match arguments.comparison {
         Comparison::Load(load) => report::print(&load::run(&load)?, arguments.json),
         Comparison::Lower(lower) => report::print(&lower::run(&lower)?, arguments.json),
+        Comparison::Compile(compile) => report::print(&compile::run(&compile)?, arguments.json),
         Comparison::Cache(cache) => report::print(&cache::run(&cache)?, arguments.json),
         Comparison::CacheWorker(work) => cache::worker::run(&work),
         Comparison::Link(link) => report::print(&link::run(&link)?, arguments.json),
