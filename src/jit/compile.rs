@@ -292,10 +292,13 @@ impl Compiler {
         let body = Body::new(program, region, position, usize::MAX)?;
         let graph = Graph::new(&body, &|region| program.argc(region));
         let mut kinds = vec![Kind::Scalar; code.registers as usize];
-        for register in graph.blocks[graph.entry].live.iter() {
-            if let Some(kind) = kinds.get_mut(register) {
-                *kind = observe(register);
-            }
+        for (register, kind) in kinds.iter_mut().enumerate() {
+            let is_live = graph.blocks[graph.entry].live.contains(register);
+            *kind = match observe(register) {
+                kind if is_live => kind,
+                Kind::Any if graph.holds(&body, graph.entry, register) => Kind::Any,
+                _ => Kind::Scalar,
+            };
         }
         Some(kinds)
     }

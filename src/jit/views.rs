@@ -217,16 +217,9 @@ impl Views {
     fn solve(&mut self, program: &dyn Program, group: &Group, function: &Function) {
         let graph = &function.graph;
         let given = self.given(program, group, function);
-        let can_be_opened = |block: usize, array: Array| match array {
-            Array::Register(register) => {
-                graph.blocks[block].live.contains(register)
-                    && function.kinds[block][register].is_boxed()
-            }
-            Array::Global(_) => true,
-        };
         let joined = |block: usize, array: usize, levels: &Levels| {
             let given = given[block].as_ref().map(|given| given[array]);
-            match can_be_opened(block, self.arrays[array]) {
+            match can_be_opened(function, block, self.arrays[array]) {
                 true => levels[array].max(given.unwrap_or(Level::Nothing)),
                 false => Level::Nothing,
             }
@@ -314,6 +307,18 @@ impl Views {
             leaves[to] = Level::Nothing;
         }
         (wants, leaves)
+    }
+}
+
+/// Whether a view of an array can be opened where a block begins: the memory of a dead register may point
+/// anywhere.
+pub(crate) fn can_be_opened(function: &Function, block: usize, array: Array) -> bool {
+    match array {
+        Array::Register(register) => {
+            function.graph.blocks[block].live.contains(register)
+                && function.kinds[block][register].is_boxed()
+        }
+        Array::Global(_) => true,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `compile`: what native code costs to make, by op of the chunks that it is made of.
 
 use crate::{clock::median, report::Row};
-use anyhow::{Context};
+use anyhow::Context;
 use fusevm::{
     Chunk, ChunkBuilder, Op, VM,
     asm::assemble,
@@ -37,26 +37,30 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
         (JitMode::Eager, "programs, all before they run"),
         (JitMode::Auto, "programs, threshold 1"),
     ] {
-        let mut samples = Vec::new();
-        let (mut first, mut instructions, mut bytes) = (0.0, 0, 0);
-        for round in 0..=arguments.rounds {
-            let stats: Vec<JitStats> = programs.iter().map(|chunk| compile(chunk, mode)).collect();
-            let ns: u64 = stats.iter().map(|stats| stats.compile_ns).sum();
-            match round {
-                0 => first = ns as f64,
-                _ => samples.push(ns as f64),
-            }
-            instructions = stats.iter().map(|stats| stats.instructions).sum();
-            bytes = stats.iter().map(|stats| stats.code_bytes).sum();
-        }
-        let ops: usize = programs.iter().map(|chunk| chunk.ops.len()).sum();
-        let ns = median(samples);
+        let rounds = (0..=arguments.rounds).map(|_| {
+            let stats = programs.iter().map(|chunk| compile(chunk, mode));
+            stats.collect::<Vec<JitStats>>()
+        });
+        let rounds: Vec<_> = rounds.collect();
+        let ns_of = |place: usize| {
+            let later = rounds[1..].iter();
+            median(later.map(|round| round[place].compile_ns as f64).collect())
+        };
+        let ns: f64 = (0..programs.len()).map(ns_of).sum();
+        let sum = |what: fn(&JitStats) -> u64| rounds[0].iter().map(what).sum::<u64>() as f64;
+        let first = sum(|stats| stats.compile_ns);
+        let instructions = sum(|stats| stats.instructions);
+        let bytes = sum(|stats| stats.code_bytes);
+        let ops = programs.iter().map(|chunk| chunk.ops.len()).sum::<usize>() as f64;
         let row = |what: &str, value: f64, unit| Row::new(format!("{name}{what}"), value, unit);
-        rows.push(row("", ns / 1e3 / ops as f64, "us/op"));
-        rows.push(row(", the first time", first / 1e3 / ops as f64, "us/op"));
-        let compiled = ns / 1e3 / instructions as f64;
-        rows.push(row(", by instruction compiled", compiled, "us"));
-        rows.push(row(", code", bytes as f64 / instructions as f64, "bytes"));
+        rows.push(row("", ns / 1e3 / ops, "us/op"));
+        rows.push(row(", the first time", first / 1e3 / ops, "us/op"));
+        rows.push(row(
+            ", by instruction compiled",
+            ns / 1e3 / instructions,
+            "us",
+        ));
+        rows.push(row(", code", bytes / instructions, "bytes"));
     }
     if arguments.programs {
         return Ok(rows);
@@ -80,7 +84,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Vec<Row>> {
 /// The chunks named `main` of the assembly texts in a folder.
 fn read_programs(folder: &Path) -> anyhow::Result<Vec<Chunk>> {
     let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let mut paths: Vec<_> = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let mut paths: Vec<_> = entries
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
     paths.sort();
     let chunk = |path: &Path| -> anyhow::Result<Chunk> {
         let name = path.display().to_string();
@@ -147,7 +153,13 @@ fn loops(ops: usize) -> Chunk {
         for op in [Op::GetSlot(1), Op::GetSlot(0), Op::Add, Op::SetSlot(1)] {
             b.emit(op, 1);
         }
-        for op in [Op::GetSlot(0), Op::LoadInt(1), Op::Add, Op::SetSlot(0), Op::Jump(top)] {
+        for op in [
+            Op::GetSlot(0),
+            Op::LoadInt(1),
+            Op::Add,
+            Op::SetSlot(0),
+            Op::Jump(top),
+        ] {
             b.emit(op, 1);
         }
         let behind = b.current_pos();

@@ -1,7 +1,7 @@
 //! The basic blocks of a function, its loops, and which registers are live where.
 
 use super::body::Body;
-use super::inst::{Effects, Flow, Role, effects};
+use super::inst::{Effects, Flow, Role, effects, may_stop};
 use crate::lower::code::Rop;
 
 /// A set of registers.
@@ -133,6 +133,12 @@ impl Graph {
         graph
     }
 
+    /// Whether a register is one of those that the frames hold where a block begins.
+    pub(crate) fn holds(&self, body: &Body, block: usize, register: usize) -> bool {
+        let inst = &body.insts[self.blocks[block].start];
+        body.frame_of(inst).held.contains(register)
+    }
+
     /// The blocks that follow one.
     pub(crate) fn after(&self, block: usize) -> impl Iterator<Item = usize> + use<> {
         let block = &self.blocks[block];
@@ -181,8 +187,9 @@ impl Graph {
     }
 }
 
-/// From what is live behind an instruction to what is live before it. Native code may be left at
-/// every instruction, so what its frames hold is live, too.
+/// From what is live behind an instruction to what is live before it. Where a run may stop, what its
+/// frames hold is live, too: it is looked at then. Native code may be left elsewhere as well, but the
+/// engine goes on from there, at least until it comes to such a place.
 fn pass(body: &Body, at: usize, argc_of: Argc<'_>, live: &mut RegisterSet) {
     let inst = &body.insts[at];
     let Effects { reads, writes } = effects(inst);
@@ -201,7 +208,9 @@ fn pass(body: &Body, at: usize, argc_of: Argc<'_>, live: &mut RegisterSet) {
     for register in range.0..range.0 + range.1 {
         live.insert(register);
     }
-    live.unite(&body.frame_of(inst).held);
+    if may_stop(inst) {
+        live.unite(&body.frame_of(inst).held);
+    }
     for register in body.kept_at(at) {
         live.insert(usize::from(*register));
     }

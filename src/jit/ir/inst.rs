@@ -323,6 +323,44 @@ impl Branch {
     }
 }
 
+/// Whether a run may end at the instruction, or in a call from it, by a trap, for lack of fuel or as it is
+/// interrupted, or the engine leave it to others.
+pub(crate) fn may_stop(inst: &Inst) -> bool {
+    match inst.role {
+        Role::Enter => return true,
+        Role::Rejoin => return false,
+        Role::Plain => {}
+    }
+    may_take_fuel(inst)
+        || Branch::of(inst.op).is_some_and(|branch| branch.pays)
+        || matches!(
+            inst.op,
+            Rop::Loop | Rop::Fuel | Rop::Call | Rop::Native | Rop::Relink
+        )
+        || inst.flow_within() == Flow::End
+}
+
+/// Whether the work of an instruction may cost fuel, how much being seen when it is done, or be too much.
+pub(crate) fn may_take_fuel(inst: &Inst) -> bool {
+    matches!(
+        inst.op,
+        Rop::Worked
+            | Rop::Concat
+            | Rop::HashGetCopy
+            | Rop::HashGetBorrow
+            | Rop::HashExists
+            | Rop::HashSet
+            | Rop::ArrayPush
+            | Rop::ElementSet
+            | Rop::ElementSetI
+            | Rop::ElementSetW
+            | Rop::SlotElementSet
+            | Rop::SlotElementSetI
+            | Rop::Outline
+            | Rop::SlotLoop
+    )
+}
+
 /// Registers that an instruction reads: up to two single ones, and a range.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reads {

@@ -57,6 +57,12 @@ impl Function {
         kinds.is_empty() || kinds.iter().any(|kind| *kind != Kind::Nothing)
     }
 
+    /// Whether what a register has where a block begins is ever looked at, or has to be dropped.
+    pub(crate) fn matters(&self, block: usize, register: usize) -> bool {
+        let graph = &self.graph;
+        graph.blocks[block].live.contains(register) || graph.holds(&self.body, block, register)
+    }
+
     /// The blocks that a frame can be entered at, the first one first: heads of loops beside.
     pub(crate) fn entries(&self) -> Vec<usize> {
         let mut entries = vec![self.graph.entry];
@@ -176,15 +182,16 @@ impl Group {
             let after = [place.taken, place.next];
             for next in after.into_iter().flatten() {
                 let function = &mut self.functions[index];
-                let live = &function.graph.blocks[next].live;
+                let (graph, body) = (&function.graph, &function.body);
                 let mut changed = !dirty[next];
                 for (register, (known, kind)) in
                     function.kinds[next].iter_mut().zip(&kinds).enumerate()
                 {
-                    let kind = if live.contains(register) {
-                        *kind
-                    } else {
-                        Kind::Scalar
+                    let kind = match *kind {
+                        kind if graph.blocks[next].live.contains(register) => kind,
+                        // What is counted stays so until it is dropped.
+                        Kind::Any if graph.holds(body, next, register) => Kind::Any,
+                        _ => Kind::Scalar,
                     };
                     let joined = known.join(kind);
                     changed |= joined != *known;

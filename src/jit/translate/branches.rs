@@ -171,7 +171,7 @@ impl Translator<'_, '_> {
     fn pay_or_leave(&mut self, inst: &Inst) {
         let live = match inst.op {
             Rop::Fuel => self.live.clone(),
-            _ => self.live_behind.clone(),
+            _ => self.seen_behind(inst),
         };
         let left = self.spend();
         let spent = self.b.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);

@@ -90,8 +90,7 @@ impl Translator<'_, '_> {
         self.b.switch_to_block(refused);
         self.leave(Reason::Resume, inst);
         self.b.switch_to_block(deeper);
-        let mut live = self.live_behind.clone();
-        live.unite(&self.function.body.frame_of(inst).held);
+        let mut live = self.seen_behind(inst);
         for register in self.function.body.kept_at(self.at) {
             live.insert(usize::from(*register));
         }

@@ -12,7 +12,9 @@
 use super::super::abi::Reason;
 use super::super::ir::RegisterSet;
 use super::super::ir::graph::Loop;
-use super::super::ir::inst::{Addend, Against, Branch, Comparison, Inst, Role, effects};
+use super::super::ir::inst::{
+    Addend, Against, Branch, Comparison, Inst, Role, effects, may_take_fuel,
+};
 use super::super::kinds::Kind;
 use super::super::kinds::group::Function;
 use super::super::kinds::transfer::element_kind;
@@ -249,27 +251,6 @@ fn costs(function: &Function, around: Loop) -> Option<(Vec<i64>, i64)> {
     Some((paid.into_iter().collect::<Option<_>>()?, behind + 1))
 }
 
-/// Whether the work of an instruction may cost fuel, how much being seen when it is done.
-fn may_take_fuel(inst: &Inst) -> bool {
-    matches!(
-        inst.op,
-        Rop::Worked
-            | Rop::Concat
-            | Rop::HashGetCopy
-            | Rop::HashGetBorrow
-            | Rop::HashExists
-            | Rop::HashSet
-            | Rop::ArrayPush
-            | Rop::ElementSet
-            | Rop::ElementSetI
-            | Rop::ElementSetW
-            | Rop::SlotElementSet
-            | Rop::SlotElementSetI
-            | Rop::Outline
-            | Rop::SlotLoop
-    )
-}
-
 /// What the fuel at hand is made of.
 #[derive(Clone, Copy)]
 pub(super) enum Fuel {
@@ -472,7 +453,12 @@ impl Translator<'_, '_> {
         if let Some(shortest) = shortest {
             self.need_within(head, counter, shortest, fuel);
         }
-        for span in clip.spans.iter().filter(|span| span.index != clip.counter) {
+        let others = clip.spans.iter().filter(|span| span.index != clip.counter);
+        for span in others {
+            if span.level == Level::Read && self.has_invariant(head, span.view, span.index) {
+                // It was looked at when that was loaded.
+                continue;
+            }
             let index = self.value_of(span.index, Kind::Int);
             let len = self.len_for(span.view, span.level);
             self.need_within(head, index, len, fuel);
@@ -524,7 +510,7 @@ impl Translator<'_, '_> {
         let spent = self.cold_block();
         self.need_not(wants_more, spent);
         self.write_cold(spent, |translator| {
-            let live = translator.live_behind.clone();
+            let live = translator.seen_behind(inst);
             let stores = translator.stale_of(&live);
             translator.jump_out(Reason::Fuel, inst, left, &stores);
         });

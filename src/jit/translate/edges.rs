@@ -1,7 +1,14 @@
 //! From block to block: what a block wants done is done on the way to it.
 
 use super::Translator;
+use crate::jit::ir::graph::Loop;
 use cranelift_codegen::ir::{self, InstBuilder};
+
+/// Where the ways into a loop meet.
+pub(super) struct Door {
+    around: Loop,
+    block: ir::Block,
+}
 
 impl Translator<'_, '_> {
     /// The block to branch to for a block of the graph: its own, or a new one where something is to be
@@ -15,13 +22,13 @@ impl Translator<'_, '_> {
         if has_work {
             self.b.create_block()
         } else {
-            self.blocks[to]
+            self.door(to)
         }
     }
 
     /// Writes what a way to a block does, if it isn't the block itself.
     pub(super) fn write_way(&mut self, way: ir::Block, to: usize) {
-        if way != self.blocks[to] {
+        if way != self.door(to) {
             self.b.switch_to_block(way);
             self.b.seal_block(way);
             self.go_on(Some(to));
@@ -49,8 +56,39 @@ impl Translator<'_, '_> {
         if self.enters_clip(to) {
             self.enter_clip(to);
         }
-        let target = self.blocks[to];
+        let target = self.door(to);
         self.b.ins().jump(target, &[]);
+    }
+
+    /// The block that the present one leads to for a block of the graph. Where several ways lead into a loop
+    /// they meet before it, so that what stays the same in the loop is nothing that it hands on.
+    fn door(&mut self, to: usize) -> ir::Block {
+        let Some(door) = self.doors.iter().find(|door| door.around.head == to) else {
+            return self.blocks[to];
+        };
+        match self.block {
+            Some(from) if door.around.has(from) => self.blocks[to],
+            _ => door.block,
+        }
+    }
+
+    /// Makes the blocks in which the ways meet that lead into loops.
+    pub(super) fn make_doors(&mut self) {
+        let entries = self.function.entries();
+        for around in &self.function.graph.loops {
+            if entries.len() > 1 && entries.contains(&around.head) {
+                let (around, block) = (*around, self.b.create_block());
+                self.doors.push(Door { around, block });
+            }
+        }
+    }
+
+    /// Writes them.
+    pub(super) fn write_doors(&mut self) {
+        for door in std::mem::take(&mut self.doors) {
+            self.b.switch_to_block(door.block);
+            self.b.ins().jump(self.blocks[door.around.head], &[]);
+        }
     }
 
     /// Registers that the block wants in their memory and that aren't there.

@@ -2,7 +2,7 @@
 
 use super::super::ir::inst::Inst;
 use super::super::kinds::{Kind, Seen};
-use super::super::views::{Array, Level, Levels, Views};
+use super::super::views::{Array, Level, Levels, Views, can_be_opened};
 use super::Translator;
 use super::registers::{PAYLOAD, offset};
 use crate::value::tag;
@@ -129,17 +129,17 @@ impl Translator<'_, '_> {
         self.elements.levels = before;
     }
 
-    /// Opens the views that all of these blocks want, as far as the most demanding of them wants.
-    pub(super) fn open_for_all(&mut self, blocks: &[usize]) {
+    /// Opens the views that any of these blocks wants, as far as the most demanding of them wants, if they
+    /// can be opened wherever one of them is gone to: so it is one view whichever that is.
+    pub(super) fn open_for_any(&mut self, blocks: &[usize]) {
         for array in 0..self.elements.levels.len() {
+            let place = self.elements.views.array(array);
             let wanted = blocks
                 .iter()
                 .map(|block| self.elements.views.at_start(*block)[array]);
-            let (least, most) = wanted
-                .fold((Level::Write, Level::Nothing), |(least, most), level| {
-                    (level.min(least), level.max(most))
-                });
-            if least > Level::Nothing {
+            let most = wanted.max().unwrap_or(Level::Nothing);
+            let mut blocks = blocks.iter();
+            if blocks.all(|block| can_be_opened(self.function, *block, place)) {
                 self.open(array, most);
             }
         }

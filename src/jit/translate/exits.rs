@@ -204,6 +204,14 @@ impl Translator<'_, '_> {
         self.jump_out(reason, inst, fuel, &stores);
     }
 
+    /// The registers that matter if a run stops behind the instruction: those that are live, and what its
+    /// frames hold.
+    pub(super) fn seen_behind(&self, inst: &Inst) -> RegisterSet {
+        let mut seen = self.live_behind.clone();
+        seen.unite(&self.function.body.frame_of(inst).held);
+        seen
+    }
+
     /// The engine does the instruction.
     pub(super) fn leave_here(&mut self, inst: &Inst) {
         self.note_helped();

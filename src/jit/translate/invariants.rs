@@ -220,6 +220,17 @@ impl Translator<'_, '_> {
         out
     }
 
+    /// Whether an element at the index in a register, of the array of a view, was made before the loop that
+    /// a block is the head of.
+    pub(super) fn has_invariant(&self, head: usize, view: usize, index: usize) -> bool {
+        let array = self.elements.views.array(view);
+        self.invariants.iter().any(|known| {
+            let is_same =
+                |what| matches!(what, What::Element(of, by, _) if (of, by) == (array, index));
+            known.around.head == head && is_same(known.what)
+        })
+    }
+
     /// The element that an instruction loads, if it was made before the loop.
     pub(super) fn element_at_hand(
         &mut self,

@@ -42,6 +42,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
+use edges::Door;
 use elements::Elements;
 use exits::{Checkpoint, Exit};
 use invariants::Invariant;
@@ -109,6 +110,7 @@ struct Translator<'a, 'b> {
     helper_signatures: [Option<ir::SigRef>; Helper::COUNT],
     rare_signatures: [Option<ir::SigRef>; Helper::COUNT],
     blocks: Vec<ir::Block>,
+    doors: Vec<Door>,
     /// The block of the graph that is being written, if it is one.
     block: Option<usize>,
     /// The index of the present instruction.
@@ -176,6 +178,7 @@ pub(super) fn translate(
         helper_signatures: [None; Helper::COUNT],
         rare_signatures: [None; Helper::COUNT],
         blocks,
+        doors: Vec::new(),
         block: None,
         at: 0,
         ints: vec![None; registers],
@@ -205,11 +208,13 @@ pub(super) fn translate(
     translator.clips = clips::find(cx, function, views, &mut translator.b);
     translator.invariants = invariants::find(cx, function, views, &mut translator.b);
     translator.b.def_var(fuel, parameters[1]);
+    translator.make_doors();
     translator.enter(&parameters);
     for block in 0..translator.blocks.len() {
         translator.block(block);
     }
     translator.b.set_srcloc(ir::SourceLoc::default());
+    translator.write_doors();
     translator.write_exits();
     translator.b.seal_all_blocks();
     let share = translator.share;
@@ -261,7 +266,7 @@ impl Translator<'_, '_> {
                 done.insert(register);
             }
         }
-        self.open_for_all(&entries);
+        self.open_for_any(&entries);
         let (levels, kinds) = (self.elements.at_hand(), self.kinds.clone());
         if entries.len() > 1 {
             let chosen = self.load_context(self.cx.layout.entry);
@@ -285,16 +290,17 @@ impl Translator<'_, '_> {
     /// Unboxes the registers that an entry wants, as far as that isn't done.
     fn unbox_rest(&mut self, number: usize, block: usize, done: &RegisterSet, refuse: ir::Block) {
         let kinds = self.function.kinds_at_entry(number, block);
+        let mut scalars = Vec::new();
         for (register, kind) in kinds.into_iter().enumerate() {
             if done.contains(register) {
                 continue;
             }
             self.unbox_or(register, kind, refuse);
-            let is_live = self.function.graph.blocks[block].live.contains(register);
-            if is_live && kind == Kind::Scalar {
-                self.uncounted_or(register, refuse);
+            if kind == Kind::Scalar && self.function.matters(block, register) {
+                scalars.push(register);
             }
         }
+        self.uncounted_or(&scalars, refuse);
     }
 
     /// Writes a block, if any path leads to it.

@@ -360,12 +360,21 @@ impl Translator<'_, '_> {
         self.synced[register] = true;
     }
 
-    /// Sees that a register holds nothing counted, as it is written over without a look; else goes to
+    /// Sees that registers hold nothing counted, as they are written over without a look; else goes to
     /// `refuse`.
-    pub(super) fn uncounted_or(&mut self, register: usize, refuse: ir::Block) {
-        let found = self.load_tag(register);
-        let counted = self.b.ins().band_imm_u(found, i64::from(tag::COUNTED));
-        self.need_not(counted, refuse);
+    pub(super) fn uncounted_or(&mut self, registers: &[usize], refuse: ir::Block) {
+        let mut tags = None;
+        for register in registers {
+            let tag = self.load_tag(*register);
+            tags = Some(match tags {
+                Some(others) => self.b.ins().bor(others, tag),
+                None => tag,
+            });
+        }
+        if let Some(tags) = tags {
+            let counted = self.b.ins().band_imm_u(tags, i64::from(tag::COUNTED));
+            self.need_not(counted, refuse);
+        }
     }
 
     /// Has the engine's function do the instruction, operands in their memory.
