@@ -18,6 +18,7 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Module};
 use std::fmt;
+use std::sync::OnceLock;
 
 /// Registers times blocks of a group: what inference remembers.
 const MAX_CELLS: usize = 1 << 21;
@@ -103,16 +104,21 @@ fn flags(verifies: bool) -> Option<settings::Flags> {
     Some(settings::Flags::new(flags))
 }
 
+/// What this machine can do, as the compiler is told: code on disk is bound to the same list.
+fn this_machine() -> Option<OwnedTargetIsa> {
+    let mut isa = cranelift_native::builder_with_options(false).ok()?;
+    for (flag, usable) in features::usable() {
+        isa.set(flag, if *usable { "true" } else { "false" }).ok()?;
+    }
+    isa.finish(flags(cfg!(test))?).ok()
+}
+
 impl Compiler {
     /// A compiler for this machine; `None` where Cranelift has none.
     pub(crate) fn new(layout: Layout) -> Option<Compiler> {
-        let flags = flags(cfg!(test))?;
-        // Told what it may use: code on disk is bound to the same list.
-        let mut isa = cranelift_native::builder_with_options(false).ok()?;
-        for (flag, usable) in features::usable() {
-            isa.set(flag, if *usable { "true" } else { "false" }).ok()?;
-        }
-        let isa = isa.finish(flags).ok()?;
+        // Making it takes longer than compiling something small does.
+        static ISA: OnceLock<Option<OwnedTargetIsa>> = OnceLock::new();
+        let isa = ISA.get_or_init(this_machine).clone()?;
         Some(Compiler::with_isa(layout, isa))
     }
 

@@ -105,6 +105,7 @@ fn compile(chunk: &Chunk, mode: JitMode) -> JitStats {
     vm.set_jit(JitOptions {
         mode,
         threshold: 1,
+        budget: 1 << 20,
         ..JitOptions::default()
     });
     vm.set_host(Box::new(RecordingHost::new()));

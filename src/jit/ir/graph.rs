@@ -145,6 +145,17 @@ impl Graph {
         block.taken.into_iter().chain(block.next)
     }
 
+    /// By block, the blocks that it follows.
+    pub(crate) fn before(&self) -> Vec<Vec<usize>> {
+        let mut before = vec![Vec::new(); self.blocks.len()];
+        for block in 0..self.blocks.len() {
+            for next in self.after(block) {
+                before[next].push(block);
+            }
+        }
+        before
+    }
+
     /// Follows liveness backwards until nothing changes.
     fn find_live(&mut self, body: &Body, argc_of: Argc<'_>) {
         let mut changed = true;

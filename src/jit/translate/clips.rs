@@ -23,7 +23,7 @@ use super::super::views::{Level, Views};
 use super::{Context, Translator};
 use crate::lower::code::Rop;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{self, InstBuilder, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
 use std::rc::Rc;
 
@@ -72,8 +72,9 @@ pub(super) fn find(
     b: &mut FunctionBuilder<'_>,
 ) -> Vec<Clip> {
     let loops = function.graph.loops.iter();
+    let before = function.graph.before();
     let mut clips: Vec<Clip> = loops
-        .filter_map(|around| clip(function, *around, b))
+        .filter_map(|around| clip(function, *around, &before, b))
         .collect();
     for clip in &mut clips {
         clip.spans = spans(cx, function, views, clip);
@@ -158,7 +159,12 @@ fn index_of(walked: &Walked<'_>) -> Option<usize> {
     }
 }
 
-fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Option<Clip> {
+fn clip(
+    function: &Function,
+    around: Loop,
+    before: &[Vec<usize>],
+    b: &mut FunctionBuilder<'_>,
+) -> Option<Clip> {
     let graph = &function.graph;
     let latch = &graph.blocks[around.latch];
     let last = function.body.insts.get(latch.end - 1)?;
@@ -191,13 +197,11 @@ fn clip(function: &Function, around: Loop, b: &mut FunctionBuilder<'_>) -> Optio
         return None;
     }
     let (paid, cost) = costs(function, around)?;
-    let other_latch =
-        (around.head..around.latch).any(|block| graph.after(block).any(|next| next == around.head));
+    let mut to_head = before[around.head].iter();
+    let other_latch = to_head.any(|block| (around.head..around.latch).contains(block));
     // Where control comes into the middle, nothing would have been clipped.
-    let comes_from_elsewhere = (0..graph.blocks.len()).any(|block| {
-        let into = |next: usize| next != around.head && around.has(next);
-        !around.has(block) && graph.after(block).any(into)
-    });
+    let mut into_middle = before[around.head + 1..=around.latch].iter().flatten();
+    let comes_from_elsewhere = into_middle.any(|block| !around.has(*block));
     let enters_in_the_middle = graph.entry != around.head && around.has(graph.entry);
     if other_latch || comes_from_elsewhere || enters_in_the_middle {
         return None;
@@ -267,8 +271,10 @@ pub(super) enum Fuel {
 impl Translator<'_, '_> {
     /// The clipped loop that a block is in.
     fn clip_of(&self, block: usize) -> Option<Clip> {
-        let mut clips = self.clips.iter();
-        clips.find(|clip| clip.around.has(block)).cloned()
+        // None of them is in another one, and they are in the order of their heads.
+        let end = self.clips.partition_point(|clip| clip.around.head <= block);
+        let clip = self.clips[..end].last()?;
+        clip.around.has(block).then(|| clip.clone())
     }
 
     /// The clipped loop that the present block is in.
@@ -430,8 +436,9 @@ impl Translator<'_, '_> {
     }
 
     /// Clips the loop that `head` is the head of. Where the counter is too far off, or there isn't fuel
-    /// for a round, the engine goes on; so it does where an array has no element at the counter.
-    pub(super) fn enter_clip(&mut self, head: usize) {
+    /// for a round, the engine goes on; so it does where an array has no element at the counter, by the way out
+    /// that there is for that, or one that is made.
+    pub(super) fn enter_clip(&mut self, head: usize, way_out: Option<ir::Block>) {
         let Some(clip) = self.clip_of(head) else {
             return;
         };
@@ -448,40 +455,37 @@ impl Translator<'_, '_> {
             let none = self.b.ins().icmp_imm_s(IntCC::Equal, rounds, 0);
             lacks = self.b.ins().bor(lacks, none);
         }
-        self.leave_before(head, lacks, Reason::Resume, fuel);
+        self.leave_before(head, lacks, fuel);
         let shortest = self.shortest(&clip);
-        if let Some(shortest) = shortest {
-            self.need_within(head, counter, shortest, fuel);
-        }
+        let mut lookups: Vec<(Value, Value)> = Vec::new();
+        lookups.extend(shortest.map(|shortest| (counter, shortest)));
         let others = clip.spans.iter().filter(|span| span.index != clip.counter);
         for span in others {
-            if span.level == Level::Read && self.has_invariant(head, span.view, span.index) {
-                // It was looked at when that was loaded.
-                continue;
+            // What was loaded before the loop was looked at then.
+            if span.level == Level::Write || !self.has_invariant(head, span.view, span.index) {
+                let index = self.value_of(span.index, Kind::Int);
+                lookups.push((index, self.len_for(span.view, span.level)));
             }
-            let index = self.value_of(span.index, Kind::Int);
-            let len = self.len_for(span.view, span.level);
-            self.need_within(head, index, len, fuel);
+        }
+        if !lookups.is_empty() {
+            let out = way_out.unwrap_or_else(|| self.exit_before(head, fuel));
+            for (index, len) in lookups {
+                let is_within = self.b.ins().icmp(IntCC::UnsignedLessThan, index, len);
+                self.need(is_within, out);
+            }
         }
         self.set_clip(&clip, fuel, counter, rounds, shortest);
     }
 
-    /// Has the engine go on before a loop unless an index is below a length.
-    fn need_within(&mut self, head: usize, index: Value, len: Value, fuel: Value) {
-        let least_outside = IntCC::UnsignedGreaterThanOrEqual;
-        let is_outside = self.b.ins().icmp(least_outside, index, len);
-        self.leave_before(head, is_outside, Reason::Guard, fuel);
-    }
-
     /// Leaves native code before the loop that `head` is the head of, if the condition holds.
-    fn leave_before(&mut self, head: usize, condition: Value, reason: Reason, fuel: Value) {
+    fn leave_before(&mut self, head: usize, condition: Value, fuel: Value) {
         let out = self.cold_block();
         self.need_not(condition, out);
         self.write_cold(out, |translator| {
             let block = &translator.function.graph.blocks[head];
             let inst = translator.function.body.insts[block.start];
             let stores = translator.stale_of(&block.live);
-            translator.jump_out(reason, &inst, fuel, &stores);
+            translator.jump_out(Reason::Resume, &inst, fuel, &stores);
         });
     }
 

@@ -52,9 +52,10 @@ impl Translator<'_, '_> {
             self.store_boxed(register);
         }
         self.open_for(to);
-        self.make_invariants(to);
+        let mut way_out = None;
+        self.make_invariants(to, &mut way_out);
         if self.enters_clip(to) {
-            self.enter_clip(to);
+            self.enter_clip(to, way_out);
         }
         let target = self.door(to);
         self.b.ins().jump(target, &[]);

@@ -280,8 +280,10 @@ impl Translator<'_, '_> {
                 layout.exit_base,
                 layout.exit_depth,
             ];
+            let context = self.b.ins().get_pinned_reg(types::I64);
             for (value, offset) in place.iter().zip(offsets) {
-                self.store_context(*value, offset);
+                let flags = MemFlagsData::trusted();
+                self.b.ins().store(flags, *value, context, offset);
             }
             self.return_code(LEFT);
         }

@@ -2,7 +2,7 @@
 //! elements of arrays that it doesn't write to. They are made on the way into the loop.
 
 use super::super::abi::Reason;
-use super::super::ir::graph::{Graph, Loop};
+use super::super::ir::graph::Loop;
 use super::super::ir::inst::{Inst, Role, effects};
 use super::super::kinds::Kind;
 use super::super::kinds::group::Function;
@@ -13,6 +13,7 @@ use super::{Context, Translator};
 use crate::lower::code::Rop;
 use cranelift_codegen::ir::{self, InstBuilder, Type, Value, types};
 use cranelift_frontend::{FunctionBuilder, Variable};
+use std::ops::Range;
 
 /// The most of them that a loop has.
 const MOST: usize = 8;
@@ -54,11 +55,12 @@ pub(super) fn find(
 ) -> Vec<Invariant> {
     let graph = &function.graph;
     let mut found = Vec::new();
-    for around in graph
-        .loops
-        .iter()
-        .filter(|around| is_innermost(graph, **around))
-    {
+    for (place, around) in graph.loops.iter().enumerate() {
+        // Loops are in the order of their heads.
+        let inner = graph.loops.get(place + 1);
+        if inner.is_some_and(|inner| around.has(inner.head)) {
+            continue;
+        }
         let wanted = wanted(cx, function, views, *around);
         found.extend(wanted.into_iter().map(|what| Invariant {
             around: *around,
@@ -135,11 +137,6 @@ fn element_of(walked: &Walked<'_>) -> Option<What> {
     Some(What::Element(array, index, kind))
 }
 
-fn is_innermost(graph: &Graph, around: Loop) -> bool {
-    let mut others = graph.loops.iter();
-    !others.any(|other| *other != around && around.has(other.head))
-}
-
 /// The Floats that an instruction has to make of constants and Ints.
 fn floats_of(inst: &Inst, kinds: &[Kind]) -> [Option<What>; 2] {
     let int = |register: usize| match kinds[register] {
@@ -172,45 +169,63 @@ fn floats_of(inst: &Inst, kinds: &[Kind]) -> [Option<What>; 2] {
 }
 
 impl Translator<'_, '_> {
-    /// Whether the edge from the present block leads into a loop that has some.
-    pub(super) fn enters_with_invariants(&self, to: usize) -> bool {
-        let mut invariants = self.invariants.iter();
-        invariants.any(|invariant| self.is_entered(invariant, to))
+    /// Those of the loop that a block is in: loops that have some are apart, in the order of their heads.
+    fn invariants_of(&self, block: usize) -> Range<usize> {
+        let all = &self.invariants;
+        let end = all.partition_point(|known| known.around.head <= block);
+        match all[..end].last() {
+            Some(last) if last.around.has(block) => {
+                let head = last.around.head;
+                all.partition_point(|known| known.around.head < head)..end
+            }
+            _ => 0..0,
+        }
     }
 
-    fn is_entered(&self, invariant: &Invariant, to: usize) -> bool {
-        let around = invariant.around;
-        around.has(to) && !self.block.is_some_and(|from| around.has(from))
+    /// Whether the edge from the present block leads into a loop that has some.
+    pub(super) fn enters_with_invariants(&self, to: usize) -> bool {
+        !self.entered_by(to).is_empty()
+    }
+
+    /// Those of the loop that the edge from the present block leads into, if it does.
+    fn entered_by(&self, to: usize) -> Range<usize> {
+        let entered = self.invariants_of(to);
+        let from = self.block.map_or(0..0, |from| self.invariants_of(from));
+        if entered == from { 0..0 } else { entered }
     }
 
     /// Makes those of a loop on the way into it. Where an element isn't what was seen, the engine goes
-    /// on at the loop's head.
-    pub(super) fn make_invariants(&mut self, to: usize) {
-        for invariant in self.invariants.clone() {
-            if !self.is_entered(&invariant, to) {
-                continue;
-            }
-            let value = match invariant.what {
+    /// on at the loop's head, by the way out that is made for that.
+    pub(super) fn make_invariants(&mut self, to: usize, way_out: &mut Option<ir::Block>) {
+        for place in self.entered_by(to) {
+            let Invariant { what, variable, .. } = self.invariants[place];
+            let value = match what {
                 What::Constant(bits) => self.b.ins().f64const(f64::from_bits(bits)),
                 What::Register(register) => {
                     let value = self.value_of(register, Kind::Int);
                     self.b.ins().fcvt_from_sint(types::F64, value)
                 }
                 What::Element(array, index, kind) => {
-                    let out = self.exit_before(to);
+                    let out = match *way_out {
+                        Some(out) => out,
+                        None => {
+                            let fuel = self.fuel();
+                            *way_out.insert(self.exit_before(to, fuel))
+                        }
+                    };
                     let index = self.value_of(index, Kind::Int);
                     self.element_before(array, index, kind, out)
                 }
             };
-            self.b.def_var(invariant.variable, value);
+            self.b.def_var(variable, value);
         }
     }
 
-    /// A block that leaves native code before the first instruction of a block.
-    fn exit_before(&mut self, to: usize) -> ir::Block {
+    /// A block that leaves native code before the first instruction of a block, with so much fuel.
+    pub(super) fn exit_before(&mut self, to: usize, fuel: Value) -> ir::Block {
         let block = &self.function.graph.blocks[to];
         let inst = self.function.body.insts[block.start];
-        let (stores, fuel) = (self.stale_of(&block.live), self.fuel());
+        let stores = self.stale_of(&block.live);
         let (out, go_on) = (self.cold_block(), self.b.create_block());
         self.b.ins().jump(go_on, &[]);
         self.b.switch_to_block(out);
@@ -224,11 +239,10 @@ impl Translator<'_, '_> {
     /// a block is the head of.
     pub(super) fn has_invariant(&self, head: usize, view: usize, index: usize) -> bool {
         let array = self.elements.views.array(view);
-        self.invariants.iter().any(|known| {
-            let is_same =
-                |what| matches!(what, What::Element(of, by, _) if (of, by) == (array, index));
-            known.around.head == head && is_same(known.what)
-        })
+        let mut known = self.invariants[self.invariants_of(head)].iter();
+        known.any(
+            |known| matches!(known.what, What::Element(of, by, _) if (of, by) == (array, index)),
+        )
     }
 
     /// The element that an instruction loads, if it was made before the loop.
@@ -243,8 +257,8 @@ impl Translator<'_, '_> {
 
     fn invariant(&mut self, what: What) -> Option<Value> {
         let block = self.block?;
-        let mut invariants = self.invariants.iter();
-        let found = invariants.find(|known| known.what == what && known.around.has(block))?;
+        let mut invariants = self.invariants[self.invariants_of(block)].iter();
+        let found = invariants.find(|known| known.what == what)?;
         Some(self.b.use_var(found.variable))
     }
 

@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use super::super::native;
 use super::super::program::Program;
 use super::foreign::{Linked, Part};
 use crate::jit::cache::UnitKey;
@@ -266,10 +265,7 @@ impl Program {
         want: Want,
         linked: &Linked,
     ) -> Result<Compiled, Declined> {
-        let mut compiler = match self.native.take_compiler() {
-            Some(compiler) => compiler,
-            None => Compiler::new(native::layout()).ok_or(Declined::Unfit)?,
-        };
+        let mut compiler = self.native.take_compiler().ok_or(Declined::Unfit)?;
         let JitOptions { budget, counts, .. } = *self.native.options();
         compiler.counts = counts;
         let view = View {

@@ -483,11 +483,15 @@ impl Native {
         self.root(region, Some(position)).met = kinds;
     }
 
-    /// The compiler, if there is one; it counts that one is made otherwise.
+    /// The compiler, started if need be; `None` if there is none for this machine.
     pub(super) fn take_compiler(&mut self) -> Option<Compiler> {
-        let compiler = self.compiler.take();
-        self.compilers += u64::from(compiler.is_none());
-        compiler
+        match self.compiler.take() {
+            None => {
+                self.compilers += 1;
+                Compiler::new(native::layout())
+            }
+            compiler => compiler,
+        }
     }
 
     /// Keeps the compiler for the next time.
@@ -555,8 +559,10 @@ impl Native {
     /// The way into compiled code; `None` if there is none for this machine.
     pub(super) fn way(&mut self) -> Option<&'static Way> {
         let way = WAY.get_or_init(|| {
-            self.compilers += 1;
-            Way::new(Compiler::new(native::layout())?.trampoline()?)
+            let mut compiler = self.take_compiler()?;
+            let trampoline = compiler.trampoline();
+            self.give_compiler(compiler);
+            Way::new(trampoline?)
         });
         way.as_ref()
     }
