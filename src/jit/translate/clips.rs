@@ -73,8 +73,11 @@ pub(super) fn find(
 ) -> Vec<Clip> {
     let loops = function.graph.loops.iter();
     let before = function.graph.before();
+    // They are the same for all, as no clipped loop is in another one: the builder has a list of all blocks
+    // for each variable.
+    let (sum, limit) = (b.declare_var(types::I64), b.declare_var(types::I64));
     let mut clips: Vec<Clip> = loops
-        .filter_map(|around| clip(function, *around, &before, b))
+        .filter_map(|around| clip(function, *around, &before, (sum, limit)))
         .collect();
     for clip in &mut clips {
         clip.spans = spans(cx, function, views, clip);
@@ -163,7 +166,7 @@ fn clip(
     function: &Function,
     around: Loop,
     before: &[Vec<usize>],
-    b: &mut FunctionBuilder<'_>,
+    (sum, limit): (Variable, Variable),
 ) -> Option<Clip> {
     let graph = &function.graph;
     let latch = &graph.blocks[around.latch];
@@ -212,8 +215,8 @@ fn clip(
         bound,
         cost,
         paid: paid.into(),
-        sum: b.declare_var(types::I64),
-        limit: b.declare_var(types::I64),
+        sum,
+        limit,
         spans: Rc::default(),
     })
 }

@@ -55,18 +55,31 @@ pub(super) fn find(
 ) -> Vec<Invariant> {
     let graph = &function.graph;
     let mut found = Vec::new();
+    // Loops that are apart share variables.
+    let mut shared: Vec<(Type, Variable)> = Vec::new();
     for (place, around) in graph.loops.iter().enumerate() {
         // Loops are in the order of their heads.
         let inner = graph.loops.get(place + 1);
         if inner.is_some_and(|inner| around.has(inner.head)) {
             continue;
         }
-        let wanted = wanted(cx, function, views, *around);
-        found.extend(wanted.into_iter().map(|what| Invariant {
-            around: *around,
-            what,
-            variable: b.declare_var(what.ty()),
-        }));
+        let mut free = shared.clone();
+        for what in wanted(cx, function, views, *around) {
+            let fitting = free.iter().position(|(ty, _)| *ty == what.ty());
+            let variable = match fitting {
+                Some(place) => free.swap_remove(place).1,
+                None => {
+                    let variable = b.declare_var(what.ty());
+                    shared.push((what.ty(), variable));
+                    variable
+                }
+            };
+            found.push(Invariant {
+                around: *around,
+                what,
+                variable,
+            });
+        }
     }
     found
 }
