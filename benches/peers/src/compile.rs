@@ -105,6 +105,7 @@ fn compile(chunk: &Chunk, mode: JitMode) -> JitStats {
     vm.set_jit(JitOptions {
         mode,
         threshold: 1,
+        // Nothing is declined, so that one sees how the cost grows.
         budget: 1 << 20,
         ..JitOptions::default()
     });
@@ -117,8 +118,10 @@ fn compile(chunk: &Chunk, mode: JitMode) -> JitStats {
     vm.jit_stats()
 }
 
-/// Chunks of about so many ops.
-const GROWING: [(&str, fn(usize) -> Chunk); 2] = [("straight code", straight), ("loops", loops)];
+/// Makes a chunk of about so many ops.
+type Make = fn(usize) -> Chunk;
+
+const GROWING: [(&str, Make); 2] = [("straight code", straight), ("loops", loops)];
 
 /// Sums without a branch.
 fn straight(ops: usize) -> Chunk {
