@@ -92,7 +92,9 @@ impl Scope {
             match Pack::open(directory, &pack_name(&self.key, n), maker, &self.key) {
                 Ok(pack) => {
                     let (functions, any) = pack.checked.damaged();
-                    self.stats.missed_many(Miss::Damaged, functions);
+                    // Where the table itself is damaged, nobody knows what is missing.
+                    let missed = functions.max(usize::from(any));
+                    self.stats.missed_many(Miss::Damaged, missed);
                     self.damaged |= any;
                     self.packs.push(pack);
                 }

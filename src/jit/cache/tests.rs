@@ -148,9 +148,12 @@ fn damage_is_a_counted_miss_and_is_repaired() {
     let pack = packs(&root).remove(0);
     let whole = fs::read(&pack).unwrap();
     let whole_set = functions(0..3);
-    for at in 0..whole.len() {
+    // Each bit of the header, and one of each byte behind it.
+    let header = (0..128).flat_map(|at| (0..8).map(move |bit| (at, 1 << bit)));
+    let rest = (128..whole.len()).map(|at| (at, 0x10));
+    for (at, flip) in header.chain(rest) {
         let mut damaged = whole.clone();
-        damaged[at] ^= 0x10;
+        damaged[at] ^= flip;
         fs::write(&pack, &damaged).unwrap();
         let mut scope = open(&root);
         let left = held(&scope);
