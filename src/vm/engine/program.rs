@@ -315,7 +315,11 @@ impl Program {
 
     /// The same of any region that code was made of, maybe by an earlier process: it is lowered if it isn't.
     #[cfg(feature = "jit")]
+    #[inline]
     pub(super) fn ready_instruction(&mut self, region: usize, position: usize) -> *const u64 {
+        if let Some(lowered) = self.lowered(region) {
+            return lowered.begin.wrapping_add(position);
+        }
         self.lower(region);
         self.instruction(region, position)
     }

@@ -383,6 +383,7 @@ unsafe fn sub(program: *mut Program, region: usize) -> Callee {
 }
 
 /// The program and the region that native code, which runs or was just left, calls by a number.
+#[inline]
 pub(super) unsafe fn target(act: *mut Activation, region: usize) -> (*mut Program, usize) {
     let own = (*act).program;
     match region.checked_sub((*own).native.regions()) {

@@ -108,12 +108,14 @@ unsafe extern "C" fn step(
     let own = (*act).program;
     let (program, region) = foreign::target(act, place.region());
     let pc: Pc = (*program).ready_instruction(region, place.at());
-    if program == own {
-        return u64::from(!does(act, base, word, immediate, pc));
+    let is_foreign = program != own;
+    if is_foreign {
+        links::switch(act, program);
     }
-    links::switch(act, program);
     let done = does(act, base, word, immediate, pc);
-    links::switch(act, own);
+    if is_foreign {
+        links::switch(act, own);
+    }
     u64::from(!done)
 }
 
