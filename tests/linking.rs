@@ -88,12 +88,7 @@ fn caller(before: &str, depths: &[usize]) -> Chunk {
 fn looping(each: &str, f: &str, rounds: i32) -> Chunk {
     let mut b = ChunkBuilder::new();
     let (each, f) = (b.add_name(each), b.add_name(f));
-    for slot in [0, 1] {
-        b.emit(Op::LoadInt(0), 1);
-        b.emit(Op::SetSlot(slot), 1);
-    }
-    let head = b.current_pos();
-    for op in [
+    let body = [
         Op::GetSlot(1),
         Op::GetSlot(0),
         Op::Call(each, 1),
@@ -102,11 +97,22 @@ fn looping(each: &str, f: &str, rounds: i32) -> Chunk {
         Op::Call(f, 1),
         Op::Add,
         Op::SetSlot(1),
-        Op::SlotIncLtIntJumpBack(0, rounds, head),
-        Op::GetSlot(1),
-    ] {
-        b.emit(op, 2);
+    ];
+    in_rounds(b, rounds, &body)
+}
+
+/// A chunk that does this for so many rounds, which slot 0 counts, and gives slot 1; both begin as 0.
+fn in_rounds(mut b: ChunkBuilder, rounds: i32, body: &[Op]) -> Chunk {
+    for slot in [0, 1] {
+        b.emit(Op::LoadInt(0), 1);
+        b.emit(Op::SetSlot(slot), 1);
     }
+    let head = b.current_pos();
+    for op in body {
+        b.emit(op.clone(), 2);
+    }
+    b.emit(Op::SlotIncLtIntJumpBack(0, rounds, head), 2);
+    b.emit(Op::GetSlot(1), 2);
     b.build()
 }
 
@@ -397,21 +403,7 @@ fn code_that_adds(n: i64) -> Chunk {
 fn rounds_of(rounds: i32) -> Chunk {
     let mut b = ChunkBuilder::new();
     let f = b.add_name("f");
-    for slot in [0, 1] {
-        b.emit(Op::LoadInt(0), 1);
-        b.emit(Op::SetSlot(slot), 1);
-    }
-    let head = b.current_pos();
-    for op in [
-        Op::GetSlot(1),
-        Op::Call(f, 1),
-        Op::SetSlot(1),
-        Op::SlotIncLtIntJumpBack(0, rounds, head),
-        Op::GetSlot(1),
-    ] {
-        b.emit(op, 2);
-    }
-    b.build()
+    in_rounds(b, rounds, &[Op::GetSlot(1), Op::Call(f, 1), Op::SetSlot(1)])
 }
 
 /// A loop over a call into another chunk is entered natively a few times, not once a call.

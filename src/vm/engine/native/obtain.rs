@@ -173,9 +173,8 @@ impl Program {
 
     /// Puts code that was made for guessed kinds to what is kept; whether there is any.
     fn keep_guess(&mut self, key: Option<UnitKey>, compiled: Option<&Compiled>) -> bool {
-        if let (Some(key), Some(compiled)) = (key, compiled) {
-            let alone = LinkedParts::default();
-            self.native.add_kept(key, compiled, &[], true, &alone);
+        if let (Some(kept), Some(key), Some(compiled)) = (self.native.kept(), key, compiled) {
+            kept.add(key, compiled, &[], true, &LinkedParts::default());
         }
         compiled.is_some()
     }
@@ -189,12 +188,14 @@ impl Program {
         want: Want,
         linked: &Linked,
     ) {
+        let (Some(kept), Some(key), Ok((compiled, Origin::Compiled))) =
+            (self.native.kept(), key, outcome)
+        else {
+            return;
+        };
         // SAFETY: programs that code is linked to live as long as it does.
-        let linked = unsafe { linked.to_be_kept() };
-        if let (Some(key), Ok((compiled, Origin::Compiled)), Some(linked)) = (key, outcome, linked)
-        {
-            self.native
-                .add_kept(key, compiled, kinds, want.assumes, &linked);
+        if let Some(linked) = unsafe { linked.to_be_kept() } {
+            kept.add(key, compiled, kinds, want.assumes, &linked);
         }
     }
 

@@ -8,7 +8,7 @@ use super::obtain::Want;
 use crate::jit::abi::Helper;
 use crate::jit::cache::UnitKey;
 use crate::jit::compile::{Compiled, Compiler, Trampoline};
-use crate::jit::kept::{Kept, LinkedParts};
+use crate::jit::kept::Kept;
 use crate::jit::kinds::{Kind, Seen};
 use crate::jit::{JitOptions, JitStats};
 use crate::lower::code::{Rop, Word};
@@ -499,18 +499,9 @@ impl Native {
         self.compiler = Some(compiler);
     }
 
-    /// Puts code to what is kept for later processes.
-    pub(super) fn add_kept(
-        &mut self,
-        key: UnitKey,
-        compiled: &Compiled,
-        kinds: &[Kind],
-        assumes: bool,
-        linked: &LinkedParts,
-    ) {
-        if let Some(kept) = &mut self.kept {
-            kept.add(key, compiled, kinds, assumes, linked);
-        }
+    /// What is kept for later processes, if a directory for it is named.
+    pub(super) fn kept(&mut self) -> Option<&mut Kept> {
+        self.kept.as_mut()
     }
 
     /// Keeps what a sub was compiled to.
