@@ -3,11 +3,12 @@
 //! call within a chunk is one between chunks then.
 
 use fusevm::{
-    Chunk, ChunkBuilder, Engine, Op, VM,
+    Chunk, ChunkBuilder, Engine, Op,
     chunk::{Effect, Import, ImportKind},
+    engine::Unit,
     verify::{Arity, Shape, verify_chunk},
 };
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 /// The function that is the program.
 const PROGRAM: &str = "the program";
@@ -15,8 +16,8 @@ const PROGRAM: &str = "the program";
 /// How often it is called: until all links are made, and once more.
 const CALLS: i32 = 3;
 
-/// A VM at the beginning of the program that calls the parts of `chunk`.
-pub fn vm_of_parts(chunk: &Chunk) -> VM {
+/// An engine with the parts of `chunk`, and the program that calls them.
+pub fn parts_of(chunk: &Chunk) -> (Engine, Arc<Unit>) {
     let engine = Engine::new();
     let shape = verify_chunk(chunk).ok();
     let mut seen = HashSet::new();
@@ -30,7 +31,8 @@ pub fn vm_of_parts(chunk: &Chunk) -> VM {
         }
     }
     engine.define("", PROGRAM, part(chunk, shape.as_ref(), None));
-    engine.vm(&engine.unit("around", around()))
+    let program = engine.unit("around", around());
+    (engine, program)
 }
 
 /// The chunk with one of its subs and every second other one, or with these alone; the rest are functions

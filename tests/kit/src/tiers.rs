@@ -2,17 +2,18 @@
 //! and fuzz targets.
 
 use crate::{
-    linked::vm_of_parts,
+    linked::parts_of,
     outcome::{self, Outcome, World, program_limits},
     program::install_extensions,
     same::all_same,
 };
 use fusevm::{
-    Chunk, VM, Value,
+    Chunk, Engine, VM, Value,
+    engine::Unit,
     jit::{JitMode, JitOptions},
     vm::{EngineChoice, Frame, Limits},
 };
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, sync::Arc};
 
 /// One way to run programs.
 pub struct Tier {
@@ -118,27 +119,19 @@ impl Setup {
 
     /// Runs a chunk in a tier.
     pub fn run(&self, chunk: &Chunk, tier: &Tier) -> Outcome {
-        if !tier.from_cache {
-            return self.run_with(chunk, tier, None);
-        }
-        let folder = tempfile::tempdir().expect("a folder for the cache");
-        let cache = folder.path().join("cache");
-        self.run_with(chunk, tier, Some(&cache));
-        self.run_with(chunk, tier, Some(&cache))
+        let outcome = run_each(chunk, std::slice::from_ref(self), tier).pop();
+        outcome.expect("one setup has one outcome")
     }
 
-    fn run_with(&self, chunk: &Chunk, tier: &Tier, cache: Option<&Path>) -> Outcome {
-        let mut vm = match self.in_parts {
-            true => vm_of_parts(chunk),
-            false => VM::new(chunk.clone()),
-        };
+    fn run_in(&self, program: &Program<'_>, tier: &Tier, cache: Option<&Path>) -> Outcome {
+        let mut vm = program.vm();
         vm.set_limits(self.limits);
         (tier.choose)(&mut vm);
         vm.set_native_cache(cache);
         (self.prepare)(&mut vm);
-        if !self.in_parts {
+        let Program::InParts(chunk, ..) = program else {
             return outcome::run(vm, self.world.clone());
-        }
+        };
         // Where a global is depends on when its name is first met, and that on the tier.
         outcome::run_and_look(vm, self.world.clone(), |vm| {
             let names = chunk.names.iter();
@@ -148,11 +141,62 @@ impl Setup {
     }
 }
 
+/// What VMs are made of that run the same chunk.
+enum Program<'c> {
+    /// Each VM knows of nothing but the chunk.
+    Loose(&'c Chunk),
+    /// The VMs share an engine, and the native code that it has.
+    Shared(Engine, Arc<Unit>),
+    /// Likewise, with the chunk taken apart.
+    InParts(&'c Chunk, Engine, Arc<Unit>),
+}
+
+impl<'c> Program<'c> {
+    /// That of a chunk for runs with these setups.
+    fn of(chunk: &'c Chunk, setups: &[Setup]) -> Program<'c> {
+        if setups.iter().any(|setup| setup.in_parts) {
+            let (engine, unit) = parts_of(chunk);
+            return Program::InParts(chunk, engine, unit);
+        }
+        if setups.len() == 1 {
+            return Program::Loose(chunk);
+        }
+        let engine = Engine::new();
+        let unit = engine.unit("program", chunk.clone());
+        Program::Shared(engine, unit)
+    }
+
+    fn vm(&self) -> VM {
+        match self {
+            Program::Loose(chunk) => VM::new((*chunk).clone()),
+            Program::Shared(engine, unit) | Program::InParts(_, engine, unit) => engine.vm(unit),
+        }
+    }
+}
+
+/// Runs a chunk in a tier with each of the setups.
+fn run_each(chunk: &Chunk, setups: &[Setup], tier: &Tier) -> Vec<Outcome> {
+    let folder = tier.from_cache.then(|| {
+        let folder = tempfile::tempdir().expect("a folder for the cache");
+        let earlier = Program::of(chunk, setups);
+        setups[0].run_in(&earlier, tier, Some(folder.path()));
+        folder
+    });
+    let cache = folder.as_ref().map(tempfile::TempDir::path);
+    let program = Program::of(chunk, setups);
+    let outcomes = setups
+        .iter()
+        .map(|setup| setup.run_in(&program, tier, cache));
+    outcomes.collect()
+}
+
 /// Where a tier does something else than the first one.
 #[derive(Debug)]
 pub struct Difference {
     /// The tier's name.
     pub tier: &'static str,
+    /// With which of the setups.
+    pub run: usize,
     /// What differs, such as `globals`.
     pub what: &'static str,
     /// As it is in the first tier.
@@ -168,6 +212,7 @@ impl fmt::Display for Difference {
             what,
             expected,
             found,
+            ..
         } = self;
         let first = TIERS[0].name;
         write!(f, "{what} in {tier} and {first}:\n  {found}\n  {expected}")
@@ -191,17 +236,34 @@ pub fn compare_in(
     setup: &Setup,
     names: &[String],
 ) -> Result<Outcome, Box<Difference>> {
-    let expected = setup.run(chunk, &TIERS[0]);
+    let mut outcomes = compare_each(chunk, std::slice::from_ref(setup), names)?;
+    Ok(outcomes.pop().expect("one setup has one outcome"))
+}
+
+/// The same with each of the setups in turn, all of them in parts or none. If there are several, the VMs
+/// of a tier share an engine, so what one has compiled the next ones run.
+///
+/// # Errors
+/// The first difference.
+pub fn compare_each(
+    chunk: &Chunk,
+    setups: &[Setup],
+    names: &[String],
+) -> Result<Vec<Outcome>, Box<Difference>> {
+    let expected = run_each(chunk, setups, &TIERS[0]);
     let is_wanted = |tier: &&Tier| names.is_empty() || names.iter().any(|name| name == tier.name);
     for tier in TIERS[1..].iter().filter(is_wanted) {
-        let found = setup.run(chunk, tier);
-        if let Some((what, expected, found)) = first_difference(&expected, &found) {
-            return Err(Box::new(Difference {
-                tier: tier.name,
-                what,
-                expected,
-                found,
-            }));
+        let found = run_each(chunk, setups, tier);
+        for (run, (expected, found)) in expected.iter().zip(&found).enumerate() {
+            if let Some((what, expected, found)) = first_difference(expected, found) {
+                return Err(Box::new(Difference {
+                    tier: tier.name,
+                    run,
+                    what,
+                    expected,
+                    found,
+                }));
+            }
         }
     }
     Ok(expected)

@@ -16,7 +16,7 @@ use fusevm_kit::{
     minimize::minimize,
     outcome::{Outcome, World, vector_limits},
     program::Family,
-    tiers::{Difference, Setup, TIERS, compare_in},
+    tiers::{Difference, Setup, TIERS, compare_each},
     vectors,
 };
 use std::{
@@ -82,17 +82,24 @@ impl Seen {
 
     /// Compares one chunk under one setup and counts.
     pub(super) fn compare(&self, chunk: &Chunk, setup: &Setup) -> Result<Outcome, String> {
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        match compare_in(chunk, setup, &self.tiers) {
-            Ok(outcome) => {
-                let trapped = u64::from(outcome.end.is_err());
-                self.traps.fetch_add(trapped, Ordering::Relaxed);
-                Ok(outcome)
+        let mut outcomes = self.compare_each(chunk, std::slice::from_ref(setup))?;
+        Ok(outcomes.pop().expect("one setup has one outcome"))
+    }
+
+    /// Compares one chunk under each of the setups and counts.
+    fn compare_each(&self, chunk: &Chunk, setups: &[Setup]) -> Result<Vec<Outcome>, String> {
+        self.runs.fetch_add(setups.len() as u64, Ordering::Relaxed);
+        match compare_each(chunk, setups, &self.tiers) {
+            Ok(outcomes) => {
+                let trapped = outcomes.iter().filter(|outcome| outcome.end.is_err());
+                let count = trapped.count() as u64;
+                self.traps.fetch_add(count, Ordering::Relaxed);
+                Ok(outcomes)
             }
             Err(difference) => {
                 let before = self.differences.fetch_add(1, Ordering::Relaxed);
                 if before < SHOWN {
-                    Err(shown(chunk, setup, &difference, &self.tiers))
+                    Err(shown(chunk, setups, &difference, &self.tiers))
                 } else {
                     Err(difference.what.to_owned())
                 }
@@ -102,20 +109,23 @@ impl Seen {
 }
 
 /// The difference with the smallest part of the program that shows one of the kind, as text.
-fn shown(chunk: &Chunk, setup: &Setup, difference: &Difference, tiers: &[String]) -> String {
+fn shown(chunk: &Chunk, setups: &[Setup], difference: &Difference, tiers: &[String]) -> String {
     let strict = verify_chunk(chunk).is_ok();
     let shows = |candidate: &Chunk| {
         verify_chunk(candidate).is_ok() == strict
-            && compare_in(candidate, setup, tiers)
+            && compare_each(candidate, setups, tiers)
                 .is_err_and(|other| other.what == difference.what && other.tier == difference.tier)
     };
     let small = minimize(chunk, shows);
     let text = asm::print_chunk(&Entry::named("smallest"), &small, &Style::default());
     let text = text.unwrap_or_else(|error| error.to_string());
-    let again = compare_in(&small, setup, tiers).err();
+    let again = compare_each(&small, setups, tiers).err();
     let difference = again.as_deref().unwrap_or(difference);
-    let fuel = setup.limits.fuel.unwrap_or(0);
-    format!("fuel {fuel}, {difference}\n{text}")
+    let fuel: Vec<u64> = setups[..=difference.run]
+        .iter()
+        .filter_map(|setup| setup.limits.fuel)
+        .collect();
+    format!("fuel {fuel:?}, {difference}\n{text}")
 }
 
 /// The program of a seed: with all the fuel it may have, with some less than it needed, and with
@@ -134,14 +144,11 @@ fn generated(seed: u64, seen: &Seen) -> Result<(), String> {
     let in_family = |error| format!("{family:?}, {error}");
     let whole = seen.compare(&chunk, &setup(FUEL)).map_err(in_family)?;
     let used = FUEL - whole.fuel.unwrap_or(0);
-    for fuel in [used / 2, seed % 50, seed % 400] {
-        seen.compare(&chunk, &setup(fuel)).map_err(in_family)?;
-    }
+    let setups = [used / 2, seed % 50, seed % 400].map(setup);
+    seen.compare_each(&chunk, &setups).map_err(in_family)?;
     let in_parts = |error| format!("{family:?} in parts, {error}");
-    for fuel in [FUEL, used * 2 + seed % 50] {
-        let setup = setup(fuel).linked();
-        seen.compare(&chunk, &setup).map_err(in_parts)?;
-    }
+    let setups = [FUEL, used * 2 + seed % 50].map(|fuel| setup(fuel).linked());
+    seen.compare_each(&chunk, &setups).map_err(in_parts)?;
     Ok(())
 }
 
