@@ -226,6 +226,37 @@ fn calls_go_a_million_deep() {
     assert_eq!(trap.code(), fusevm::code::Code::TooDeep);
 }
 
+/// A string that is no text keeps a text to show beside its bytes, which has to go when it gets longer.
+#[test]
+fn what_was_shown_of_a_string_is_forgotten_when_it_grows() {
+    const ROUNDS: i64 = 10;
+    const APPENDS: i64 = 300;
+    let mut b = ChunkBuilder::new();
+    let bytes = b.add_constant(Value::Str(fusevm::value::Str::from(vec![0xff; 30])));
+    let piece = b.add_constant(Value::str("y"));
+    emit(&mut b, &[LoadConst(bytes), SetSlot(0)]);
+    emit(&mut b, &[LoadInt(0), SetSlot(1), LoadInt(0), SetSlot(2)]);
+    let outer = b.current_pos();
+    emit(&mut b, &[LoadInt(0), SetSlot(3)]);
+    let inner = b.current_pos();
+    emit(&mut b, &[GetSlot(0), LoadConst(piece), Concat, SetSlot(0)]);
+    emit(&mut b, &[SlotIncLtIntJumpBack(3, APPENDS as i32, inner)]);
+    emit(&mut b, &[GetSlot(0), CallBuiltin(5, 1)]);
+    emit(&mut b, &[GetSlot(2), Add, SetSlot(2)]);
+    emit(&mut b, &[SlotIncLtIntJumpBack(1, ROUNDS as i32, outer)]);
+    emit(&mut b, &[GetSlot(2)]);
+    let mut vm = eager(b.build());
+    vm.register_builtin(5, |vm, _| match vm.pop() {
+        Value::Str(text) => Value::Int(text.as_str().len() as i64),
+        other => other,
+    });
+    // Each byte that can't be read is shown as three.
+    let shown = (1..=ROUNDS).map(|round| 90 + round * APPENDS);
+    assert_eq!(vm.execute().unwrap(), Some(Value::Int(shown.sum())));
+    let stats = vm.jit_stats();
+    assert!(stats.compiled > 0 && stats.entries > 0, "{stats:?}");
+}
+
 #[test]
 fn an_interrupt_ends_a_native_loop() {
     let mut b = ChunkBuilder::new();

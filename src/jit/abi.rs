@@ -63,11 +63,20 @@ pub(crate) struct HashLayout {
 #[derive(Clone, Copy, Debug, Hash, IntoBytes, Immutable)]
 #[repr(C)]
 pub(crate) struct StrLayout {
-    /// The length of a string of no more than `most_inline` bytes, and something larger of others.
+    /// How many own it.
+    pub(crate) count: i32,
+    /// The length of a string of no more than `most_inline` bytes; the capacity, which is more, of others.
     pub(crate) inline_len: i32,
     pub(crate) most_inline: i32,
     /// The length of the others.
     pub(crate) spilled_len: i32,
+    /// The bytes, of which there is room for `most_inline`; the address of those of the others.
+    pub(crate) items: i32,
+    /// What is kept beside the bytes, and what says that there is none: the text to show, 8 bytes, 0; the
+    /// hash, 4 bytes, 0; and the hint, `no_hint`.
+    pub(crate) lossy: i32,
+    pub(crate) hash: i32,
+    pub(crate) no_hint: i32,
     /// The place, 4 bytes, at which a table has the string itself as a key; perhaps. Looking at it costs no
     /// fuel: no string has one for which looking it up would.
     pub(crate) hint: i32,

@@ -40,17 +40,19 @@ impl VecLayout {
     }
 }
 
-/// Offsets of the lengths of byte strings that may be inline.
-pub(super) struct LengthLayout {
+/// Offsets of what byte strings that may be inline keep.
+pub(super) struct BytesLayout {
     /// Of the length, if it is no more than what is inline; of the capacity otherwise.
     pub(super) inline: i32,
     /// Of the length otherwise. There is a word in every case.
     pub(super) spilled: i32,
+    /// Of the first byte of what is inline; of the address of the bytes otherwise.
+    pub(super) items: i32,
 }
 
-impl LengthLayout {
+impl BytesLayout {
     /// That of strings of which `INLINE` bytes are inline.
-    pub(super) fn of<const INLINE: usize>() -> LengthLayout
+    pub(super) fn of<const INLINE: usize>() -> BytesLayout
     where
         [u8; INLINE]: smallvec::Array<Item = u8>,
     {
@@ -63,9 +65,10 @@ impl LengthLayout {
         // the first ones, as the bytes of one that is inline begin where the address does.
         let words: [usize; WORDS] =
             unsafe { std::ptr::from_ref(&bytes).cast::<[usize; WORDS]>().read() };
-        LengthLayout {
+        BytesLayout {
             inline: place_of(&words, bytes.capacity()),
             spilled: place_of(&words, bytes.len()),
+            items: place_of(&words, bytes.as_ptr().addr()),
         }
     }
 }
@@ -87,18 +90,21 @@ mod tests {
         let mut places = [vec.items, vec.len, vec.capacity];
         places.sort_unstable();
         assert_eq!(places, [0, 8, 16]);
-        let lengths = LengthLayout::of::<24>();
-        assert_ne!(lengths.inline, lengths.spilled);
+        let bytes = BytesLayout::of::<24>();
+        let mut places = [bytes.inline, bytes.spilled, bytes.items];
+        places.sort_unstable();
+        assert_eq!(places, [0, 8, 16]);
     }
 
-    /// A short string's length is where its capacity is otherwise.
+    /// A short string's length is where its capacity is otherwise, its bytes where their address is.
     #[test]
     fn short_strings_have_their_length_first() {
-        let lengths = LengthLayout::of::<24>();
+        let layout = BytesLayout::of::<24>();
         let bytes = SmallVec::<[u8; 24]>::from_slice(b"short");
         let place = std::ptr::from_ref(&bytes).cast::<u8>();
         // SAFETY: the word is one of the string's own, which is always written.
-        let len = unsafe { place.add(lengths.inline as usize).cast::<usize>().read() };
+        let len = unsafe { place.add(layout.inline as usize).cast::<usize>().read() };
         assert_eq!(len, 5);
+        assert_eq!(place.addr() + layout.items as usize, bytes.as_ptr().addr());
     }
 }

@@ -159,14 +159,19 @@ impl Str {
     /// Where a buffer keeps things, as offsets from what a string points to.
     #[cfg(feature = "jit")]
     pub(crate) fn layout() -> crate::jit::abi::StrLayout {
-        let lengths = super::layout::LengthLayout::of::<INLINE>();
+        let layout = super::layout::BytesLayout::of::<INLINE>();
         let buffer = super::layout::behind_count(&Str::default().0);
         let bytes = buffer + std::mem::offset_of!(StrBuf, bytes) as i32;
         crate::jit::abi::StrLayout {
+            count: 0,
             most_inline: INLINE as i32,
-            inline_len: bytes + lengths.inline,
-            spilled_len: bytes + lengths.spilled,
+            inline_len: bytes + layout.inline,
+            spilled_len: bytes + layout.spilled,
+            items: bytes + layout.items,
+            lossy: buffer + std::mem::offset_of!(StrBuf, lossy) as i32,
+            hash: buffer + std::mem::offset_of!(StrBuf, hash) as i32,
             hint: buffer + std::mem::offset_of!(StrBuf, hint) as i32,
+            no_hint: NO_HINT as i32,
         }
     }
 

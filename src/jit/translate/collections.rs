@@ -13,7 +13,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 
 /// Binary logarithm of an element's bytes.
-const ELEMENT_SHIFT: i64 = 4;
+pub(super) const ELEMENT_SHIFT: i64 = 4;
 
 impl Translator<'_, '_> {
     /// Writes an instruction on collections or strings.
@@ -34,6 +34,7 @@ impl Translator<'_, '_> {
             Rop::ElementLen | Rop::SlotElementLen => self.element_len(inst),
             Rop::HashGetCopy | Rop::HashGetBorrow => self.hash_get(inst),
             Rop::HashSet => self.hash_set(inst),
+            Rop::Concat => self.concat(inst),
             Rop::HashExists => {
                 let truth = self.step_for(inst, 1, types::I8);
                 self.define(inst.a(), Kind::Bool, truth);

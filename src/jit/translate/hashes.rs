@@ -4,7 +4,6 @@
 //! records look up the same few strings, so mostly one comparison of pointers finds the entry, without a hash.
 
 use super::super::ir::inst::Inst;
-use super::super::kinds::Kind;
 use super::Translator;
 use crate::lower::code::{Rop, flag};
 use crate::value::tag;
@@ -22,7 +21,7 @@ impl Translator<'_, '_> {
         let counts = inst.op == Rop::HashGetCopy;
         let slow = self.cold_block();
         self.commit();
-        let key_buffer = self.key_or(key, dies || to == key, slow);
+        let key_buffer = self.string_or(key, dies || to == key, slow);
         if to != key {
             self.make_way(to);
         }
@@ -45,7 +44,7 @@ impl Translator<'_, '_> {
         let (slow, done) = (self.cold_block(), self.b.create_block());
         self.commit();
         self.need_no_pointer(value, slow);
-        let key_buffer = self.key_or(key, dies, slow);
+        let key_buffer = self.string_or(key, dies, slow);
         let table = self.global_buffer(inst.word.a(), tag::HASH, slow);
         let owners = self.load(table, self.cx.layout.hash.count);
         let alone = self.b.ins().icmp_imm_s(IntCC::Equal, owners, 1);
@@ -65,20 +64,6 @@ impl Translator<'_, '_> {
         self.b.switch_to_block(slow);
         self.rarely(inst, done);
         self.b.switch_to_block(done);
-    }
-
-    /// The buffer of a key that is a string. One that has to be dropped goes to `slow`, as does what is no
-    /// string.
-    fn key_or(&mut self, key: usize, is_dropped: bool, slow: ir::Block) -> Value {
-        let may_be_counted = self.kinds[key] == Kind::Any && !is_dropped;
-        let mut found = self.tag(key);
-        if may_be_counted {
-            found = self.b.ins().band_imm_u(found, i64::from(!tag::COUNTED));
-        }
-        let borrowed = i64::from(tag::STR & !tag::COUNTED);
-        let fits = self.b.ins().icmp_imm_s(IntCC::Equal, found, borrowed);
-        self.need(fits, slow);
-        self.payload(key, types::I64)
     }
 
     /// The entry of a table at which the key itself is, if it is where the key says; else `slow` goes on.

@@ -101,7 +101,8 @@ impl Translator<'_, '_> {
         }
     }
 
-    fn release_if_counted(&mut self, register: usize) {
+    /// Drops what a register holds, if it is counted there; what is left is Undef.
+    pub(super) fn release_if_counted(&mut self, register: usize) {
         let tag = self.tag(register);
         let counted = self.b.ins().band_imm_u(tag, i64::from(tag::COUNTED));
         let (release, done) = (self.cold_block(), self.b.create_block());
