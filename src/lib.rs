@@ -64,6 +64,7 @@ pub mod asm;
 pub mod chunk;
 pub mod code;
 mod descriptors;
+mod digest;
 pub mod engine;
 pub mod format;
 pub mod guide;

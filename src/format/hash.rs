@@ -3,6 +3,7 @@
 use super::body;
 use super::error::WriteError;
 use crate::chunk::Chunk;
+use crate::digest;
 use std::fmt;
 
 /// The BLAKE3 hash of a chunk's body. It covers code, constants, names, subs, blocks and imports, not
@@ -12,7 +13,7 @@ pub struct ChunkHash(pub [u8; 32]);
 
 impl ChunkHash {
     pub(crate) fn of_body(body: &[u8]) -> ChunkHash {
-        ChunkHash(blake3::hash(body).into())
+        ChunkHash(digest::hash(body))
     }
 }
 

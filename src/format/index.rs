@@ -9,6 +9,7 @@ use super::limits::{self, INDEX_DEPTH, LEAF_ENTRIES};
 use super::seal::seal_of;
 use super::source::Source;
 use crate::code::Code;
+use crate::digest::{Mode, digest};
 use std::ops::Range;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
@@ -19,11 +20,8 @@ const LONGEST_NODE: usize = size_of::<NodeHead>() + LEAF_ENTRIES * size_of::<Ind
 
 /// The hash that identifies a name within a module. Its first eight bytes are the name key.
 pub(crate) fn name_hash(space: &str, name: &str) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(space.len() as u16).to_le_bytes());
-    hasher.update(space.as_bytes());
-    hasher.update(name.as_bytes());
-    hasher.finalize().into()
+    let length = (space.len() as u16).to_le_bytes();
+    digest(Mode::Plain, &[&length, space.as_bytes(), name.as_bytes()])
 }
 
 /// The name key: what the index sorts by.

@@ -8,6 +8,7 @@ use super::limits;
 use super::seal::seal_of;
 use super::source::{Piece, Source};
 use crate::code::Code;
+use crate::digest;
 use std::ops::Range;
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -74,7 +75,7 @@ pub(crate) fn read(source: &Source, root: &RootRef) -> Result<Root, LoadError> {
     }
     let mut buffer = Vec::new();
     let bytes = source.view(root.range(), &mut buffer)?;
-    if *blake3::hash(bytes).as_bytes() != root.hash {
+    if digest::hash(bytes) != root.hash {
         return Err(LoadError::new(Code::DamagedRoot)
             .with_found("another hash than the one that leads to it")
             .at(root.offset));

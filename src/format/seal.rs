@@ -4,7 +4,7 @@
 //! instruction that a hypervisor answers, and answering takes it 60 µs for all that the library asks: as
 //! long as tables take for some hundred KiB. So a process that loads a few functions never asks.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::digest::Allowance;
 
 /// The CRC-32 of zlib, by tables.
 static TABLES: crc::Crc<u32, crc::Table<16>> =
@@ -14,16 +14,14 @@ static TABLES: crc::Crc<u32, crc::Table<16>> =
 const BY_TABLES: usize = 256 << 10;
 
 /// How many it has.
-static SEALED: AtomicUsize = AtomicUsize::new(0);
+static SEALED: Allowance = Allowance::new(BY_TABLES);
 
 /// The seal of these bytes: the CRC-32 of zlib.
 pub(crate) fn seal_of(bytes: &[u8]) -> u32 {
-    let sealed = SEALED.load(Ordering::Relaxed);
-    if bytes.len() > BY_TABLES.saturating_sub(sealed) {
-        return crc32fast::hash(bytes);
+    match SEALED.spend(bytes.len()) {
+        true => TABLES.checksum(bytes),
+        false => crc32fast::hash(bytes),
     }
-    SEALED.fetch_add(bytes.len(), Ordering::Relaxed);
-    TABLES.checksum(bytes)
 }
 
 #[cfg(test)]
@@ -52,6 +50,6 @@ mod tests {
         for _ in 0..2 * BY_TABLES / bytes.len() {
             assert_eq!(seal_of(&bytes), crc32fast::hash(&bytes));
         }
-        assert!(SEALED.load(Ordering::Relaxed) > BY_TABLES - bytes.len());
+        assert!(SEALED.spent() > BY_TABLES - bytes.len());
     }
 }

@@ -1,5 +1,7 @@
 //! What addresses native code: who made it, for which chunk, from what part of it.
 
+use crate::digest::{self, Mode};
+
 /// Who made the code: everything that decides which instructions a function becomes, and what those
 /// instructions believe about the process they run in. It names the cache's directory, so that
 /// machines with different processors and versions share a home.
@@ -87,14 +89,14 @@ impl UnitKey {
 
 /// BLAKE3 over named facts, in a context of its own.
 fn digest(context: &str, facts: &[(&str, &[u8])]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new_derive_key(context);
+    let mut all = Vec::new();
     for (name, fact) in facts {
         for bytes in [name.as_bytes(), fact] {
-            hasher.update(&(bytes.len() as u64).to_le_bytes());
-            hasher.update(bytes);
+            all.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            all.extend_from_slice(bytes);
         }
     }
-    *hasher.finalize().as_bytes()
+    digest::digest(Mode::Context(context), &[&all])
 }
 
 /// Bytes as lower-case hexadecimal digits.

@@ -9,6 +9,7 @@
 use super::super::memory::ALIGN;
 use super::super::miss::Miss;
 use super::key::{Fingerprint, ScopeKey, UnitKey};
+use crate::digest::{Mode, digest};
 use std::ops::Range;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -104,18 +105,13 @@ impl Row {
 
     /// The hash by which a function of these bytes is known: it covers all that it is, and who made it.
     fn identity(&self, maker: &Fingerprint, scope: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_keyed(&maker.0);
-        hasher.update(scope);
-        for field in [
+        let fields = [
             self.region,
             self.place,
             self.code_length,
             self.tables_length,
-        ] {
-            hasher.update(field.as_bytes());
-        }
-        hasher.update(bytes);
-        *hasher.finalize().as_bytes()
+        ];
+        digest(Mode::Keyed(&maker.0), &[scope, fields.as_bytes(), bytes])
     }
 }
 
@@ -245,10 +241,8 @@ fn rows_end(count: usize) -> usize {
 
 /// The hash of a pack: over everything but the hash itself. `pack` is longer than the header.
 fn hash(maker: &Fingerprint, pack: &[u8]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new_keyed(&maker.0);
-    hasher.update(&pack[..HASHED_HEADER]);
-    hasher.update(&pack[HEADER_LENGTH..]);
-    *hasher.finalize().as_bytes()
+    let parts = [&pack[..HASHED_HEADER], &pack[HEADER_LENGTH..]];
+    digest(Mode::Keyed(&maker.0), &parts)
 }
 
 /// The bytes of a pack of these functions. Of two with one key the later one is kept; those that

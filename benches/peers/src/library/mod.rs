@@ -106,21 +106,17 @@ fn children_us() -> anyhow::Result<f64> {
 
 /// A fresh process to the first result of one function: of many, and of few.
 fn fresh_processes(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
-    let first = |path: &Path, flags: &[&str]| {
+    let first = |path: &Path| {
         let mut command = this_program()?;
-        command.args(["first", Form::Fvbc.name()]).arg(path);
-        run(command.args(flags))
+        run(command.args(["first", Form::Fvbc.name()]).arg(path))
     };
     let (mut few, mut many, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut loads, mut peaks) = (Vec::new(), Vec::new());
-    let (mut features, mut known, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    let mut faults = Vec::new();
     for _ in 0..PAIRS {
-        let (a, small) = first(small, &[])?;
-        let (_, informed) = first(large, &["--features-known"])?;
-        let (b, large) = first(large, &[])?;
-        features.push(informed.features_us);
-        known.push(informed.load_us);
-        faults.push(informed.load_faults as f64);
+        let (a, small) = first(small)?;
+        let (b, large) = first(large)?;
+        faults.push(large.load_faults as f64);
         ensure!(small.result == large.result, "the results differ");
         few.push(a);
         many.push(b);
@@ -145,12 +141,6 @@ fn fresh_processes(small: &Path, large: &Path) -> anyhow::Result<Vec<Row>> {
             median(loads),
             "us",
         ),
-        Row::new(
-            "  to find out what the processor can do, once a process",
-            median(features),
-            "us",
-        ),
-        Row::new("  open, find, load behind that", median(known), "us"),
         Row::new("  page faults in that", median(faults), ""),
         Row::new("  peak memory", median(peaks), "MiB"),
         Row::new(

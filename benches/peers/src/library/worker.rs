@@ -6,7 +6,6 @@ use anyhow::{Context, bail};
 use fusevm::{VM, VMResult, format::Module, host::NullHost, vm::Limits};
 use nix::sys::resource::{UsageWho, getrusage};
 use serde::{Deserialize, Serialize};
-use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 /// Fuel for one function.
@@ -28,13 +27,7 @@ enum Work {
         count: usize,
     },
     /// Runs the first function.
-    First {
-        form: Form,
-        path: PathBuf,
-        /// Let the library for hashes find out first what the processor can do.
-        #[arg(long)]
-        features_known: bool,
-    },
+    First { form: Form, path: PathBuf },
     /// Changes or reads a library that others change too.
     Beside { work: Vec<String> },
 }
@@ -74,8 +67,6 @@ pub(super) struct Answer {
     pub(super) load_us: f64,
     /// Page faults of that.
     pub(super) load_faults: u64,
-    /// CPU time of finding out what the processor can do, if that was done before.
-    pub(super) features_us: f64,
     /// The most memory that the process had.
     pub(super) peak_mib: f64,
     /// What the function came to.
@@ -83,7 +74,6 @@ pub(super) struct Answer {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut features_us = 0.0;
     let (Load { us, faults }, result) = match &arguments.work {
         Work::Build {
             form,
@@ -95,20 +85,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
             forms::build(*form, &functions, path, *count)?;
             (Load::default(), String::new())
         }
-        Work::First {
-            form,
-            path,
-            features_known,
-        } => {
-            if *features_known {
-                features_us = find_features();
-            }
-            match form {
-                Form::Fvbc => first_of_module(path)?,
-                Form::Sqlite => first_of_sqlite(path)?,
-                Form::Rkyv => first_of_rkyv(path)?,
-            }
-        }
+        Work::First { form, path } => match form {
+            Form::Fvbc => first_of_module(path)?,
+            Form::Sqlite => first_of_sqlite(path)?,
+            Form::Rkyv => first_of_rkyv(path)?,
+        },
         Work::Beside { work } => {
             return fusevm_kit::processes::worker(work).map_err(anyhow::Error::msg);
         }
@@ -116,7 +97,6 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let answer = Answer {
         load_us: us,
         load_faults: faults,
-        features_us,
         peak_mib: peak_mib()?,
         result,
     };
@@ -130,15 +110,6 @@ fn peak_mib() -> anyhow::Result<f64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1));
     Ok(kib.context("no VmHWM")?.parse::<f64>()? / 1024.0)
-}
-
-/// Microseconds that the library for hashes takes to find out what the processor can do, as each process
-/// does once. The instruction that tells costs a fraction of one, but in a virtual machine it leads to the
-/// hypervisor.
-fn find_features() -> f64 {
-    let began = cpu_ns();
-    black_box(blake3::hash(b""));
-    (cpu_ns() - began) / 1e3
 }
 
 /// What open, find and load cost.
