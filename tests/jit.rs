@@ -226,6 +226,65 @@ fn calls_go_a_million_deep() {
     assert_eq!(trap.code(), fusevm::code::Code::TooDeep);
 }
 
+/// A loop that sums what a hash has for a text and the round's number behind it: entries for some of the
+/// numbers, of which some are no scalars; for a while the global is no hash.
+fn looked_up_by_joined_keys(text: &str) -> Chunk {
+    const ROUNDS: i32 = 30;
+    let mut b = ChunkBuilder::new();
+    let (table, results) = (b.add_name("table"), b.add_name("results"));
+    let text = b.add_constant(Value::str(text));
+    let key = [LoadConst(text), GetSlot(0), Concat];
+    let string = b.add_constant(Value::str("a string"));
+    emit(&mut b, &[DeclareArray(results), LoadInt(0), SetSlot(1)]);
+    let outer = b.current_pos();
+    emit(&mut b, &[LoadInt(-3), SetSlot(0)]);
+    let inner = b.current_pos();
+    emit(&mut b, &key);
+    emit(&mut b, &[HashGet(table), SetSlot(2)]);
+    // The hash lets go of the value that the slot has.
+    emit(&mut b, &[GetSlot(0)]);
+    emit(&mut b, &key);
+    emit(&mut b, &[HashSet(table)]);
+    emit(&mut b, &[GetSlot(2), ArrayPush(results)]);
+    emit(&mut b, &key);
+    emit(&mut b, &[HashGet(table), LoadInt(1), Add, SetSlot(3)]);
+    emit(&mut b, &[GetSlot(3), ArrayPush(results)]);
+    emit(&mut b, &[SlotIncLtIntJumpBack(0, ROUNDS, inner)]);
+    // What was found last is a string that the hash alone has made room for.
+    emit(
+        &mut b,
+        &[DeclareHash(table), GetSlot(2), ArrayPush(results)],
+    );
+    // What the next rounds find.
+    emit(&mut b, &[LoadInt(0), SetSlot(0)]);
+    let fill = b.current_pos();
+    let made = vec![LoadConst(string), GetSlot(0), Concat];
+    for value in [vec![GetSlot(0)], made, vec![LoadTrue]] {
+        emit(&mut b, &value);
+        emit(&mut b, &key);
+        emit(&mut b, &[HashSet(table), PreIncSlotVoid(0)]);
+    }
+    emit(&mut b, &[SlotIncLtIntJumpBack(0, ROUNDS, fill)]);
+    emit(&mut b, &[SlotIncLtIntJumpBack(1, 3, outer)]);
+    // What was found last is a string that the hash made room for alone.
+    emit(
+        &mut b,
+        &[DeclareHash(table), GetSlot(2), ArrayPush(results)],
+    );
+    emit(&mut b, &[GetArray(results)]);
+    b.build()
+}
+
+#[test]
+fn keys_are_looked_up_before_they_are_made() {
+    for len in [0, 3, 23, 24, 60, 61, 62, 63, 64, 200] {
+        let chunk = looked_up_by_joined_keys(&"k".repeat(len));
+        for fuel in [40, 100, 150, 200, 5000] {
+            agree(&chunk, fuel);
+        }
+    }
+}
+
 /// A string that is no text keeps a text to show beside its bytes, which has to go when it gets longer.
 #[test]
 fn what_was_shown_of_a_string_is_forgotten_when_it_grows() {

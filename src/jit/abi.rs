@@ -160,6 +160,7 @@ macro_rules! for_each_helper {
             Pow (f f) (f) "a to the power of b";
             FloatRemainder (f f) (f) "a % b";
             StringLen (p) (p) "register: the length of its value";
+            JoinedEntry (p p p p) (p) "activation, register, Int, global: the value that the global's hash has for a string and an Int's digits behind it; 0 if that isn't to be found so";
             ReturnCounted (p p) () "base, word: moves the result down and drops the rest";
             ClearCounted (p p) () "base, word: drops what the frame's registers hold";
         }

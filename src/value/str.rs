@@ -28,7 +28,7 @@ const INLINE: usize = 24;
 
 /// Keys of fewer bytes are found by their hints. Looking for one costs less than what a unit of fuel pays, so
 /// who finds a hint has nothing to pay.
-const SHORT_KEY: usize = 64;
+pub(super) const SHORT_KEY: usize = 64;
 
 /// The hint of a string that no table had.
 const NO_HINT: u32 = u32::MAX;
@@ -177,7 +177,14 @@ impl Str {
 
     /// A string of the bytes of both.
     pub(super) fn joined(a: &[u8], b: &[u8]) -> Str {
-        let mut bytes = Bytes::with_capacity(a.len() + b.len());
+        let len = a.len() + b.len();
+        if len <= INLINE {
+            let mut bytes = [0; INLINE];
+            bytes[..a.len()].copy_from_slice(a);
+            bytes[a.len()..len].copy_from_slice(b);
+            return Str(Arc::new(StrBuf::new(Bytes::from_buf_and_len(bytes, len))));
+        }
+        let mut bytes = Bytes::with_capacity(len);
         bytes.extend_from_slice(a);
         bytes.extend_from_slice(b);
         Str(Arc::new(StrBuf::new(bytes)))

@@ -1,6 +1,8 @@
 //! What the string ops mean.
 
 use super::convert::Form;
+#[cfg(feature = "jit")]
+use super::str::SHORT_KEY;
 use super::work::{Excess, Work};
 use super::{Str, Value};
 
@@ -55,6 +57,40 @@ pub fn append(a: &mut Str, b: &Value, work: &mut Work) -> Result<(), Excess> {
     work.charge(b.len() as u64)?;
     a.push_bytes(b);
     Ok(())
+}
+
+/// What [`join`] makes of a string and an Int, to be looked for without a string being made, if that is so
+/// short that neither op costs fuel.
+#[cfg(feature = "jit")]
+pub(crate) struct ShortKey {
+    bytes: [u8; SHORT_KEY],
+    len: usize,
+}
+
+#[cfg(feature = "jit")]
+impl ShortKey {
+    /// `None` if it is longer.
+    #[inline]
+    pub(crate) fn joined(a: &Str, b: i64) -> Option<ShortKey> {
+        let b = Value::Int(b);
+        let b = Form::of_scalar(&b)?;
+        let (a, b) = (a.as_bytes(), b.as_bytes());
+        let len = a.len() + b.len();
+        if len >= SHORT_KEY {
+            return None;
+        }
+        let mut bytes = [0; SHORT_KEY];
+        bytes[..a.len()].copy_from_slice(a);
+        bytes[a.len()..len].copy_from_slice(b);
+        Some(ShortKey { bytes, len })
+    }
+}
+
+#[cfg(feature = "jit")]
+impl AsRef<[u8]> for ShortKey {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
 }
 
 /// `StringRepeat`: the string form of `s`, `n` (to Int) times; empty where `n` is below 1. Costs

@@ -126,6 +126,9 @@ struct Translator<'a, 'b> {
     halves: Vec<Option<(Value, Value)>>,
     /// Registers that were set to a constant Float in the present block.
     constants: Vec<Option<f64>>,
+    /// Where the value is that the present instruction is to look up in a hash, if the one before has looked
+    /// already; 0 where it couldn't.
+    joined_entry: Option<Value>,
     /// What is live before and behind the present instruction.
     live: RegisterSet,
     live_behind: RegisterSet,
@@ -188,6 +191,7 @@ pub(super) fn translate(
         synced: vec![false; registers],
         halves: vec![None; registers],
         constants: vec![None; registers],
+        joined_entry: None,
         live: RegisterSet::new(registers),
         live_behind: RegisterSet::new(registers),
         seen: Seen::default(),

@@ -78,6 +78,9 @@ impl Translator<'_, '_> {
     pub(super) fn concat(&mut self, inst: &Inst) {
         let (text, piece) = (inst.a(), inst.c());
         let in_place = inst.b() == text && piece != text;
+        if self.look_ahead(inst) {
+            return;
+        }
         if !in_place || self.kinds[text] != Kind::Any || !self.kinds[piece].is_boxed() {
             return self.step(inst);
         }

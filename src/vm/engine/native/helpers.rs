@@ -35,6 +35,7 @@ macro_rules! define_table {
     (@address Pow) => { pow as *const u8 };
     (@address FloatRemainder) => { float_remainder as *const u8 };
     (@address StringLen) => { string_len as *const u8 };
+    (@address JoinedEntry) => { joined_entry as *const u8 };
     (@address ReturnCounted) => { return_counted as *const u8 };
     (@address ClearCounted) => { clear_counted as *const u8 };
 }
@@ -66,6 +67,33 @@ extern "C" fn float_remainder(a: f64, b: f64) -> f64 {
 
 unsafe extern "C" fn string_len(place: *mut u8) -> i64 {
     string::string_len(&register_at(place).peek())
+}
+
+/// The value that a global's hash has for a key that is nowhere but here: no more than a look at a short string,
+/// which costs no fuel. Null where it would cost some, where there is no hash, and where the value would have
+/// to be counted.
+unsafe extern "C" fn joined_entry(
+    act: *mut Activation,
+    text: *mut u8,
+    n: i64,
+    global: usize,
+) -> *const Value {
+    let text = register_at(text);
+    let hash = Reg((*act).globals.add(global).cast());
+    if text.tag() | tag::COUNTED != tag::STR || hash.tag() != tag::HASH {
+        return std::ptr::null();
+    }
+    let Some(key) = string::ShortKey::joined(text.str(), n) else {
+        return std::ptr::null();
+    };
+    if key.as_ref().len() / size_of::<Value>() >= (*act).max_items {
+        return std::ptr::null();
+    }
+    let found = hash.hash().get(&key).unwrap_or(&Value::Undef);
+    match Reg(std::ptr::from_ref(found).cast_mut().cast()).is_pointer() {
+        true => std::ptr::null(),
+        false => found,
+    }
 }
 
 unsafe extern "C" fn return_counted(base: *mut u8, word: Word) {
