@@ -9,7 +9,7 @@ use fusevm::vm::{EngineChoice, Limits};
 use fusevm::{Chunk, ChunkBuilder, Op, VM, Value};
 use fusevm_kit::{
     program::Family,
-    tiers::{Setup, compare},
+    tiers::{Setup, compare, compare_in},
 };
 
 /// Programs of each family.
@@ -52,6 +52,22 @@ fn generated_programs_in_chunks_that_call_each_other() {
             for fuel in [3000, seed % 400] {
                 let setup = Setup::generated(fuel).seeded().linked();
                 if let Err(difference) = compare(&chunk, &setup) {
+                    panic!("{family:?}, seed {seed}, fuel {fuel}: {difference}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn generated_programs_in_pieces() {
+    let eager = ["JIT eager".to_owned()];
+    for family in Family::ALL {
+        for seed in 0..PROGRAMS {
+            let chunk = family.program(seed);
+            for fuel in [3000, seed % 400] {
+                let setup = Setup::generated(fuel).in_pieces();
+                if let Err(difference) = compare_in(&chunk, &setup, &eager) {
                     panic!("{family:?}, seed {seed}, fuel {fuel}: {difference}");
                 }
             }

@@ -365,3 +365,49 @@ fn what_is_off_or_too_large_is_not_compiled() {
         assert_eq!(vm.jit_stats().compiled, 0);
     }
 }
+
+/// Loops of `rounds` rounds, so many behind each other, each adding 1 to slot 1.
+fn loops(count: usize, rounds: i32) -> Chunk {
+    let mut b = ChunkBuilder::new();
+    emit(&mut b, &[LoadInt(0), SetSlot(1)]);
+    for _ in 0..count {
+        emit(&mut b, &[LoadInt(0), SetSlot(0)]);
+        let head = b.current_pos();
+        emit(&mut b, &[GetSlot(1), LoadInt(1), Add, SetSlot(1)]);
+        emit(&mut b, &[SlotIncLtIntJumpBack(0, rounds, head)]);
+    }
+    emit(&mut b, &[GetSlot(1)]);
+    b.build()
+}
+
+#[test]
+fn what_is_larger_than_the_budget_is_compiled_in_pieces() {
+    let mut vm = eager(loops(100, 3));
+    vm.set_jit(JitOptions {
+        mode: JitMode::Eager,
+        budget: 100,
+        ..JitOptions::default()
+    });
+    assert_eq!(vm.execute().unwrap(), Some(Value::Int(300)));
+    let stats = vm.jit_stats();
+    assert!(stats.compiled > 2 && stats.declined == 0, "{stats:?}");
+    assert!(stats.instructions > 100, "{stats:?}");
+}
+
+#[test]
+fn a_hot_loop_of_a_large_program_is_compiled_without_the_rest() {
+    let mut b = ChunkBuilder::new();
+    emit(&mut b, &[PreIncSlotVoid(0)]);
+    let head = b.current_pos();
+    emit(&mut b, &[SlotIncLtIntJumpBack(1, 100_000, head)]);
+    for _ in 0..20_000 {
+        emit(&mut b, &[PreIncSlotVoid(0)]);
+    }
+    emit(&mut b, &[GetSlot(0)]);
+    let mut vm = VM::new(b.build());
+    vm.set_engine(EngineChoice::Register);
+    assert_eq!(vm.execute().unwrap(), Some(Value::Int(20_001)));
+    let stats = vm.jit_stats();
+    assert!(stats.compiled == 1 && stats.declined == 0, "{stats:?}");
+    assert!(stats.instructions < 5000, "{stats:?}");
+}

@@ -115,6 +115,8 @@ pub(crate) enum Reason {
     Fuel,
     /// A helper has failed and noted why.
     Fault,
+    /// The piece of a region that was compiled ends.
+    Part,
 }
 
 /// A place in code and why it was left, as one word.
@@ -141,7 +143,8 @@ impl Place {
             0 => Reason::Resume,
             1 => Reason::Guard,
             2 => Reason::Fuel,
-            _ => Reason::Fault,
+            3 => Reason::Fault,
+            _ => Reason::Part,
         }
     }
 }

@@ -292,10 +292,11 @@ impl Compiler {
         program: &dyn Program,
         region: usize,
         position: usize,
+        max_words: usize,
         observe: impl Fn(usize) -> Kind,
     ) -> Option<Kinds> {
         let code = program.code(region)?;
-        let body = Body::new(program, region, position, usize::MAX)?;
+        let body = Body::of_frame(program, region, position, max_words)?;
         let graph = Graph::new(&body, &|region| program.argc(region));
         let mut kinds = vec![Kind::Scalar; code.registers as usize];
         for (register, kind) in kinds.iter_mut().enumerate() {

@@ -2,8 +2,8 @@
 //! which instruction of register code each stretch of them belongs to.
 
 use super::compile::{Compiler, Listed};
-use super::ir::Program;
 use super::ir::inst::Site;
+use super::ir::{KnownSeams, Program, Seams};
 use super::kinds::group::Entry;
 use super::kinds::{Kind, Seen};
 use super::options::JitOptions;
@@ -12,6 +12,7 @@ use crate::lower::code::Code;
 use crate::lower::{Declined, Listing};
 use crate::verify::{RegionKind, Shape};
 use crate::vm::native_layout;
+use std::rc::Rc;
 
 /// The native code of all of a chunk, compiled as [`JitMode::Eager`](super::JitMode::Eager) does
 /// before the first run: no kinds of operands were seen yet.
@@ -48,11 +49,16 @@ pub(super) struct Whole<'a> {
     pub(super) codes: &'a [Result<Code, Declined>],
     pub(super) shape: &'a Shape,
     pub(super) seen: Seen,
+    pub(super) seams: KnownSeams,
 }
 
 impl Program for Whole<'_> {
     fn code(&self, region: usize) -> Option<&Code> {
         self.codes[region].as_ref().ok()
+    }
+
+    fn seams(&self, region: usize) -> Option<Rc<Seams>> {
+        self.seams.get(region, || Seams::of(self, region))
     }
 
     fn argc(&self, region: usize) -> usize {
@@ -72,6 +78,7 @@ impl NativeListing {
             codes: lowered.codes(),
             shape,
             seen: Seen::default(),
+            seams: KnownSeams::default(),
         };
         let mut listing = NativeListing::default();
         let mut compiler = Compiler::new(native_layout());
@@ -81,42 +88,55 @@ impl NativeListing {
             if std::mem::replace(&mut done[index], true) {
                 continue;
             }
-            let entry = match region.kind {
-                RegionKind::Sub(_) => Entry::Call(vec![Kind::Any; program.argc(index)]),
-                RegionKind::Main | RegionKind::Block(_) => {
-                    let registers = program.code(index).map_or(0, |code| code.registers);
-                    Entry::Frame(0, vec![Kind::Scalar; registers as usize])
-                }
-            };
             let title = title_of(chunk, shape, index);
-            if program.code(index).is_none() {
-                let why = "its register code is too large".to_owned();
-                listing.declined.push((title, why));
-                continue;
-            }
-            let Some(compiler) = &mut compiler else {
-                let why = "there is no compiler for this machine".to_owned();
-                listing.declined.push((title, why));
+            let (Some(code), Some(compiler)) = (program.code(index), &mut compiler) else {
+                let why = match program.code(index) {
+                    None => "its register code is too large",
+                    Some(_) => "there is no compiler for this machine",
+                };
+                listing.declined.push((title, why.to_owned()));
                 continue;
             };
-            match compiler.list(&program, index, entry, budget) {
-                Err(why) => listing.declined.push((title, why.to_string())),
-                Ok(functions) => {
-                    for function in functions {
-                        if let Some(region) = function.region {
-                            done[region] = true;
+            for entry in entries(&program, index, region.kind, code, budget) {
+                match compiler.list(&program, index, entry, budget) {
+                    Err(why) => listing.declined.push((title.clone(), why.to_string())),
+                    Ok(functions) => {
+                        for function in functions {
+                            if let Some(region) = function.region {
+                                done[region] = true;
+                            }
+                            let site = |site: Site| text_of(chunk, shape, &lowered, index, site);
+                            let title_of = |region| title_of(chunk, shape, region);
+                            let function = named(function, &title, &site, &title_of);
+                            listing.functions.push(function);
                         }
-                        let site = |site: Site| text_of(chunk, shape, &lowered, index, site);
-                        listing
-                            .functions
-                            .push(named(function, &title, &site, &|region| {
-                                title_of(chunk, shape, region)
-                            }));
                     }
                 }
             }
         }
         listing
+    }
+}
+
+/// How a region is entered before it has run; each of its pieces, if it is too large to be compiled together.
+fn entries(
+    program: &Whole<'_>,
+    region: usize,
+    kind: RegionKind,
+    code: &Code,
+    budget: usize,
+) -> Vec<Entry> {
+    let frame = |start, kind| Entry::Frame(start, vec![kind; code.registers as usize]);
+    let seams = (code.words.len() > budget).then(|| program.seams(region));
+    match (kind, seams.flatten()) {
+        (_, Some(seams)) => {
+            let starts = seams.starts(budget);
+            starts.map(|start| frame(start, Kind::Any)).collect()
+        }
+        (RegionKind::Sub(_), None) => {
+            vec![Entry::Call(vec![Kind::Any; program.argc(region)])]
+        }
+        (RegionKind::Main | RegionKind::Block(_), None) => vec![frame(0, Kind::Scalar)],
     }
 }
 

@@ -22,8 +22,8 @@ pub struct JitOptions {
     pub mode: JitMode,
     /// Calls and backward jumps after which a sub or loop is hot, roughly.
     pub threshold: u32,
-    /// Words of register code that are compiled together at most; what is larger stays in the
-    /// engine.
+    /// Words of register code that are compiled together at most. Of what is larger the loops are compiled,
+    /// each with what follows it; calls of it, and a loop that alone is larger, begin in the engine.
     pub budget: usize,
     /// Whether native code counts the instructions that it does, for [`JitStats::executed`]. It is slower
     /// then, and kept apart from code that doesn't.

@@ -105,8 +105,6 @@ fn compile(chunk: &Chunk, mode: JitMode) -> JitStats {
     vm.set_jit(JitOptions {
         mode,
         threshold: 1,
-        // Nothing is declined, so that one sees how the cost grows.
-        budget: 1 << 20,
         ..JitOptions::default()
     });
     vm.set_host(Box::new(RecordingHost::new()));

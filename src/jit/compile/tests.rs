@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::format::Module as File;
+use crate::jit::ir::Seams;
 use crate::jit::kinds::Seen;
 use crate::lower::Lowering;
 use crate::lower::code::Code as Lowered;
 use crate::value::{Array, Hash, Str};
 use crate::verify::{RegionKind, verify_chunk};
 use std::path::Path;
+use std::rc::Rc;
 
 /// A layout like the engine's; where things are doesn't matter here.
 fn layout() -> Layout {
@@ -45,6 +47,10 @@ struct Whole {
 impl Program for Whole {
     fn code(&self, region: usize) -> Option<&Lowered> {
         self.codes[region].as_ref()
+    }
+
+    fn seams(&self, region: usize) -> Option<Rc<Seams>> {
+        Seams::of(self, region).map(Rc::new)
     }
 
     fn argc(&self, region: usize) -> usize {

@@ -3,7 +3,8 @@
 use super::Program;
 use super::graph::RegisterSet;
 use super::inst::{Flow, Inst, Role, is_return};
-use crate::lower::code::{Code, MAX_REGISTERS, Place, Rop};
+use crate::lower::code::{Code, MAX_REGISTERS, Place, Rop, Word};
+use std::ops::Range;
 
 /// Words of the largest sub that is inlined, and how deep subs are inlined in each other.
 const INLINED_WORDS: usize = 64;
@@ -54,17 +55,100 @@ pub(crate) struct Body {
     /// for each instruction where they end.
     kept: Vec<u16>,
     kept_ends: Vec<u32>,
+    /// What is live where control leaves the piece that this is, for each instruction that does so.
+    outside: Vec<RegisterSet>,
+}
+
+/// The places of a region's code that become part of a function.
+struct Places {
+    /// What they are from.
+    stretch: Range<usize>,
+    /// Those of its instructions, ascending.
+    inside: Vec<usize>,
+    /// Where control leads from them to what isn't part of it, in the order of [`order`](Self::order).
+    outside: Vec<usize>,
+}
+
+impl Places {
+    /// What follows the stretch comes first, so that control gets there without a jump, and no jump out of it
+    /// is one back.
+    fn order(&self, outside: usize) -> (bool, usize) {
+        (outside < self.stretch.start, outside)
+    }
+
+    /// Which of the instructions stands for a position: those inside first, then those outside.
+    fn number(&self, position: usize) -> Option<usize> {
+        if self.stretch.contains(&position) {
+            return self.inside.binary_search(&position).ok();
+        }
+        let by_order = |outside: &usize| self.order(*outside);
+        let key = self.order(position);
+        let found = self.outside.binary_search_by_key(&key, by_order).ok()?;
+        Some(self.inside.len() + found)
+    }
 }
 
 impl Body {
-    /// The body of `region` from the instruction at `start` on, at most so many words of code; `None`
-    /// if the region isn't lowered, or larger.
-    pub(crate) fn new(
+    /// The body of `region` from its first instruction on, at most so many words of code; `None` if the
+    /// region isn't lowered, or larger.
+    pub(crate) fn of_sub(program: &dyn Program, region: usize, max_words: usize) -> Option<Body> {
+        let code = program.code(region)?;
+        (code.words.len() <= max_words).then(|| {
+            let places = reached(program, region, code, 0, 0..code.words.len());
+            Body::made_of(program, region, code, &places, 0, max_words)
+        })
+    }
+
+    /// The body of `region` from the instruction at `start` on: all of it, or a piece if that is more than so
+    /// many words of code. `None` if the region isn't lowered, or too large for pieces.
+    pub(crate) fn of_frame(
         program: &dyn Program,
         region: usize,
         start: usize,
         max_words: usize,
     ) -> Option<Body> {
+        let code = program.code(region)?;
+        if code.words.len() <= max_words {
+            let places = reached(program, region, code, start, 0..code.words.len());
+            return Some(Body::made_of(
+                program, region, code, &places, start, max_words,
+            ));
+        }
+        let seams = program.seams(region)?;
+        let places = reached(program, region, code, start, seams.piece(start, max_words)?);
+        let outside = places.outside.iter();
+        let live = outside.map(|position| seams.live_at(code, *position).cloned());
+        let live = live.collect::<Option<_>>()?;
+        let mut body = Body::made_of(program, region, code, &places, start, max_words);
+        body.outside = live;
+        Some(body)
+    }
+
+    /// All instructions of a region, whether any path leads to them or not; `None` if it isn't lowered.
+    pub(super) fn whole(program: &dyn Program, region: usize) -> Option<Body> {
+        let code = program.code(region)?;
+        let mut places = Places {
+            stretch: 0..code.words.len(),
+            inside: Vec::new(),
+            outside: Vec::new(),
+        };
+        let mut at = 0;
+        while let Some(word) = code.words.get(at) {
+            places.inside.push(at);
+            at += Word(*word).op().words();
+        }
+        Some(Body::made_of(program, region, code, &places, 0, 0))
+    }
+
+    /// The body that has the instructions at these places, and begins with the one at `start`.
+    fn made_of(
+        program: &dyn Program,
+        region: usize,
+        code: &Code,
+        places: &Places,
+        start: usize,
+        max_words: usize,
+    ) -> Body {
         let mut body = Body {
             insts: Vec::new(),
             frames: Vec::new(),
@@ -73,18 +157,22 @@ impl Body {
             words: 0,
             kept: Vec::new(),
             kept_ends: Vec::new(),
+            outside: Vec::new(),
         };
-        let code = program.code(region)?;
-        if code.words.len() > max_words {
-            return None;
-        }
         let frame = body.add_frame(code, region, None);
-        let places = body.splice(program, code, start, frame, max_words);
+        let indices = body.splice(program, code, places, frame, max_words);
         body.entry = match program.fresh(region) {
             Some(_) => 0,
-            None => places[start] as usize,
+            None => places
+                .number(start)
+                .map_or(0, |number| indices[number] as usize),
         };
-        Some(body)
+        body
+    }
+
+    /// What is live where an instruction that leaves the piece leads.
+    pub(crate) fn live_outside(&self, inst: &Inst) -> Option<&RegisterSet> {
+        (inst.role == Role::Part).then(|| &self.outside[inst.immediate as usize])
     }
 
     /// How many inlined calls are around each other at most.
@@ -132,7 +220,6 @@ impl Body {
         for slot in code.slots.iter().flatten() {
             held.insert(shift + usize::from(*slot));
         }
-        self.words += code.words.len();
         self.frames.push(Frame {
             region,
             shift,
@@ -143,25 +230,26 @@ impl Body {
         self.frames.len() - 1
     }
 
-    /// Adds the instructions of a frame from the one at `start` on. Gives by position the index of
-    /// each.
+    /// Adds the instructions of a frame at these places. Gives the index of each.
     fn splice(
         &mut self,
         program: &dyn Program,
         code: &Code,
-        start: usize,
+        places: &Places,
         frame: usize,
         max_words: usize,
     ) -> Vec<u32> {
         let first = self.insts.len();
-        let mut places = vec![u32::MAX; code.words.len()];
+        let mut indices = Vec::with_capacity(places.inside.len() + places.outside.len());
+        let words = |at: &usize| Word(code.words[*at]).op().words();
+        self.words += places.inside.iter().map(words).sum::<usize>();
         let region = self.frames[frame].region;
         if let Some(fresh) = program.fresh(region).filter(|fresh| *fresh > 0) {
             let inst = Inst::clearing(program.argc(region), fresh);
             self.push(code, inst.within(frame, &self.frames[frame]));
         }
-        for at in reached(program, region, code, start) {
-            places[at] = self.insts.len() as u32;
+        for &at in &places.inside {
+            indices.push(self.insts.len() as u32);
             let mut inst =
                 instruction(program, region, code, at).within(frame, &self.frames[frame]);
             if inst.op == Rop::Relink {
@@ -183,14 +271,20 @@ impl Body {
                 }
             }
         }
+        for (number, &at) in places.outside.iter().enumerate() {
+            indices.push(self.insts.len() as u32);
+            let inst = Inst::at(code, at).parting(number);
+            self.push(code, inst.within(frame, &self.frames[frame]));
+        }
         for inst in &mut self.insts[first..] {
             let branches = matches!(inst.role, Role::Plain | Role::Enter);
             if usize::from(inst.site.frame) == frame && branches {
                 let target = inst.target_position();
-                inst.target = target.map_or(0, |target| places[target]);
+                let target = target.and_then(|target| places.number(target));
+                inst.target = target.map_or(0, |number| indices[number]);
             }
         }
-        places
+        indices
     }
 
     /// The code of the sub that a call is replaced by, if it is.
@@ -248,7 +342,9 @@ impl Body {
             self.frames[frame].held.insert(register);
         }
         let first = self.insts.len();
-        self.splice(program, code, 0, frame, max_words);
+        let region = inst.callee();
+        let places = reached(program, region, code, 0, 0..code.words.len());
+        self.splice(program, code, &places, frame, max_words);
         let behind = self.insts.len() as u32;
         for inst in &mut self.insts[first..] {
             if usize::from(inst.site.frame) == frame && inst.role == Role::Rejoin {
@@ -269,15 +365,26 @@ fn instruction(program: &dyn Program, region: usize, code: &Code, at: usize) -> 
     }
 }
 
-/// The positions of the instructions that are reached from `start`, ascending.
-fn reached(program: &dyn Program, region: usize, code: &Code, start: usize) -> Vec<usize> {
-    let mut seen = vec![false; code.words.len()];
+/// The instructions that are reached from `start` within a stretch of the code, and where that is left.
+fn reached(
+    program: &dyn Program,
+    region: usize,
+    code: &Code,
+    start: usize,
+    stretch: Range<usize>,
+) -> Places {
+    let mut seen = vec![false; stretch.len()];
+    let mut outside = Vec::new();
     let mut work = vec![start];
     while let Some(mut at) = work.pop() {
-        while let Some(known) = seen.get_mut(at)
-            && !*known
-        {
-            *known = true;
+        loop {
+            if !stretch.contains(&at) {
+                outside.push(at);
+                break;
+            }
+            if std::mem::replace(&mut seen[at - stretch.start], true) {
+                break;
+            }
             let inst = instruction(program, region, code, at);
             match inst.flow_within() {
                 Flow::Next => {}
@@ -291,6 +398,16 @@ fn reached(program: &dyn Program, region: usize, code: &Code, start: usize) -> V
             at += inst.op.words();
         }
     }
-    let places = seen.iter().enumerate();
-    places.filter_map(|(at, seen)| seen.then_some(at)).collect()
+    outside.retain(|at| *at < code.words.len());
+    let seen_places = seen.iter().enumerate();
+    let inside = seen_places.filter_map(|(at, seen)| seen.then_some(stretch.start + at));
+    let mut places = Places {
+        inside: inside.collect(),
+        outside: Vec::new(),
+        stretch,
+    };
+    outside.sort_unstable_by_key(|at| places.order(*at));
+    outside.dedup();
+    places.outside = outside;
+    places
 }

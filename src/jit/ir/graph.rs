@@ -158,23 +158,30 @@ impl Graph {
 
     /// Follows liveness backwards until nothing changes.
     fn find_live(&mut self, body: &Body, argc_of: Argc<'_>) {
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for place in (0..self.blocks.len()).rev() {
-                let block = &self.blocks[place];
-                let mut live = block.live_out.clone();
-                for after in self.after(place) {
-                    live.unite(&self.blocks[after].live);
+        let before = self.before();
+        // The last block is the first to be looked at.
+        let mut work: Vec<usize> = (0..self.blocks.len()).collect();
+        let mut waits = vec![true; self.blocks.len()];
+        while let Some(place) = work.pop() {
+            waits[place] = false;
+            let block = &self.blocks[place];
+            let mut live = block.live_out.clone();
+            for after in self.after(place) {
+                live.unite(&self.blocks[after].live);
+            }
+            let (start, end) = (block.start, block.end);
+            let out = live.clone();
+            for at in (start..end).rev() {
+                pass(body, at, argc_of, &mut live);
+            }
+            let block = &mut self.blocks[place];
+            block.live_out = out;
+            if block.live.unite(&live) {
+                for &earlier in &before[place] {
+                    if !std::mem::replace(&mut waits[earlier], true) {
+                        work.push(earlier);
+                    }
                 }
-                let (start, end) = (block.start, block.end);
-                let out = live.clone();
-                for at in (start..end).rev() {
-                    pass(body, at, argc_of, &mut live);
-                }
-                let block = &mut self.blocks[place];
-                block.live_out = out;
-                changed |= block.live.unite(&live);
             }
         }
     }
@@ -221,6 +228,9 @@ fn pass(body: &Body, at: usize, argc_of: Argc<'_>, live: &mut RegisterSet) {
     }
     if may_stop(inst) {
         live.unite(&body.frame_of(inst).held);
+    }
+    if let Some(outside) = body.live_outside(inst) {
+        live.unite(outside);
     }
     for register in body.kept_at(at) {
         live.insert(usize::from(*register));

@@ -22,6 +22,9 @@ pub(crate) enum Role {
     Enter,
     /// The return of an inlined sub: goes on behind it.
     Rejoin,
+    /// Where the piece of a region that the function is ends, and others go on. The immediate is its number
+    /// among these.
+    Part,
 }
 
 /// An instruction of a function.
@@ -61,6 +64,16 @@ impl Inst {
         Inst {
             op: Rop::Call,
             word: Word::new(Rop::Call, 0, self.word.a(), low, high),
+            ..self
+        }
+    }
+
+    /// What stands where control comes to the instruction from a piece that ends before it.
+    pub(super) fn parting(self, number: usize) -> Inst {
+        Inst {
+            op: Rop::Leave,
+            immediate: number as u64,
+            role: Role::Part,
             ..self
         }
     }
@@ -170,6 +183,7 @@ impl Inst {
         match (self.role, self.flow_within()) {
             (Role::Rejoin, _) => Flow::Jump(target),
             (Role::Enter, _) => Flow::Next,
+            (Role::Part, _) => Flow::End,
             (Role::Plain, Flow::Jump(_)) => Flow::Jump(target),
             (Role::Plain, Flow::Branch(_)) => Flow::Branch(target),
             (Role::Plain, flow) => flow,
@@ -328,7 +342,7 @@ impl Branch {
 pub(crate) fn may_stop(inst: &Inst) -> bool {
     match inst.role {
         Role::Enter => return true,
-        Role::Rejoin => return false,
+        Role::Rejoin | Role::Part => return false,
         Role::Plain => {}
     }
     may_take_fuel(inst)

@@ -9,12 +9,15 @@
 pub(crate) mod body;
 pub(crate) mod graph;
 pub(crate) mod inst;
+pub(crate) mod pieces;
 
 pub(crate) use body::Body;
 pub(crate) use graph::{Graph, RegisterSet};
+pub(crate) use pieces::{KnownSeams, Seams};
 
 use super::PlainFunction;
 use crate::lower::code::{Code, Rop, Word};
+use std::rc::Rc;
 
 /// What the compiler needs to know of the program.
 ///
@@ -36,6 +39,9 @@ pub(crate) trait Program {
         let _ = region;
         None
     }
+
+    /// Where a region comes apart that is too large to be compiled together; `None` if it can't.
+    fn seams(&self, region: usize) -> Option<Rc<Seams>>;
 
     /// How many arguments a region takes.
     fn argc(&self, region: usize) -> usize;

@@ -136,12 +136,11 @@ impl Group {
     }
 
     fn add(&mut self, program: &dyn Program, region: usize, entry: Entry) -> Option<usize> {
-        let start = match &entry {
-            Entry::Call(_) => 0,
-            Entry::Frame(position, _) => *position,
-        };
-        let left = self.budget.words - self.words;
-        let body = Body::new(program, region, start, left)?;
+        let left = self.budget.words.saturating_sub(self.words);
+        let body = match &entry {
+            Entry::Call(_) => Body::of_sub(program, region, left),
+            Entry::Frame(position, _) => Body::of_frame(program, region, *position, left),
+        }?;
         let graph = Graph::new(&body, &|region| program.argc(region));
         let registers = body.registers;
         let cells = graph.blocks.len() * registers;

@@ -212,6 +212,13 @@ impl Translator<'_, '_> {
         seen
     }
 
+    /// Leaves native code where the piece ends that the function is. No instruction of the program stands there.
+    pub(super) fn part(&mut self, inst: &Inst) {
+        self.share.instructions -= 1;
+        self.share.inline -= 1;
+        self.leave(Reason::Part, inst);
+    }
+
     /// The engine does the instruction.
     pub(super) fn leave_here(&mut self, inst: &Inst) {
         self.note_helped();

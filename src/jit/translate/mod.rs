@@ -403,6 +403,10 @@ impl Translator<'_, '_> {
             self.end_call(inst);
             return false;
         }
+        if inst.role == Role::Part {
+            self.part(inst);
+            return false;
+        }
         let result = match (inst.op, inst.role) {
             (_, Role::Enter) => {
                 self.enter_inlined(inst);

@@ -64,6 +64,9 @@ fn compiling(vm: &mut VM, mode: JitMode) {
     });
 }
 
+/// Words of register code that are compiled together [in pieces](Setup::in_pieces).
+const PIECE_WORDS: usize = 24;
+
 /// What a run is given beside its program.
 #[derive(Clone)]
 pub struct Setup {
@@ -112,6 +115,23 @@ impl Setup {
                 if let Some(first) = vm.globals.first_mut() {
                     *first = Value::array(vec![Value::int(1), Value::str("two")]);
                 }
+            },
+            ..self
+        }
+    }
+
+    /// The same with so little compiled together that most programs come apart into pieces.
+    #[must_use]
+    pub fn in_pieces(self) -> Setup {
+        Setup {
+            prepare: |vm| {
+                install_extensions(vm);
+                vm.set_jit(JitOptions {
+                    mode: JitMode::Eager,
+                    threshold: 1,
+                    budget: PIECE_WORDS,
+                    ..JitOptions::default()
+                });
             },
             ..self
         }

@@ -13,7 +13,8 @@ use crate::verify::RegionKind;
 use crate::vm::VM;
 
 /// Compiles all subs of the running chunk, and its own code if that has loops, as far as no earlier
-/// process has; and writes that to the cache.
+/// process has; and writes that to the cache. Of a program that is compiled in pieces only the first is: what
+/// the others begin with isn't known before it runs.
 pub(in crate::vm) fn compile_ahead(vm: &mut VM) -> Ahead {
     let mut ahead = Ahead::default();
     if vm.engine.jit.mode == JitMode::Off {

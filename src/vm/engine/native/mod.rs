@@ -212,6 +212,7 @@ fn reason_text(reason: Reason) -> &'static str {
         Reason::Guard => "something isn't of the kind that was assumed",
         Reason::Fuel => "fuel is to be looked at",
         Reason::Fault => "it failed",
+        Reason::Part => "the code that was compiled together ends",
     }
 }
 
@@ -350,8 +351,11 @@ unsafe fn go_on_natively(
                 root.was_left(act, reason, place, at);
                 let is_head = Word(*place).op() != Rop::Fuel;
                 (pc, base) = pay_for_branch(act, reason, place, at)?;
-                if reason != Reason::Fuel {
-                    return Some((pc, base));
+                match reason {
+                    Reason::Fuel => {}
+                    // The next piece may be there, or is wanted before it becomes hot.
+                    Reason::Part if mode(act) == JitMode::Eager => continue,
+                    _ => return Some((pc, base)),
                 }
                 if !is_head && !Root::frame(act, pc).has_frame() {
                     look_at_next_head(act);

@@ -6,7 +6,7 @@ use super::super::program::Program;
 use super::foreign::{Linked, Part};
 use crate::jit::cache::UnitKey;
 use crate::jit::compile::{Compiled, Compiler, Declined};
-use crate::jit::ir;
+use crate::jit::ir::{self, Seams};
 use crate::jit::kept::LinkedParts;
 use crate::jit::kinds::group::Entry;
 use crate::jit::kinds::{Kind, Seen};
@@ -82,6 +82,11 @@ impl ir::Program for View<'_> {
 
     fn foreign(&self, region: usize) -> Option<usize> {
         region.checked_sub(self.program.native.regions())
+    }
+
+    fn seams(&self, region: usize) -> Option<Rc<Seams>> {
+        let (program, place) = self.place(region);
+        program.native.seams.get(place, || Seams::of(self, region))
     }
 
     fn argc(&self, region: usize) -> usize {
@@ -213,7 +218,8 @@ impl Program {
             linked,
             assumes: want.assumes,
         };
-        let mut kinds = Compiler::frame_kinds(&view, region, position, observe)?;
+        let budget = self.native.options().budget;
+        let mut kinds = Compiler::frame_kinds(&view, region, position, budget, observe)?;
         let met = self.native.met(region, Some(position));
         for (kind, met) in kinds.iter_mut().zip(met) {
             *kind = match met.join(*kind) {

@@ -190,7 +190,7 @@ impl Root {
                     self.forget(act);
                 }
             }
-            Reason::Fuel | Reason::Fault => {}
+            Reason::Fuel | Reason::Fault | Reason::Part => {}
         }
     }
 

@@ -8,6 +8,7 @@ use super::obtain::Want;
 use crate::jit::abi::Helper;
 use crate::jit::cache::UnitKey;
 use crate::jit::compile::{Compiled, Compiler, Trampoline};
+use crate::jit::ir::KnownSeams;
 use crate::jit::kept::Kept;
 use crate::jit::kinds::{Kind, Seen};
 use crate::jit::{JitOptions, JitStats};
@@ -165,6 +166,8 @@ pub(in super::super) struct Native {
     /// For each region the instruction that calls its native code, once there is one.
     stubs: Box<[u64]>,
     regions: usize,
+    /// Where regions come apart that are too large to be compiled together, as far as that was asked.
+    pub(super) seams: KnownSeams,
     /// What is kept for later processes, if a directory for it is named.
     kept: Option<Kept>,
     /// Compilers that were started.
@@ -184,6 +187,7 @@ impl Native {
             learned: 0,
             stubs: Box::default(),
             regions,
+            seams: KnownSeams::default(),
             kept: None,
             compilers: 0,
             early_looks: 0,

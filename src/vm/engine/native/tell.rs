@@ -76,7 +76,7 @@ pub(super) unsafe fn refused(act: *mut Activation, root: Root) {
 pub(super) unsafe fn left(act: *mut Activation, reason: Reason, pc: Pc) {
     let level = match reason {
         Reason::Guard => log::Level::Debug,
-        Reason::Resume | Reason::Fuel | Reason::Fault => log::Level::Trace,
+        Reason::Resume | Reason::Fuel | Reason::Fault | Reason::Part => log::Level::Trace,
     };
     if log::log_enabled!(target: TARGET, level) {
         let title = title(act, Root::frame(act, pc));

@@ -31,6 +31,9 @@ const FUEL: u64 = 3000;
 /// Differences that are made small and shown; the others are counted.
 const SHOWN: u64 = 5;
 
+/// The tier in which programs are compiled in pieces.
+const EAGER: &str = "JIT eager";
+
 /// Fuel of the programs of the tests, some of which never end: all of it, some, and little.
 const FILE_FUEL: [u64; 3] = [1_000_000, 5000, 100];
 
@@ -82,14 +85,19 @@ impl Seen {
 
     /// Compares one chunk under one setup and counts.
     pub(super) fn compare(&self, chunk: &Chunk, setup: &Setup) -> Result<Outcome, String> {
-        let mut outcomes = self.compare_each(chunk, std::slice::from_ref(setup))?;
+        let mut outcomes = self.compare_each(chunk, std::slice::from_ref(setup), &self.tiers)?;
         Ok(outcomes.pop().expect("one setup has one outcome"))
     }
 
-    /// Compares one chunk under each of the setups and counts.
-    fn compare_each(&self, chunk: &Chunk, setups: &[Setup]) -> Result<Vec<Outcome>, String> {
+    /// Compares one chunk under each of the setups in these tiers and counts.
+    fn compare_each(
+        &self,
+        chunk: &Chunk,
+        setups: &[Setup],
+        tiers: &[String],
+    ) -> Result<Vec<Outcome>, String> {
         self.runs.fetch_add(setups.len() as u64, Ordering::Relaxed);
-        match compare_each(chunk, setups, &self.tiers) {
+        match compare_each(chunk, setups, tiers) {
             Ok(outcomes) => {
                 let trapped = outcomes.iter().filter(|outcome| outcome.end.is_err());
                 let count = trapped.count() as u64;
@@ -99,7 +107,7 @@ impl Seen {
             Err(difference) => {
                 let before = self.differences.fetch_add(1, Ordering::Relaxed);
                 if before < SHOWN {
-                    Err(shown(chunk, setups, &difference, &self.tiers))
+                    Err(shown(chunk, setups, &difference, tiers))
                 } else {
                     Err(difference.what.to_owned())
                 }
@@ -145,10 +153,18 @@ fn generated(seed: u64, seen: &Seen) -> Result<(), String> {
     let whole = seen.compare(&chunk, &setup(FUEL)).map_err(in_family)?;
     let used = FUEL - whole.fuel.unwrap_or(0);
     let setups = [used / 2, seed % 50, seed % 400].map(setup);
-    seen.compare_each(&chunk, &setups).map_err(in_family)?;
+    seen.compare_each(&chunk, &setups, &seen.tiers)
+        .map_err(in_family)?;
     let in_parts = |error| format!("{family:?} in parts, {error}");
     let setups = [FUEL, used * 2 + seed % 50].map(|fuel| setup(fuel).linked());
-    seen.compare_each(&chunk, &setups).map_err(in_parts)?;
+    seen.compare_each(&chunk, &setups, &seen.tiers)
+        .map_err(in_parts)?;
+    if seen.tiers.is_empty() || seen.tiers.iter().any(|tier| tier == EAGER) {
+        let in_pieces = |error| format!("{family:?} in pieces, {error}");
+        let setup = setup(FUEL).in_pieces();
+        seen.compare_each(&chunk, &[setup], &[EAGER.to_owned()])
+            .map_err(in_pieces)?;
+    }
     Ok(())
 }
 
