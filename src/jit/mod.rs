@@ -61,4 +61,6 @@ pub mod cranelift {
     pub use cranelift_frontend::FunctionBuilder;
 }
 #[cfg(feature = "jit")]
+pub(crate) use ir::inst::stops_at;
+#[cfg(feature = "jit")]
 pub(crate) use shared::SharedCode;

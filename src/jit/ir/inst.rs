@@ -341,23 +341,25 @@ impl Branch {
 /// interrupted, or the engine leave it to others.
 pub(crate) fn may_stop(inst: &Inst) -> bool {
     match inst.role {
-        Role::Enter => return true,
-        Role::Rejoin | Role::Part => return false,
-        Role::Plain => {}
+        Role::Enter => true,
+        Role::Rejoin | Role::Part => false,
+        Role::Plain => stops_at(inst.op),
     }
-    may_take_fuel(inst)
-        || Branch::of(inst.op).is_some_and(|branch| branch.pays)
-        || matches!(
-            inst.op,
-            Rop::Loop | Rop::Fuel | Rop::Call | Rop::Native | Rop::Relink
-        )
-        || inst.flow_within() == Flow::End
+}
+
+/// Whether a run may stop at an instruction with this opcode. Where the engine is left, it holds that against
+/// this.
+pub(crate) fn stops_at(op: Rop) -> bool {
+    let ends = matches!(op, Rop::Leave | Rop::CallLinked | Rop::End) || is_return(op);
+    let pays =
+        matches!(op, Rop::Loop | Rop::Fuel) || Branch::of(op).is_some_and(|branch| branch.pays);
+    ends || pays || may_take_fuel(op) || matches!(op, Rop::Call | Rop::Native | Rop::Relink)
 }
 
 /// Whether the work of an instruction may cost fuel, how much being seen when it is done, or be too much.
-pub(crate) fn may_take_fuel(inst: &Inst) -> bool {
+pub(crate) fn may_take_fuel(op: Rop) -> bool {
     matches!(
-        inst.op,
+        op,
         Rop::Worked
             | Rop::Concat
             | Rop::HashGetCopy

@@ -238,7 +238,7 @@ fn costs(function: &Function, around: Loop) -> Option<(Vec<i64>, i64)> {
                 _ if inst.role == Role::Enter => behind += 1,
                 Rop::Loop | Rop::Fuel | Rop::Call => return None,
                 _ if is_latch && block != around.latch => return None,
-                _ => takes_any |= may_take_fuel(inst),
+                _ => takes_any |= may_take_fuel(inst.op),
             }
         }
         for next in graph

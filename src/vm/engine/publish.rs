@@ -97,6 +97,12 @@ fn write_frame(
             .extend(homes.map(|home| unsafe { register(base, home).take() }));
     }
     let word = Word(code.words[position]);
+    #[cfg(feature = "jit")]
+    debug_assert!(
+        crate::jit::stops_at(word.op()),
+        "native code takes {:?} for an instruction where no run stops",
+        word.op()
+    );
     let scope = match word.op() {
         // At a region's end no scope is on record.
         Rop::Leave => Some(word.wide() as usize),
