@@ -141,6 +141,13 @@ fn level_of(seen: u16) -> u16 {
     1 + (u16::BITS - (seen >> LEVELS_AT).leading_zeros()) as u16
 }
 
+/// A jump or branch, by the ops that it leads from and to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Edge {
+    from: u32,
+    to: u32,
+}
+
 /// A pass through the code.
 struct Pass<'p, 'v> {
     verifier: &'p mut Verifier,
@@ -163,6 +170,8 @@ struct Pass<'p, 'v> {
     seen: u16,
     /// Whether there are dead ops.
     has_dead: bool,
+    /// How many of the verifier's edges are of this pass.
+    edges: usize,
 }
 
 impl<'p, 'v> Pass<'p, 'v> {
@@ -174,6 +183,10 @@ impl<'p, 'v> Pass<'p, 'v> {
         view: &'p CodeView<'v>,
         sizes: Sizes,
     ) -> Option<Self> {
+        if verifier.edges.len() <= sizes.ops {
+            verifier.edges.resize(sizes.ops + 1, Edge::default());
+        }
+        verifier.looked_at.clear();
         let shape = &mut verifier.shape;
         shape.begin(sizes.ops);
         let scope = shape.open_region(RegionKind::Main, 0, 0);
@@ -200,6 +213,7 @@ impl<'p, 'v> Pass<'p, 'v> {
             slots: 0,
             seen: 0,
             has_dead: false,
+            edges: 0,
         })
     }
 
@@ -212,6 +226,7 @@ impl<'p, 'v> Pass<'p, 'v> {
         let limits = operands::limits(self.sizes).map(|limit| limit as u32);
         let view = self.view;
         let sub_of_name = &self.verifier.sub_of_name;
+        let edges = &mut self.verifier.edges[..];
         // As cells, for the ops' own states and those of their targets are the same.
         let states = Cell::from_mut(&mut self.verifier.shape.states[..]).as_slice_of_cells();
         // What isn't a target leads here, and so does the end, where everything may meet.
@@ -220,7 +235,7 @@ impl<'p, 'v> Pass<'p, 'v> {
         let mut state = self.state;
         let (mut at, mut index) = (self.at, self.index);
         let mut highest = State::new(self.scope, self.height).0;
-        let (mut slots, mut seen) = (self.slots, self.seen);
+        let (mut slots, mut seen, mut count) = (self.slots, self.seen, self.edges);
         let Some(mut window) = Window::at(self.code, at) else {
             return;
         };
@@ -272,15 +287,26 @@ impl<'p, 'v> Pass<'p, 'v> {
             if T::KEEPS {
                 slots = slots.max((number + 1) & row.is_slot as u32);
             }
+            let Some(edge) = edges.get_mut(count) else {
+                break;
+            };
+            *edge = Edge {
+                from: index as u32,
+                to: number,
+            };
+            count += (row.is_no_target + 1) as usize;
             into.take(short);
             (at, index, window) = (behind, index + 1, next);
         }
         (self.at, self.index, self.state) = (at, index, state);
         (self.height, self.slots, self.seen) = (State(highest).height(), slots, seen);
+        self.edges = count;
     }
 
     /// Looks at an op of any kind. `None` if it can't be proved here.
     fn look_at(&mut self, into: &mut impl TakeOps) -> Option<()> {
+        let place = (self.index as u32, self.at as u32);
+        self.verifier.looked_at.push(place);
         let op = Op::decode(self.code, &mut self.at).ok()?;
         check_operands(&op, self.sizes).ok()?;
         let step = self.step(&op)?;
@@ -434,27 +460,26 @@ impl<'p, 'v> Pass<'p, 'v> {
         })
     }
 
-    /// Checks what pairs of ops demand, in a second pass, as all pairs and states are known now.
+    /// Checks what pairs of ops demand, as all pairs and states are known now.
     fn check_pairs(&self) -> Option<()> {
-        let mut at = 0;
-        let segments = &self.verifier.segments;
-        for (index, state) in self.verifier.shape.states.iter().enumerate() {
-            let window = Window::at(self.code, at)?;
-            let row = &ROWS[usize::from(window.opcode())];
-            if let Some(short) = window.short(&row.form) {
-                at += short.length();
-                // Of these only jumps and branches lead elsewhere.
-                if row.is_no_target == 0
-                    && *state != State::NONE
-                    && segments.behind(index) != segments.of(short.number.into())
-                {
-                    return None;
-                }
-                continue;
-            }
-            let op = Op::decode(self.code, &mut at).ok()?;
-            if *state != State::NONE {
-                self.check_borders(index, &op, *state)?;
+        let Verifier {
+            segments,
+            shape,
+            edges,
+            looked_at,
+            ..
+        } = &*self.verifier;
+        let stays =
+            |edge: &Edge| segments.behind(edge.from as usize) == segments.of(edge.to as usize);
+        if !edges[..self.edges].iter().all(stays) {
+            return None;
+        }
+        for (index, at) in looked_at {
+            let (index, mut at) = (*index as usize, *at as usize);
+            let state = shape.states[index];
+            if state != State::NONE {
+                let op = Op::decode(self.code, &mut at).ok()?;
+                self.check_borders(index, &op, state)?;
             }
         }
         Some(())

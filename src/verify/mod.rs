@@ -209,6 +209,10 @@ pub struct Verifier {
     calls: Vec<u32>,
     /// What is between ops that pair.
     segments: Segments,
+    /// Jumps and branches, as the pass through the code met them, and the other ops that it looked at one by
+    /// one, with the places of their bytes.
+    edges: Vec<linear::Edge>,
+    looked_at: Vec<(u32, u32)>,
     /// Ops that a jump has reached; the pending ones of them are yet to be looked at.
     work: Vec<u32>,
     /// For each block how it is used; empty where none is.
