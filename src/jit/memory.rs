@@ -1,83 +1,54 @@
-//! Memory that can run, and then never be written again.
+//! Memory that can run, and then never be written again: what could write it is gone by then.
 
 #![allow(unsafe_code)]
 
-use cranelift_jit::{BranchProtection, JITMemoryKind, JITMemoryProvider, SystemMemoryProvider};
+use memmap2::{Mmap, MmapMut, MmapOptions};
 use std::ops::Range;
 use std::sync::Arc;
+use wasmtime_internal_jit_icache_coherence as instructions;
 
 /// Alignment of an entry's code.
 pub(crate) const ALIGN: usize = 64;
 
-/// A piece of memory of the provider, freed with this.
-struct Memory {
-    provider: SystemMemoryProvider,
-    start: *mut u8,
-    len: usize,
-}
-
-// SAFETY: the memory is its own and nobody else has its address.
-unsafe impl Send for Memory {}
-// SAFETY: through a shared reference it is only read.
-unsafe impl Sync for Memory {}
-
-impl Memory {
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: as many bytes were allocated, all of them zero at first, and only a `Draft` writes
-        // them, which is borrowed while somebody else reads.
-        unsafe { std::slice::from_raw_parts(self.start, self.len) }
-    }
-}
-
-impl Drop for Memory {
-    fn drop(&mut self) {
-        // SAFETY: who runs code holds its `Executable`, and that this.
-        unsafe { self.provider.free_memory() };
-    }
-}
-
 /// Memory that is still being written, and can't be run.
-pub(crate) struct Draft(Memory);
+pub(crate) struct Draft(MmapMut);
 
 impl Draft {
-    /// Zeros of this length, which isn't 0; `None` if the system has no such memory.
+    /// Zeros of this length, which isn't 0; `None` if the system has no such memory. Its pages come at once,
+    /// as all of them are about to be written.
     pub(crate) fn new(len: usize) -> Option<Draft> {
-        let mut provider = SystemMemoryProvider::new();
-        let allocated = provider.allocate(len, ALIGN as u64, JITMemoryKind::Executable);
-        let start = allocated.ok().filter(|_| len > 0)?;
-        Some(Draft(Memory {
-            provider,
-            start,
-            len,
-        }))
+        let memory = MmapOptions::new().len(len).populate().map_anon();
+        memory.ok().filter(|_| len > 0).map(Draft)
     }
 
     /// The bytes, to be read.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.bytes()
+        &self.0
     }
 
     /// The bytes, to be written.
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
-        // SAFETY: as many bytes were allocated, all of them zero at first, and nobody else has them.
-        unsafe { std::slice::from_raw_parts_mut(self.0.start, self.0.len) }
+        &mut self.0
     }
 
     /// From now on the bytes can be run, and not be written.
-    pub(crate) fn finish(mut self) -> Option<Placed> {
-        self.0.provider.finalize(BranchProtection::None).ok()?;
-        Some(Placed(Arc::new(self.0)))
+    pub(crate) fn finish(self) -> Option<Placed> {
+        // SAFETY: the range is that of the mapping.
+        unsafe { instructions::clear_cache(self.0.as_ptr().cast(), self.0.len()) }.ok()?;
+        let memory = self.0.make_exec().ok()?;
+        instructions::pipeline_flush_mt().ok()?;
+        Some(Placed(Arc::new(memory)))
     }
 }
 
 /// Bytes that can be run. They go when the last code in them goes.
 #[derive(Clone)]
-pub(crate) struct Placed(Arc<Memory>);
+pub(crate) struct Placed(Arc<Mmap>);
 
 impl Placed {
     /// All of them.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.bytes()
+        &self.0
     }
 
     /// The code in this range; `None` if it isn't within the bytes.
@@ -92,7 +63,7 @@ impl Placed {
 
 impl std::fmt::Debug for Placed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Placed").field(&self.0.len).finish()
+        f.debug_tuple("Placed").field(&self.0.len()).finish()
     }
 }
 

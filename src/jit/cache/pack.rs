@@ -17,7 +17,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first bytes of every pack.
 const MAGIC: [u8; 8] = *b"\x89FVNC\r\n\x1a";
 /// The version of the layout below.
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 /// The longest pack. What a process compiles beyond it isn't kept.
 pub(super) const MAX_PACK: usize = 64 << 20;
 /// The most functions of a pack.
@@ -239,9 +239,10 @@ fn rows_end(count: usize) -> usize {
     HEADER_LENGTH + count * ROW_LENGTH
 }
 
-/// The hash of a pack: over everything but the hash itself. `pack` is longer than the header.
+/// The hash of a pack: over everything but the hash itself. `pack` is longer than the header. That goes last, so
+/// that what is long begins with a block, and several can be hashed at a time.
 fn hash(maker: &Fingerprint, pack: &[u8]) -> [u8; 32] {
-    let parts = [&pack[..HASHED_HEADER], &pack[HEADER_LENGTH..]];
+    let parts = [&pack[HEADER_LENGTH..], &pack[..HASHED_HEADER]];
     digest(Mode::Keyed(&maker.0), &parts)
 }
 

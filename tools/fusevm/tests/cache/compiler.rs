@@ -5,8 +5,7 @@ use super::{Place, Ran, ran};
 use std::fs;
 use std::process::Command;
 
-/// What the names of the compiler's functions begin with. The provider of memory that can run is of
-/// `cranelift_jit`, and is no part of it.
+/// What the names of the compiler's functions begin with.
 const COMPILER: [&str; 3] = ["cranelift_codegen", "cranelift_frontend", "regalloc2"];
 
 /// What the program did while callgrind watched, and the functions of the compiler that ran.
