@@ -23,6 +23,10 @@ const LIBRARIES: [(&str, &str); 3] = [
 /// What programs of this kind begin with.
 const START_FILE: &str = "rcrt1.o";
 
+/// By which the C library tells what it knows of the processor. The JIT uses it if it is there, which doesn't
+/// bring it out of an archive.
+const FEATURES: &str = "__x86_get_cpuid_feature_leaf";
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=FUSEVM_LINK");
@@ -38,6 +42,7 @@ fn main() {
     if lead_to_archives(&folder).is_ok() {
         println!("cargo:rustc-link-arg-bin=fusevm=-static-pie");
         println!("cargo:rustc-link-arg-bin=fusevm=-L{}", folder.display());
+        println!("cargo:rustc-link-arg-bin=fusevm=-Wl,--undefined={FEATURES}");
     }
 }
 

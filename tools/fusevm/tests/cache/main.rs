@@ -278,8 +278,8 @@ fn packs_of_others_cost_a_miss_and_are_mended() {
         bytes
     };
     let cases = [
-        ("other_maker", changed(8, 1)),
-        ("other_maker", changed(8, 3)),
+        ("other_maker", changed(8, 2)),
+        ("other_maker", changed(8, 4)),
         ("other_maker", changed(9, 1)),
         ("other_maker", changed(32, whole[32] ^ 1)),
         ("damaged", of_other_chunk),
