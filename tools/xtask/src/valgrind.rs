@@ -54,7 +54,10 @@ pub(crate) fn run(root: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     ensure!(built.success(), "the build failed");
     let status = Command::new("valgrind")
         .args(["--error-exitcode=1", "--leak-check=full"])
-        .args(["--errors-for-leak-kinds=definite", "--smc-check=all"])
+        .args([
+            "--errors-for-leak-kinds=definite",
+            "--smc-check=all-non-file",
+        ])
         .args(&arguments.flags)
         .arg(crate::target_dir(root)?.join("checked/xtask"))
         .args(["valgrind", "--inside"])
