@@ -46,6 +46,7 @@ use edges::Door;
 use elements::Elements;
 use exits::{Checkpoint, Exit};
 use invariants::Invariant;
+use std::collections::HashSet;
 
 /// What all functions of a group are translated with.
 pub(super) struct Context<'a> {
@@ -126,6 +127,8 @@ struct Translator<'a, 'b> {
     halves: Vec<Option<(Value, Value)>>,
     /// Registers that were set to a constant Float in the present block.
     constants: Vec<Option<f64>>,
+    /// Floats whose sign bit isn't set, or that are no numbers.
+    positive: HashSet<Value>,
     /// Where the value is that the present instruction is to look up in a hash, if the one before has looked
     /// already; 0 where it couldn't.
     joined_entry: Option<Value>,
@@ -191,6 +194,7 @@ pub(super) fn translate(
         synced: vec![false; registers],
         halves: vec![None; registers],
         constants: vec![None; registers],
+        positive: HashSet::new(),
         joined_entry: None,
         live: RegisterSet::new(registers),
         live_behind: RegisterSet::new(registers),
@@ -324,6 +328,7 @@ impl Translator<'_, '_> {
         self.checkpoint = None;
         self.elements.begin(index);
         self.b.switch_to_block(self.blocks[index]);
+        self.begin_known_elements();
         let graph = &self.function.graph;
         let argc = |region| self.cx.program.argc(region);
         let live = graph.live_within(&self.function.body, index, &argc);

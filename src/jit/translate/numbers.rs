@@ -190,7 +190,7 @@ impl Translator<'_, '_> {
         let is_int = product.mode == Mode::Ints;
         let product = match is_int {
             true => self.b.ins().imul(x, y),
-            false => self.b.ins().fmul(x, y),
+            false => self.float_arithmetic(Arithmetic::Mul, x, y),
         };
         let (kind, value) = match sum.mode {
             Mode::Ints => {
@@ -221,11 +221,26 @@ impl Translator<'_, '_> {
 
     fn float_arithmetic(&mut self, what: Arithmetic, x: Value, y: Value) -> Value {
         match what {
-            Arithmetic::Add => self.b.ins().fadd(x, y),
+            Arithmetic::Add => {
+                let sum = self.b.ins().fadd(x, y);
+                let is_positive = [x, y].iter().all(|term| self.positive.contains(term));
+                self.note_positive(sum, is_positive)
+            }
             Arithmetic::Sub => self.b.ins().fsub(x, y),
-            Arithmetic::Mul => self.b.ins().fmul(x, y),
+            Arithmetic::Mul => {
+                let product = self.b.ins().fmul(x, y);
+                self.note_positive(product, x == y)
+            }
             _ => self.ask_helper(Helper::FloatRemainder, &[x, y]),
         }
+    }
+
+    /// Remembers of a Float that its sign bit is not set, unless it is no number, if that is so.
+    fn note_positive(&mut self, value: Value, is_positive: bool) -> Value {
+        if is_positive {
+            self.positive.insert(value);
+        }
+        value
     }
 
     /// The remainder, 0 for divisors 0 and -1.
@@ -370,14 +385,18 @@ impl Translator<'_, '_> {
         let a = self.as_float(inst.b());
         let b = self.as_float(inst.c());
         let is_root = self.constants[inst.c()] == Some(0.5) && !self.seen.is_irregular();
-        let value = if is_root {
+        let value = if is_root && self.positive.contains(&a) {
+            let root = self.b.ins().sqrt(a);
+            self.note_positive(root, true)
+        } else if is_root {
             let lowest = self.b.ins().f64const(f64::NEG_INFINITY);
             let is_other = self.b.ins().fcmp(FloatCC::NotEqual, a, lowest);
             self.guard(is_other);
             // So that -0.0 is 0.0.
             let zero = self.b.ins().f64const(0.0);
             let a = self.b.ins().fadd(a, zero);
-            self.b.ins().sqrt(a)
+            let root = self.b.ins().sqrt(a);
+            self.note_positive(root, true)
         } else {
             self.ask_helper(Helper::Pow, &[a, b])
         };
