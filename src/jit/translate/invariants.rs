@@ -115,8 +115,14 @@ fn wanted(cx: &Context<'_>, function: &Function, views: &Views, around: Loop) ->
         level > Some(Level::Nothing) && !insts.iter().any(is_written)
     };
     for block in around.head..=around.latch {
+        // The registers that registers are copies of: arguments of inlined subs, say.
+        let mut origins: Vec<usize> = (0..function.body.registers).collect();
         walk::block(cx.program, cx.group, function, block, |walked| {
-            let floats = floats_of(walked.inst, walked.before);
+            let floats = floats_of(walked.inst, walked.before).map(|float| match float {
+                Some(What::Register(register)) => Some(What::Register(origins[register])),
+                float => float,
+            });
+            note_copy(walked.inst, walked.before, &mut origins);
             // What only some rounds read isn't to stand in the way of all.
             let element = element_of(&walked).filter(|_| block == around.head);
             for what in floats.into_iter().chain([element]).flatten() {
@@ -132,6 +138,17 @@ fn wanted(cx: &Context<'_>, function: &Function, views: &Views, around: Loop) ->
         });
     }
     wanted
+}
+
+/// Notes which register an Int comes from that an instruction copies.
+fn note_copy(inst: &Inst, kinds: &[Kind], origins: &mut [usize]) {
+    let (first, count) = effects(inst).writes;
+    for (register, origin) in origins.iter_mut().enumerate().skip(first).take(count) {
+        *origin = register;
+    }
+    if inst.op == Rop::Copy && kinds[inst.b()] == Kind::Int {
+        origins[inst.a()] = origins[inst.b()];
+    }
 }
 
 /// The element that an instruction loads and unboxes.
@@ -285,12 +302,16 @@ impl Translator<'_, '_> {
 
     /// An Int register as a Float.
     pub(super) fn int_as_float(&mut self, register: usize) -> Value {
-        match self.invariant(What::Register(register)) {
-            Some(value) => value,
-            None => {
-                let value = self.value(register);
-                self.b.ins().fcvt_from_sint(types::F64, value)
+        let value = self.value(register);
+        let known = self.block.map(|block| self.invariants_of(block));
+        for place in known.into_iter().flatten() {
+            let Invariant { what, variable, .. } = self.invariants[place];
+            if let What::Register(known) = what
+                && self.value_of(known, Kind::Int) == value
+            {
+                return self.b.use_var(variable);
             }
         }
+        self.b.ins().fcvt_from_sint(types::F64, value)
     }
 }
