@@ -146,7 +146,8 @@ fn note_copy(inst: &Inst, kinds: &[Kind], origins: &mut [usize]) {
     for (register, origin) in origins.iter_mut().enumerate().skip(first).take(count) {
         *origin = register;
     }
-    if inst.op == Rop::Copy && kinds[inst.b()] == Kind::Int {
+    let copies = matches!(inst.op, Rop::Copy | Rop::Borrow | Rop::Take);
+    if copies && kinds[inst.b()] == Kind::Int {
         origins[inst.a()] = origins[inst.b()];
     }
 }
