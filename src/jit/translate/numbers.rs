@@ -223,16 +223,21 @@ impl Translator<'_, '_> {
         match what {
             Arithmetic::Add => {
                 let sum = self.b.ins().fadd(x, y);
-                let is_positive = [x, y].iter().all(|term| self.positive.contains(term));
-                self.note_positive(sum, is_positive)
+                let are_positive = self.are_positive(x, y);
+                self.note_positive(sum, are_positive)
             }
             Arithmetic::Sub => self.b.ins().fsub(x, y),
             Arithmetic::Mul => {
                 let product = self.b.ins().fmul(x, y);
-                self.note_positive(product, x == y)
+                let are_positive = x == y || self.are_positive(x, y);
+                self.note_positive(product, are_positive)
             }
             _ => self.ask_helper(Helper::FloatRemainder, &[x, y]),
         }
+    }
+
+    fn are_positive(&self, x: Value, y: Value) -> bool {
+        self.positive.contains(&x) && self.positive.contains(&y)
     }
 
     /// Remembers of a Float that its sign bit is not set, unless it is no number, if that is so.
@@ -366,9 +371,7 @@ impl Translator<'_, '_> {
             self.guarded_as(divisor, kind);
         }
         let b = self.as_float(divisor);
-        let zero = self.b.ins().f64const(0.0);
-        let is_fine = self.b.ins().fcmp(FloatCC::NotEqual, b, zero);
-        self.guard(is_fine);
+        self.guard_not_zero(b);
         let a = match inst.op {
             Rop::Div => self.as_float(inst.b()),
             _ => self.float(f64::from_bits(inst.immediate)),
@@ -376,6 +379,29 @@ impl Translator<'_, '_> {
         self.drop_dying(inst, inst.b(), second);
         let value = self.b.ins().fdiv(a, b);
         self.put(inst.a(), Kind::Float, value);
+    }
+
+    /// Guards that a Float isn't zero. What is no number is told apart from zero where it is rare to be: the machine
+    /// compares for both at once.
+    fn guard_not_zero(&mut self, value: Value) {
+        let zero = self.b.ins().f64const(0.0);
+        if self.positive.contains(&value) {
+            let is_fine = self
+                .b
+                .ins()
+                .fcmp(FloatCC::UnorderedOrGreaterThan, value, zero);
+            return self.guard(is_fine);
+        }
+        let is_rare = self.b.ins().fcmp(FloatCC::UnorderedOrEqual, value, zero);
+        let (rare, done) = (self.cold_block(), self.b.create_block());
+        self.b.ins().brif(is_rare, rare, &[], done, &[]);
+        self.b.switch_to_block(rare);
+        self.b.seal_block(rare);
+        let is_fine = self.b.ins().fcmp(FloatCC::NotEqual, value, zero);
+        self.guard(is_fine);
+        self.b.ins().jump(done, &[]);
+        self.b.switch_to_block(done);
+        self.b.seal_block(done);
     }
 
     /// A power. That with a constant 0.5 is a root, as [`pow_float`](crate::value::number::pow_float)
