@@ -226,6 +226,101 @@ fn calls_go_a_million_deep() {
     assert_eq!(trap.code(), fusevm::code::Code::TooDeep);
 }
 
+/// A loop over all pairs of some Floats that pushes what `ops` make of slots 2 and 3.
+fn over_floats(ops: &[Op]) -> Chunk {
+    let floats = [0.0, -0.0, 2.5, -3.0, 1e300, f64::NAN, f64::NEG_INFINITY];
+    let mut b = ChunkBuilder::new();
+    let (list, results) = (b.add_name("list"), b.add_name("results"));
+    emit(&mut b, &floats.map(LoadFloat));
+    emit(&mut b, &[MakeArray(floats.len() as u16), SetArray(list)]);
+    emit(&mut b, &[DeclareArray(results), LoadInt(0), SetSlot(0)]);
+    let outer = b.current_pos();
+    emit(&mut b, &[LoadInt(0), SetSlot(1)]);
+    let inner = b.current_pos();
+    emit(&mut b, &[GetSlot(0), ArrayGet(list), SetSlot(2)]);
+    emit(&mut b, &[GetSlot(1), ArrayGet(list), SetSlot(3)]);
+    emit(&mut b, ops);
+    emit(&mut b, &[ArrayPush(results)]);
+    emit(
+        &mut b,
+        &[SlotIncLtIntJumpBack(1, floats.len() as i32, inner)],
+    );
+    emit(
+        &mut b,
+        &[SlotIncLtIntJumpBack(0, floats.len() as i32, outer)],
+    );
+    emit(&mut b, &[GetArray(results)]);
+    b.build()
+}
+
+#[test]
+fn signs_of_squares_and_roots() {
+    let square = [GetSlot(2), GetSlot(2), Mul];
+    let sum = [&square[..], &[GetSlot(3), GetSlot(3), Mul, Add]].concat();
+    let product = [GetSlot(2), GetSlot(3), Mul];
+    let other_sum = [&square[..], &[GetSlot(3), Add]].concat();
+    for number in [&square[..], &sum, &product, &other_sum] {
+        let root = [number, &[LoadFloat(0.5), Pow]].concat();
+        let inverse = [&[LoadFloat(1.0)], number, &[Div]].concat();
+        let of_root = [&[LoadFloat(1.0)], &root[..], &[Div]].concat();
+        let twice = [&root[..], &root, &[Mul, LoadFloat(0.5), Pow]].concat();
+        for ops in [root, inverse, of_root, twice] {
+            agree(&over_floats(&ops), 5000);
+        }
+    }
+}
+
+/// For each `i`, a loop that changes the elements at `i` and at the counter; elements are Floats, but for one.
+fn changes_elements(other: Value, place: usize, stored: &[Op]) -> Chunk {
+    const LEN: usize = 6;
+    let mut b = ChunkBuilder::new();
+    let mut elements = vec![Value::Float(0.5); LEN];
+    elements[place] = other;
+    let elements = b.add_constant(Value::array(elements));
+    emit(
+        &mut b,
+        &[LoadConst(elements), SetSlot(3), LoadInt(0), SetSlot(4)],
+    );
+    let again = b.current_pos();
+    emit(&mut b, &[LoadInt(0), SetSlot(0)]);
+    let outer = b.current_pos();
+    emit(&mut b, &[LoadInt(0), SetSlot(1)]);
+    let inner = b.current_pos();
+    emit(&mut b, &[GetSlot(0), SlotArrayGet(3), LoadFloat(1.5), Mul]);
+    emit(&mut b, &[GetSlot(0), SlotArraySet(3)]);
+    emit(&mut b, &[GetSlot(1), SlotArrayGet(3)]);
+    emit(&mut b, stored);
+    emit(&mut b, &[GetSlot(1), SlotArraySet(3)]);
+    emit(&mut b, &[GetSlot(0), SlotArrayGet(3), LoadFloat(0.25), Sub]);
+    emit(&mut b, &[GetSlot(0), SlotArraySet(3)]);
+    emit(&mut b, &[SlotIncLtIntJumpBack(1, LEN as i32, inner)]);
+    emit(&mut b, &[SlotIncLtIntJumpBack(0, LEN as i32, outer)]);
+    emit(&mut b, &[SlotIncLtIntJumpBack(4, 4, again), GetSlot(3)]);
+    b.build()
+}
+
+#[test]
+fn elements_that_a_loop_stores_over_keep_their_kinds() {
+    let floats = [LoadFloat(0.5), Add];
+    let ints = [Pop, GetSlot(1)];
+    let texts = [Pop, GetSlot(1), LoadInt(3), NumEq];
+    for other in [
+        Value::Float(2.0),
+        Value::Int(3),
+        Value::str("7"),
+        Value::Undef,
+    ] {
+        for place in [0, 3, 5] {
+            for stored in [&floats[..], &ints, &texts] {
+                let chunk = changes_elements(other.clone(), place, stored);
+                for fuel in [20, 100, 5000] {
+                    agree(&chunk, fuel);
+                }
+            }
+        }
+    }
+}
+
 /// A loop that sums what a hash has for a text and the round's number behind it: entries for some of the
 /// numbers, of which some are no scalars; for a while the global is no hash.
 fn looked_up_by_joined_keys(text: &str) -> Chunk {
