@@ -270,50 +270,52 @@ fn signs_of_squares_and_roots() {
     }
 }
 
-/// For each `i`, a loop that changes the elements at `i` and at the counter; elements are Floats, but for one.
+/// A loop, gone through often, that changes the first element of an array and those at its counter. That comes to
+/// the first one only in the last rounds. Elements are Floats, but for one.
 fn changes_elements(other: Value, place: usize, stored: &[Op]) -> Chunk {
     const LEN: usize = 6;
+    const ROUNDS: i32 = 80;
     let mut b = ChunkBuilder::new();
     let mut elements = vec![Value::Float(0.5); LEN];
     elements[place] = other;
     let elements = b.add_constant(Value::array(elements));
-    emit(
-        &mut b,
-        &[LoadConst(elements), SetSlot(3), LoadInt(0), SetSlot(4)],
-    );
-    let again = b.current_pos();
-    emit(&mut b, &[LoadInt(0), SetSlot(0)]);
+    emit(&mut b, &[LoadConst(elements), SetSlot(3)]);
+    emit(&mut b, &[LoadInt(0), SetSlot(0), LoadInt(0), SetSlot(4)]);
     let outer = b.current_pos();
-    emit(&mut b, &[LoadInt(0), SetSlot(1)]);
+    emit(&mut b, &[LoadInt(1), SetSlot(1)]);
+    let late = b.current_pos() + 2;
+    emit(&mut b, &[SlotLtIntJumpIfFalse(4, ROUNDS - 10, late)]);
+    emit(&mut b, &[Jump(late + 2), LoadInt(0), SetSlot(1)]);
     let inner = b.current_pos();
-    emit(&mut b, &[GetSlot(0), SlotArrayGet(3), LoadFloat(1.5), Mul]);
+    emit(&mut b, &[GetSlot(0), SlotArrayGet(3), LoadFloat(0.5), Mul]);
     emit(&mut b, &[GetSlot(0), SlotArraySet(3)]);
-    emit(&mut b, &[GetSlot(1), SlotArrayGet(3)]);
     emit(&mut b, stored);
     emit(&mut b, &[GetSlot(1), SlotArraySet(3)]);
     emit(&mut b, &[GetSlot(0), SlotArrayGet(3), LoadFloat(0.25), Sub]);
     emit(&mut b, &[GetSlot(0), SlotArraySet(3)]);
     emit(&mut b, &[SlotIncLtIntJumpBack(1, LEN as i32, inner)]);
-    emit(&mut b, &[SlotIncLtIntJumpBack(0, LEN as i32, outer)]);
-    emit(&mut b, &[SlotIncLtIntJumpBack(4, 4, again), GetSlot(3)]);
+    emit(
+        &mut b,
+        &[SlotIncLtIntJumpBack(4, ROUNDS, outer), GetSlot(3)],
+    );
     b.build()
 }
 
 #[test]
 fn elements_that_a_loop_stores_over_keep_their_kinds() {
-    let floats = [LoadFloat(0.5), Add];
-    let ints = [Pop, GetSlot(1)];
-    let texts = [Pop, GetSlot(1), LoadInt(3), NumEq];
+    let floats = [LoadFloat(0.5)];
+    let ints = [GetSlot(1)];
+    let truths = [GetSlot(1), LoadInt(3), NumEq];
     for other in [
         Value::Float(2.0),
         Value::Int(3),
         Value::str("7"),
         Value::Undef,
     ] {
-        for place in [0, 3, 5] {
-            for stored in [&floats[..], &ints, &texts] {
+        for place in [0, 1, 5] {
+            for stored in [&floats[..], &ints, &truths] {
                 let chunk = changes_elements(other.clone(), place, stored);
-                for fuel in [20, 100, 5000] {
+                for fuel in [50, 300, 5000] {
                     agree(&chunk, fuel);
                 }
             }
