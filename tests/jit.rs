@@ -508,3 +508,19 @@ fn a_hot_loop_of_a_large_program_is_compiled_without_the_rest() {
     assert!(stats.compiled == 1 && stats.declined == 0, "{stats:?}");
     assert!(stats.instructions < 5000, "{stats:?}");
 }
+
+#[test]
+fn what_is_made_quickly_is_made_well_when_it_has_run_for_a_while() {
+    let compiled_in = |rounds| {
+        let mut vm = VM::new(loops(1, rounds));
+        vm.set_engine(EngineChoice::Register);
+        vm.set_jit(JitOptions {
+            threshold: 1,
+            ..JitOptions::default()
+        });
+        assert_eq!(vm.execute().unwrap(), Some(Value::Int(rounds.into())));
+        vm.jit_stats().compiled
+    };
+    assert_eq!(compiled_in(10_000), 1);
+    assert_eq!(compiled_in(3_000_000), 2);
+}

@@ -19,6 +19,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Module};
 use std::fmt;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// Registers times blocks of a group: what inference remembers.
 const MAX_CELLS: usize = 1 << 21;
@@ -29,6 +30,8 @@ pub(crate) struct Compiler {
     layout: Layout,
     context: cranelift_codegen::Context,
     builder: FunctionBuilderContext,
+    /// Whether code is made quickly rather than well.
+    is_quick: bool,
     /// Whether code tells which instruction it belongs to.
     marks: bool,
     /// Whether code counts the instructions that it does.
@@ -80,6 +83,39 @@ pub(crate) struct Compiled {
     pub(crate) inlined: usize,
     pub(crate) instructions: u64,
     pub(crate) inline: u64,
+    /// Of code that was made quickly, the fuel that it may spend yet.
+    pub(crate) trial: Option<Trial>,
+}
+
+impl Compiled {
+    /// Whether it was made quickly, and has run for so long that making it well is worth it.
+    pub(crate) fn is_tried(&self) -> bool {
+        self.trial.as_ref().is_some_and(Trial::is_over)
+    }
+}
+
+/// How long code that was made quickly is worth keeping: until it has lost about as much time as making better
+/// code takes.
+pub(crate) struct Trial(AtomicI64);
+
+/// Fuel of a trial for each instruction.
+const TRIAL_FUEL: i64 = 1 << 14;
+
+impl Trial {
+    fn new(instructions: u64) -> Trial {
+        Trial(AtomicI64::new(
+            TRIAL_FUEL.saturating_mul(instructions as i64),
+        ))
+    }
+
+    /// The code has spent so much fuel.
+    pub(crate) fn spend(&self, fuel: u64) {
+        self.0.fetch_sub(fuel as i64, Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.load(Ordering::Relaxed) < 0
+    }
 }
 
 /// Code in which the host calls an entry: context, base, fuel, depth and the entry's address. Its
@@ -87,9 +123,16 @@ pub(crate) struct Compiled {
 /// the order of the helpers' numbers.
 pub(crate) struct Trampoline(pub(crate) Compiled);
 
-/// A compiler's flags: those that the spike's measurements chose.
-fn flags(verifies: bool) -> Option<settings::Flags> {
+/// A compiler's flags: those that the spike's measurements chose. Allocating registers in a single pass halves the
+/// time that all takes together, and doubles the code.
+fn flags(verifies: bool, is_quick: bool) -> Option<settings::Flags> {
     let mut flags = settings::builder();
+    let allocator = if is_quick {
+        "single_pass"
+    } else {
+        "backtracking"
+    };
+    flags.set("regalloc_algorithm", allocator).ok()?;
     for (name, value) in [
         ("opt_level", "none"),
         ("enable_pinned_reg", "true"),
@@ -105,21 +148,35 @@ fn flags(verifies: bool) -> Option<settings::Flags> {
 }
 
 /// What this machine can do, as the compiler is told: code on disk is bound to the same list.
-fn this_machine() -> Option<OwnedTargetIsa> {
+fn this_machine(is_quick: bool) -> Option<OwnedTargetIsa> {
     let mut isa = cranelift_native::builder_with_options(false).ok()?;
     for (flag, usable) in features::usable() {
         isa.set(flag, if *usable { "true" } else { "false" }).ok()?;
     }
-    isa.finish(flags(cfg!(test))?).ok()
+    isa.finish(flags(cfg!(test), is_quick)?).ok()
 }
 
 impl Compiler {
     /// A compiler for this machine; `None` where Cranelift has none.
     pub(crate) fn new(layout: Layout) -> Option<Compiler> {
+        Some(Compiler::with_isa(layout, Compiler::isa(false)?))
+    }
+
+    /// This machine, for code that is made quickly or well.
+    fn isa(is_quick: bool) -> Option<OwnedTargetIsa> {
         // Making it takes longer than compiling something small does.
-        static ISA: OnceLock<Option<OwnedTargetIsa>> = OnceLock::new();
-        let isa = ISA.get_or_init(this_machine).clone()?;
-        Some(Compiler::with_isa(layout, isa))
+        static ISAS: [OnceLock<Option<OwnedTargetIsa>>; 2] = [OnceLock::new(), OnceLock::new()];
+        let isa = &ISAS[usize::from(is_quick)];
+        isa.get_or_init(|| this_machine(is_quick)).clone()
+    }
+
+    /// From now on, code is made quickly or well; `None` if it can't be.
+    pub(crate) fn set_quick(&mut self, is_quick: bool) -> Option<()> {
+        if self.is_quick != is_quick {
+            self.isa = Compiler::isa(is_quick)?;
+            self.is_quick = is_quick;
+        }
+        Some(())
     }
 
     fn with_isa(layout: Layout, isa: OwnedTargetIsa) -> Compiler {
@@ -128,6 +185,7 @@ impl Compiler {
             layout,
             context: cranelift_codegen::Context::new(),
             builder: FunctionBuilderContext::new(),
+            is_quick: false,
             marks: false,
             counts: false,
         }
@@ -135,6 +193,7 @@ impl Compiler {
 
     /// The code through which entries are called, and helpers that are rarely called.
     pub(crate) fn trampoline(&mut self) -> Option<Trampoline> {
+        self.set_quick(false)?;
         let mut module = Collector::new(self.isa.clone());
         self.emit_trampoline(&mut module)?;
         for helper in Helper::ALL {
@@ -152,6 +211,7 @@ impl Compiler {
             inlined: 0,
             instructions: 0,
             inline: 0,
+            trial: None,
         }))
     }
 
@@ -248,6 +308,7 @@ impl Compiler {
             inlined,
             instructions: share.instructions,
             inline: share.inline,
+            trial: self.is_quick.then(|| Trial::new(share.instructions)),
             code: Executable::new(&code.bytes)?,
         })
     }

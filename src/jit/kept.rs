@@ -337,6 +337,7 @@ fn restore(found: Found<'_>) -> Option<Restored> {
         inlined: number(tables.inlined),
         instructions: tables.instructions.get().into(),
         inline: tables.inline.get().into(),
+        trial: None,
         code: found.code,
     };
     Some(Restored {

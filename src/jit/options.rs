@@ -20,7 +20,9 @@ pub enum JitMode {
 pub struct JitOptions {
     /// Whether and when.
     pub mode: JitMode,
-    /// Calls and backward jumps after which a sub or loop is hot, roughly.
+    /// Calls and backward jumps after which a sub or loop is hot, roughly. Code that is wanted sooner than by
+    /// default is made quickly, and made well when it has run for a while; with a directory for native code,
+    /// whose next user it is to serve, too, it is made well at once.
     pub threshold: u32,
     /// Words of register code that are compiled together at most. Of what is larger the loops are compiled,
     /// each with what follows it; calls of it, and a loop that alone is larger, begin in the engine.
@@ -28,6 +30,13 @@ pub struct JitOptions {
     /// Whether native code counts the instructions that it does, for [`JitStats::executed`]. It is slower
     /// then, and kept apart from code that doesn't.
     pub counts: bool,
+}
+
+impl JitOptions {
+    /// Whether code is made before it is known to be worth much.
+    pub(crate) fn is_early(&self) -> bool {
+        self.mode == JitMode::Auto && self.threshold < JitOptions::default().threshold
+    }
 }
 
 impl Default for JitOptions {

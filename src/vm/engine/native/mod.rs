@@ -169,7 +169,11 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
         (*act).resume = (begin, base);
         return Called::GoOn;
     };
-    match run(act, code, base) {
+    let ran = run(act, code, base);
+    if (*code.compiled).is_tried() {
+        root.improve(act);
+    }
+    match ran {
         Ran::Returned(base) => {
             if (*root.program).gives_nothing(region) {
                 reg(base, 0).set_word(u32::from(tag::UNDEF));
@@ -335,7 +339,11 @@ unsafe fn go_on_natively(
         let Some(code) = root.code() else {
             return Some((pc, base));
         };
-        match run(act, code, base) {
+        let ran = run(act, code, base);
+        if (*code.compiled).is_tried() {
+            root.improve(act);
+        }
+        match ran {
             Ran::Returned(base) | Ran::Refused(base) => {
                 tell::refused(act, root);
                 root.refuse_frame();
@@ -451,6 +459,9 @@ unsafe fn run(act: *mut Activation, code: Enterable, base: *mut u8) -> Ran {
     }
     if let Some(panic) = (*act).links.panic.take() {
         resume_unwind(panic);
+    }
+    if let Some(trial) = &(*compiled).trial {
+        trial.spend(fuel - (*act).fuel);
     }
     settle_fuel(act, before, fuel);
     match left {

@@ -22,6 +22,8 @@ pub(super) struct Want {
     pub(super) assumes: bool,
     /// Whether it is the first of its unit: what another VM compiled will do.
     pub(super) is_first: bool,
+    /// Whether it is to be made quickly rather than well.
+    pub(super) is_quick: bool,
 }
 
 impl Want {
@@ -29,6 +31,7 @@ impl Want {
     const AHEAD: Want = Want {
         assumes: true,
         is_first: false,
+        is_quick: false,
     };
 }
 
@@ -198,6 +201,7 @@ impl Program {
         else {
             return;
         };
+        debug_assert!(!want.is_quick, "what is kept is made well");
         // SAFETY: programs that code is linked to live as long as it does.
         if let Some(linked) = unsafe { linked.to_be_kept() } {
             kept.add(key, compiled, kinds, want.assumes, &linked);
@@ -259,9 +263,14 @@ impl Program {
         linked: &Linked,
     ) -> Option<Vec<u8>> {
         let JitOptions { budget, counts, .. } = self.native.options();
-        let (globals, assumes) = (self.global_places(), want.assumes);
+        let globals = self.global_places();
+        let Want {
+            assumes, is_quick, ..
+        } = want;
         let parts = linked.identity()?;
-        let key = format!("{region} {entry:?} {assumes} {budget} {counts} {globals:?} {parts:?}");
+        let key = format!(
+            "{region} {entry:?} {assumes} {is_quick} {budget} {counts} {globals:?} {parts:?}"
+        );
         Some(key.into_bytes())
     }
 
@@ -275,6 +284,7 @@ impl Program {
         let mut compiler = self.native.take_compiler().ok_or(Declined::Unfit)?;
         let JitOptions { budget, counts, .. } = *self.native.options();
         compiler.counts = counts;
+        compiler.set_quick(want.is_quick).ok_or(Declined::Unfit)?;
         let view = View {
             program: self,
             linked,

@@ -216,6 +216,12 @@ impl Root {
         }
     }
 
+    /// Drops code that was made quickly and whose trial is over.
+    pub(super) unsafe fn improve(self, act: *mut Activation) {
+        (*self.program).native.prove(self.region, self.position);
+        self.forget(act);
+    }
+
     /// Drops the code, to be compiled anew at the next look.
     pub(super) unsafe fn forget(self, act: *mut Activation) {
         tell::dropped(act, self);

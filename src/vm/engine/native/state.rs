@@ -14,7 +14,7 @@ use crate::jit::kinds::{Kind, Seen};
 use crate::jit::{JitOptions, JitStats};
 use crate::lower::code::{Rop, Word};
 use crate::vm::limits::LOOK_EVERY;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
@@ -90,8 +90,8 @@ impl Unit {
         self.compiled.is_none() && self.tries < MOST_TRIES
     }
 
-    /// What the unit is to be when it is compiled once more.
-    fn want(&mut self) -> Want {
+    /// What the unit is to be when it is compiled once more, and whether quickly.
+    fn want(&mut self, is_quick: bool) -> Want {
         self.tries += 1;
         if self.failures >= MOST_FAILURES {
             self.tries = self.tries.max(SOME_TRIES);
@@ -99,6 +99,7 @@ impl Unit {
         Want {
             assumes: self.tries < SOME_TRIES,
             is_first: self.tries == 1,
+            is_quick,
         }
     }
 
@@ -163,6 +164,8 @@ pub(in super::super) struct Native {
     seen: Vec<Box<[Seen]>>,
     /// How often something was seen that wasn't before.
     learned: u64,
+    /// Regions whose code, made quickly, has run for so long that it is to be made well.
+    proven: FxHashSet<usize>,
     /// For each region the instruction that calls its native code, once there is one.
     stubs: Box<[u64]>,
     regions: usize,
@@ -185,6 +188,7 @@ impl Native {
             frames: FxHashMap::default(),
             seen: Vec::new(),
             learned: 0,
+            proven: FxHashSet::default(),
             stubs: Box::default(),
             regions,
             seams: KnownSeams::default(),
@@ -387,6 +391,13 @@ impl Native {
         join_all(&mut self.unit(region).met, kinds)
     }
 
+    /// Code of a unit, made quickly, has run for long: the region's next is to be made well.
+    pub(super) fn prove(&mut self, region: usize, position: Option<usize>) {
+        self.proven.insert(region);
+        let unit = self.root(region, position);
+        unit.tries = unit.tries.saturating_sub(1);
+    }
+
     /// Drops the code of a unit, wherever it is entered.
     pub(super) fn forget(&mut self, region: usize, position: Option<usize>) {
         let dropped = self.root(region, position).compiled.take();
@@ -470,7 +481,9 @@ impl Native {
 
     /// What a unit is to be when it is compiled once more.
     pub(super) fn want(&mut self, region: usize, position: Option<usize>) -> Want {
-        self.root(region, position).want()
+        let is_quick =
+            self.options.is_early() && self.kept.is_none() && !self.proven.contains(&region);
+        self.root(region, position).want(is_quick)
     }
 
     /// The kinds of arguments that a sub was met with, or of a frame's registers.

@@ -56,11 +56,11 @@ pub(super) unsafe fn gave_up(act: *mut Activation, root: Root, why: &str) {
     }
 }
 
-/// Tells that code is dropped, as it was for values of other kinds.
+/// Tells that code is dropped, as other code is worth more now.
 pub(super) unsafe fn dropped(act: *mut Activation, root: Root) {
     if log::log_enabled!(target: TARGET, log::Level::Debug) {
         let title = title(act, root);
-        log::debug!(target: TARGET, "{title}: dropped, to be compiled for other kinds");
+        log::debug!(target: TARGET, "{title}: dropped, to be compiled anew");
     }
 }
 
