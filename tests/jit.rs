@@ -206,14 +206,10 @@ fn a_sub_is_called_with_one_kind_after_the_other() {
 }
 
 fn eager(chunk: Chunk) -> VM {
-    with_jit(chunk, JitMode::Eager)
-}
-
-fn with_jit(chunk: Chunk, mode: JitMode) -> VM {
     let mut vm = VM::new(chunk);
     vm.set_engine(EngineChoice::Register);
     vm.set_jit(JitOptions {
-        mode,
+        mode: JitMode::Eager,
         ..JitOptions::default()
     });
     vm
@@ -270,55 +266,6 @@ fn signs_of_squares_and_roots() {
         let twice = [&root[..], &root, &[Mul, LoadFloat(0.5), Pow]].concat();
         for ops in [root, inverse, of_root, twice] {
             agree(&over_floats(&ops), 5000);
-        }
-    }
-}
-
-/// A loop, gone through often, that changes the first element of an array and those at its counter. That comes to
-/// the first one only in the last rounds. Elements are Floats, but for one.
-fn changes_elements(other: Value, place: usize, stored: &[Op], rounds: i32) -> Chunk {
-    const LEN: usize = 6;
-    let mut b = ChunkBuilder::new();
-    let mut elements = vec![Value::Float(0.5); LEN];
-    elements[place] = other;
-    let elements = b.add_constant(Value::array(elements));
-    emit(&mut b, &[LoadConst(elements), SetSlot(3)]);
-    emit(&mut b, &[LoadInt(0), SetSlot(0), LoadInt(0), SetSlot(4)]);
-    let outer = b.current_pos();
-    emit(&mut b, &[LoadInt(1), SetSlot(1)]);
-    let late = b.current_pos() + 2;
-    emit(&mut b, &[SlotLtIntJumpIfFalse(4, rounds - 10, late)]);
-    emit(&mut b, &[Jump(late + 2), LoadInt(0), SetSlot(1)]);
-    let inner = b.current_pos();
-    emit(&mut b, &[GetSlot(0), SlotArrayGet(3), LoadFloat(0.5), Mul]);
-    emit(&mut b, &[GetSlot(0), SlotArraySet(3)]);
-    emit(&mut b, stored);
-    emit(&mut b, &[GetSlot(1), SlotArraySet(3)]);
-    emit(&mut b, &[SlotIncLtIntJumpBack(1, LEN as i32, inner)]);
-    emit(
-        &mut b,
-        &[SlotIncLtIntJumpBack(4, rounds, outer), GetSlot(3)],
-    );
-    b.build()
-}
-
-#[test]
-fn elements_that_a_loop_stores_over_keep_their_kinds() {
-    let floats = [LoadFloat(0.5)];
-    let ints = [GetSlot(1)];
-    let truths = [GetSlot(1), LoadInt(3), NumEq];
-    for place in [0, 1, 5] {
-        for stored in [&floats[..], &ints, &truths] {
-            for other in [Value::Float(2.0), Value::Int(3), Value::str("7")] {
-                agree(&changes_elements(other.clone(), place, stored, 60), 5000);
-                // So often that what was seen of elements is part of the code.
-                let chunk = changes_elements(other, place, stored, 20_000);
-                let results = [JitMode::Off, JitMode::Auto].map(|mode| {
-                    let mut vm = with_jit(chunk.clone(), mode);
-                    format!("{:?}", vm.execute().unwrap())
-                });
-                assert_eq!(results[0], results[1], "{stored:?}");
-            }
         }
     }
 }

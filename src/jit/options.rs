@@ -34,6 +34,7 @@ pub struct JitOptions {
 
 impl JitOptions {
     /// Whether code is made before it is known to be worth much.
+    #[cfg(feature = "jit")]
     pub(crate) fn is_early(&self) -> bool {
         self.mode == JitMode::Auto && self.threshold < JitOptions::default().threshold
     }

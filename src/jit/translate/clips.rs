@@ -44,8 +44,6 @@ pub(super) struct Clip {
     limit: Variable,
     /// The accesses that need no look at lengths.
     spans: Rc<[Span]>,
-    /// How far behind the first element the one is at an index that stays the same.
-    distance: Variable,
 }
 
 /// Accesses in a clipped loop to the elements of an array of a view, at the index in a register.
@@ -55,8 +53,6 @@ pub(super) struct Span {
     index: usize,
     /// Whether the elements can be written as well.
     pub(super) level: Level,
-    /// What the element is in every round, if that is known once it is before the first.
-    kind: Option<Kind>,
 }
 
 #[derive(Clone, Copy)]
@@ -67,16 +63,6 @@ enum Bound {
 
 /// Counters further from 0 aren't clipped, so that nothing overflows.
 const FURTHEST: i64 = 1 << 48;
-
-impl Clip {
-    /// The register of the first index that stays the same, of those where it is known what elements are.
-    fn known_index(&self) -> Option<usize> {
-        let mut spans = self.spans.iter();
-        spans
-            .find(|span| span.kind.is_some())
-            .map(|span| span.index)
-    }
-}
 
 /// The loops of a function that can be clipped.
 pub(super) fn find(
@@ -89,9 +75,9 @@ pub(super) fn find(
     let before = function.graph.before();
     // They are the same for all, as no clipped loop is in another one: the builder has a list of all blocks
     // for each variable.
-    let variables = [(); 3].map(|()| b.declare_var(types::I64));
+    let (sum, limit) = (b.declare_var(types::I64), b.declare_var(types::I64));
     let mut clips: Vec<Clip> = loops
-        .filter_map(|around| clip(function, *around, &before, variables))
+        .filter_map(|around| clip(function, *around, &before, (sum, limit)))
         .collect();
     for clip in &mut clips {
         clip.spans = spans(cx, function, views, clip);
@@ -105,7 +91,6 @@ fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> R
     let Loop { head, latch, .. } = clip.around;
     let mut spans: Vec<Span> = Vec::new();
     let mut least = vec![Level::Write; views.count()];
-    let mut stored = vec![Stored::Nothing; views.count()];
     let keep = |least: &mut [Level], levels: &[Level]| {
         for (least, level) in least.iter_mut().zip(levels) {
             *least = (*least).min(*level);
@@ -122,9 +107,6 @@ fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> R
                 least[array] = Level::Nothing;
             }
             let accessed = views.accessed(walked.inst, walked.before);
-            if let Some((view, Level::Write)) = accessed {
-                stored[view] = stored[view].and(stored_by(&walked));
-            }
             let Some(((view, level), index)) = accessed.zip(index_of(&walked)) else {
                 return;
             };
@@ -132,23 +114,12 @@ fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> R
                 && !changed.contains(index)
                 && function.kinds[head][index] == Kind::Int;
             if index == clip.counter || stays {
-                let kind = loaded_by(&walked).filter(|_| stays);
-                let span = Span {
-                    view,
-                    index,
-                    level,
-                    kind,
-                };
-                note(&mut spans, span);
+                note(&mut spans, Span { view, index, level });
             }
         });
     }
     for span in &mut spans {
         span.level = span.level.min(least[span.view]);
-        // What nothing is stored over was loaded before the loop.
-        span.kind = span
-            .kind
-            .filter(|kind| stored[span.view] == Stored::All(*kind));
     }
     spans.retain(|span| span.level > Level::Nothing);
     spans.into()
@@ -158,42 +129,8 @@ fn spans(cx: &Context<'_>, function: &Function, views: &Views, clip: &Clip) -> R
 fn note(spans: &mut Vec<Span>, span: Span) {
     let same = |other: &&mut Span| (other.view, other.index) == (span.view, span.index);
     match spans.iter_mut().find(same) {
-        Some(known) => {
-            known.level = known.level.max(span.level);
-            known.kind = known.kind.or(span.kind);
-        }
+        Some(known) => known.level = known.level.max(span.level),
         None => spans.push(span),
-    }
-}
-
-/// What the elements of an array are that a loop stores.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stored {
-    Nothing,
-    All(Kind),
-    Various,
-}
-
-impl Stored {
-    fn and(self, other: Stored) -> Stored {
-        match (self, other) {
-            (Stored::Nothing, other) => other,
-            (stored, other) if stored == other => stored,
-            _ => Stored::Various,
-        }
-    }
-}
-
-/// What an instruction stores as an element.
-fn stored_by(walked: &Walked<'_>) -> Stored {
-    let kind = match walked.inst.op {
-        Rop::ElementSet | Rop::SlotElementSet => walked.before[walked.inst.c()],
-        Rop::ElementSetI | Rop::SlotElementSetI => Kind::Int,
-        _ => return Stored::Various,
-    };
-    match kind {
-        Kind::Int | Kind::Float => Stored::All(kind),
-        _ => Stored::Various,
     }
 }
 
@@ -209,24 +146,13 @@ fn changed_in(function: &Function, around: Loop) -> RegisterSet {
     changed
 }
 
-/// What an instruction loads an element as, if it does so as a number.
-fn loaded_by(walked: &Walked<'_>) -> Option<Kind> {
-    let (inst, kinds) = (walked.inst, walked.before);
-    let array = match inst.op {
-        Rop::ElementCopy | Rop::ElementBorrow => Kind::Any,
-        Rop::SlotElementCopy | Rop::SlotElementBorrow => kinds[inst.b()],
-        _ => return None,
-    };
-    element_kind(walked.seen, array, kinds[inst.c()])
-}
-
 /// The register of the index with which an instruction accesses an element, if it does so as a number.
 fn index_of(walked: &Walked<'_>) -> Option<usize> {
-    let inst = walked.inst;
+    let (inst, kinds) = (walked.inst, walked.before);
+    let read = |array: Kind| element_kind(walked.seen, array, kinds[inst.c()]).map(|_| inst.c());
     match inst.op {
-        Rop::ElementCopy | Rop::ElementBorrow | Rop::SlotElementCopy | Rop::SlotElementBorrow => {
-            loaded_by(walked).map(|_| inst.c())
-        }
+        Rop::ElementCopy | Rop::ElementBorrow => read(Kind::Any),
+        Rop::SlotElementCopy | Rop::SlotElementBorrow => read(kinds[inst.b()]),
         Rop::ElementSet
         | Rop::ElementSetI
         | Rop::ElementSetW
@@ -240,7 +166,7 @@ fn clip(
     function: &Function,
     around: Loop,
     before: &[Vec<usize>],
-    [sum, limit, distance]: [Variable; 3],
+    (sum, limit): (Variable, Variable),
 ) -> Option<Clip> {
     let graph = &function.graph;
     let latch = &graph.blocks[around.latch];
@@ -292,7 +218,6 @@ fn clip(
         sum,
         limit,
         spans: Rc::default(),
-        distance,
     })
 }
 
@@ -551,44 +476,8 @@ impl Translator<'_, '_> {
                 let is_within = self.b.ins().icmp(IntCC::UnsignedLessThan, index, len);
                 self.need(is_within, out);
             }
-            self.know_elements(&clip, out);
         }
         self.set_clip(&clip, fuel, counter, rounds, shortest);
-    }
-
-    /// Sees that elements at indices that stay the same are what is known of them in every round; else `out` goes
-    /// on.
-    fn know_elements(&mut self, clip: &Clip, out: ir::Block) {
-        for span in clip.spans.iter() {
-            if let Some(kind) = span.kind {
-                let index = self.value_of(span.index, Kind::Int);
-                let fits = self.element_is(span.view, index, kind);
-                self.need(fits, out);
-            }
-        }
-        if let Some(index) = clip.known_index() {
-            let index = self.value_of(index, Kind::Int);
-            let distance = self.distance_to(index);
-            self.b.def_var(clip.distance, distance);
-        }
-    }
-
-    /// Has at hand, where a block begins, what is known of elements in the clipped loop around it.
-    pub(super) fn begin_known_elements(&mut self) {
-        let Some(clip) = self.clip_here() else {
-            return;
-        };
-        for span in clip.spans.iter() {
-            if let Some(kind) = span.kind {
-                let index = self.value_of(span.index, Kind::Int);
-                self.elements.know(span.view, index, kind);
-            }
-        }
-        if let Some(index) = clip.known_index() {
-            let index = self.value_of(index, Kind::Int);
-            let distance = self.b.use_var(clip.distance);
-            self.elements.know_distance(index, distance);
-        }
     }
 
     /// Leaves native code before the loop that `head` is the head of, if the condition holds.

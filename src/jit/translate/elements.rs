@@ -66,17 +66,6 @@ impl Elements {
         self.writable.clear();
     }
 
-    /// Notes that the element of a view at an index is there, and is of this kind.
-    pub(super) fn know(&mut self, array: usize, index: Value, kind: Kind) {
-        let tag = Some(tag_of(kind));
-        self.known.push(Known { array, index, tag });
-    }
-
-    /// Notes how far behind the first element the one at an index is.
-    pub(super) fn know_distance(&mut self, index: Value, distance: Value) {
-        self.distances.push((index, distance));
-    }
-
     /// Applies an instruction that has been written, before which registers were of these kinds.
     pub(super) fn step(&mut self, inst: &Inst, kinds: &[Kind], seen: Seen) {
         let before = self.levels.clone();
@@ -351,20 +340,6 @@ impl Translator<'_, '_> {
         self.b.use_var(len)
     }
 
-    /// Whether the element of a view that is at hand, at an index that is below its length, is of a kind.
-    pub(super) fn element_is(&mut self, view: usize, index: Value, kind: Kind) -> Value {
-        let items = self.elements.variables[view].items;
-        let items = self.b.use_var(items);
-        let distance = self.distance_to(index);
-        let address = self.b.ins().iadd(items, distance);
-        self.has_tag(address, tag_of(kind))
-    }
-
-    /// How far behind the first element the one at an index is.
-    pub(super) fn distance_to(&mut self, index: Value) -> Value {
-        self.b.ins().ishl_imm_u(index, ELEMENT_SHIFT)
-    }
-
     /// The address of an element.
     fn element_at(&mut self, view: Opened, index: Value) -> Value {
         let distances = self.elements.distances.iter();
@@ -372,7 +347,7 @@ impl Translator<'_, '_> {
         let distance = match found.next() {
             Some((_, distance)) => *distance,
             None => {
-                let distance = self.distance_to(index);
+                let distance = self.b.ins().ishl_imm_u(index, ELEMENT_SHIFT);
                 self.elements.distances.push((index, distance));
                 distance
             }

@@ -328,7 +328,6 @@ impl Translator<'_, '_> {
         self.checkpoint = None;
         self.elements.begin(index);
         self.b.switch_to_block(self.blocks[index]);
-        self.begin_known_elements();
         let graph = &self.function.graph;
         let argc = |region| self.cx.program.argc(region);
         let live = graph.live_within(&self.function.body, index, &argc);
