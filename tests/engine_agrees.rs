@@ -5,6 +5,7 @@
 //! `xtask figures --differential COUNT` does the same for as many programs as one likes, in release
 //! builds with every assertion on, and makes what differs small.
 
+use fusevm::asm::assemble;
 use fusevm::vm::{EngineChoice, Limits};
 use fusevm::{Chunk, ChunkBuilder, Op, VM, Value};
 use fusevm_kit::{
@@ -55,6 +56,75 @@ fn generated_programs_in_chunks_that_call_each_other() {
                     panic!("{family:?}, seed {seed}, fuel {fuel}: {difference}");
                 }
             }
+        }
+    }
+}
+
+/// Goes on for a while after the first guard of its main code has failed, which is part of its caller's code then.
+const FAILS_AT_THE_BEGINNING: &str = "
+.name list
+.name nobody
+.name outer
+    get_array list
+    load_int 1
+    num_ne
+    call inner 0
+    pre_inc_slot_void 3
+    call outer 2
+    jump end
+.sub nobody
+    return
+.sub outer
+next:
+    slot_lt_int_jump_if_false 3 6 done
+    push_frame
+    pop_frame
+    load_int 1
+    set_slot 1
+again:
+    get_slot 1
+    load_int 5
+    num_le
+    jump_if_false behind
+    load_int 1
+    pop
+    call inner 0
+    pop
+    pre_inc_slot_void 1
+    jump again
+behind:
+    pre_inc_slot_void 3
+    jump next
+done:
+    return_value
+.sub inner
+more:
+    load_int 1
+    load_int 1
+    pop
+    pop
+    get_slot 2
+    load_int 1
+    add
+    dup
+    set_slot 2
+    load_float 3.0
+    num_ge
+    jump_if_false more
+    load_int 1
+    return_value
+end:
+";
+
+/// A function's slots begin as Undef also where its first guard fails: the engine goes on there as if it had
+/// called it.
+#[test]
+fn slots_of_a_function_begin_anew_when_its_first_guard_fails() {
+    let assembly = assemble(FAILS_AT_THE_BEGINNING.as_bytes(), "a test").expect("a good text");
+    let (_, chunk) = &assembly.chunks[0];
+    for fuel in (200..400).step_by(10) {
+        if let Err(difference) = compare(chunk, &Setup::generated(fuel).linked()) {
+            panic!("fuel {fuel}: {difference}");
         }
     }
 }

@@ -34,6 +34,8 @@ impl Translator<'_, '_> {
             Rop::Exchange => self.exchange(inst),
             Rop::Drop => self.make_way(a),
             Rop::Clear => {
+                // The engine would go on behind it: no guard may lead back before it.
+                self.commit();
                 for register in a..a + usize::from(inst.word.b()) {
                     self.put_undef(register);
                 }
