@@ -38,10 +38,9 @@ fn emit(b: &mut ChunkBuilder, ops: &[Op]) {
     }
 }
 
-/// Ops that put an array of all kinds into the global.
-fn all_kinds(b: &mut ChunkBuilder, global: u16) {
-    let values = kinds();
-    for value in &values {
+/// Ops that put an array of these values into the global.
+fn make_array(b: &mut ChunkBuilder, values: &[Value], global: u16) {
+    for value in values {
         let constant = b.add_constant(value.clone());
         emit(b, &[LoadConst(constant)]);
     }
@@ -50,10 +49,15 @@ fn all_kinds(b: &mut ChunkBuilder, global: u16) {
 
 /// A loop over all pairs of kinds that pushes what `ops` make of slots 2 and 3.
 fn over_pairs(ops: &[Op]) -> Chunk {
-    let count = kinds().len() as i64;
+    over_pairs_of(&kinds(), ops)
+}
+
+/// The same over all pairs of these values.
+fn over_pairs_of(values: &[Value], ops: &[Op]) -> Chunk {
+    let count = values.len() as i64;
     let mut b = ChunkBuilder::new();
     let (list, results) = (b.add_name("list"), b.add_name("results"));
-    all_kinds(&mut b, list);
+    make_array(&mut b, values, list);
     emit(&mut b, &[DeclareArray(results), LoadInt(0), SetSlot(0)]);
     let outer = b.current_pos();
     emit(&mut b, &[LoadInt(0), SetSlot(1)]);
@@ -128,7 +132,7 @@ fn changing_sum() -> Chunk {
     let count = kinds().len() as i64;
     let mut b = ChunkBuilder::new();
     let list = b.add_name("list");
-    all_kinds(&mut b, list);
+    make_array(&mut b, &kinds(), list);
     emit(&mut b, &[LoadInt(0), SetSlot(0), LoadInt(0), SetSlot(1)]);
     let head = b.current_pos();
     emit(&mut b, &[GetSlot(0), GetSlot(1), LoadInt(count), Mod]);
@@ -226,35 +230,10 @@ fn calls_go_a_million_deep() {
     assert_eq!(trap.code(), fusevm::code::Code::TooDeep);
 }
 
-/// A loop over all pairs of some Floats that pushes what `ops` make of slots 2 and 3.
-fn over_floats(ops: &[Op]) -> Chunk {
-    let floats = [0.0, -0.0, 2.5, -3.0, 1e300, f64::NAN, f64::NEG_INFINITY];
-    let mut b = ChunkBuilder::new();
-    let (list, results) = (b.add_name("list"), b.add_name("results"));
-    emit(&mut b, &floats.map(LoadFloat));
-    emit(&mut b, &[MakeArray(floats.len() as u16), SetArray(list)]);
-    emit(&mut b, &[DeclareArray(results), LoadInt(0), SetSlot(0)]);
-    let outer = b.current_pos();
-    emit(&mut b, &[LoadInt(0), SetSlot(1)]);
-    let inner = b.current_pos();
-    emit(&mut b, &[GetSlot(0), ArrayGet(list), SetSlot(2)]);
-    emit(&mut b, &[GetSlot(1), ArrayGet(list), SetSlot(3)]);
-    emit(&mut b, ops);
-    emit(&mut b, &[ArrayPush(results)]);
-    emit(
-        &mut b,
-        &[SlotIncLtIntJumpBack(1, floats.len() as i32, inner)],
-    );
-    emit(
-        &mut b,
-        &[SlotIncLtIntJumpBack(0, floats.len() as i32, outer)],
-    );
-    emit(&mut b, &[GetArray(results)]);
-    b.build()
-}
-
 #[test]
 fn signs_of_squares_and_roots() {
+    let floats = [0.0, -0.0, 2.5, -3.0, 1e300, f64::NAN, f64::NEG_INFINITY];
+    let floats = floats.map(Value::Float);
     let square = [GetSlot(2), GetSlot(2), Mul];
     let sum = [&square[..], &[GetSlot(3), GetSlot(3), Mul, Add]].concat();
     let product = [GetSlot(2), GetSlot(3), Mul];
@@ -265,7 +244,7 @@ fn signs_of_squares_and_roots() {
         let of_root = [&[LoadFloat(1.0)], &root[..], &[Div]].concat();
         let twice = [&root[..], &root, &[Mul, LoadFloat(0.5), Pow]].concat();
         for ops in [root, inverse, of_root, twice] {
-            agree(&over_floats(&ops), 5000);
+            agree(&over_pairs_of(&floats, &ops), 5000);
         }
     }
 }

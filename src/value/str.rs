@@ -30,6 +30,17 @@ const INLINE: usize = 24;
 /// who finds a hint has nothing to pay.
 pub(super) const SHORT_KEY: usize = 64;
 
+/// The bytes of both, one behind the other, and how many there are; `None` if there is no room for them.
+#[inline]
+pub(super) fn both_in<const ROOM: usize>(a: &[u8], b: &[u8]) -> Option<([u8; ROOM], usize)> {
+    let len = a.len() + b.len();
+    let mut bytes = [0; ROOM];
+    let (first, second) = bytes.get_mut(..len)?.split_at_mut(a.len());
+    first.copy_from_slice(a);
+    second.copy_from_slice(b);
+    Some((bytes, len))
+}
+
 /// The hint of a string that no table had.
 const NO_HINT: u32 = u32::MAX;
 
@@ -177,14 +188,10 @@ impl Str {
 
     /// A string of the bytes of both.
     pub(super) fn joined(a: &[u8], b: &[u8]) -> Str {
-        let len = a.len() + b.len();
-        if len <= INLINE {
-            let mut bytes = [0; INLINE];
-            bytes[..a.len()].copy_from_slice(a);
-            bytes[a.len()..len].copy_from_slice(b);
+        if let Some((bytes, len)) = both_in::<INLINE>(a, b) {
             return Str(Arc::new(StrBuf::new(Bytes::from_buf_and_len(bytes, len))));
         }
-        let mut bytes = Bytes::with_capacity(len);
+        let mut bytes = Bytes::with_capacity(a.len() + b.len());
         bytes.extend_from_slice(a);
         bytes.extend_from_slice(b);
         Str(Arc::new(StrBuf::new(bytes)))

@@ -2,7 +2,7 @@
 
 use super::convert::Form;
 #[cfg(feature = "jit")]
-use super::str::SHORT_KEY;
+use super::str::{SHORT_KEY, both_in};
 use super::work::{Excess, Work};
 use super::{Str, Value};
 
@@ -63,7 +63,7 @@ pub fn append(a: &mut Str, b: &Value, work: &mut Work) -> Result<(), Excess> {
 /// short that neither op costs fuel.
 #[cfg(feature = "jit")]
 pub(crate) struct ShortKey {
-    bytes: [u8; SHORT_KEY],
+    bytes: [u8; SHORT_KEY - 1],
     len: usize,
 }
 
@@ -74,14 +74,7 @@ impl ShortKey {
     pub(crate) fn joined(a: &Str, b: i64) -> Option<ShortKey> {
         let b = Value::Int(b);
         let b = Form::of_scalar(&b)?;
-        let (a, b) = (a.as_bytes(), b.as_bytes());
-        let len = a.len() + b.len();
-        if len >= SHORT_KEY {
-            return None;
-        }
-        let mut bytes = [0; SHORT_KEY];
-        bytes[..a.len()].copy_from_slice(a);
-        bytes[a.len()..len].copy_from_slice(b);
+        let (bytes, len) = both_in(a.as_bytes(), b.as_bytes())?;
         Some(ShortKey { bytes, len })
     }
 }

@@ -16,6 +16,13 @@ use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 pub(super) const ELEMENT_SHIFT: i64 = 4;
 
 impl Translator<'_, '_> {
+    /// A buffer with more than one owner, `count` being where it counts them, goes to `slow`.
+    pub(super) fn unshared_or(&mut self, buffer: Value, count: i32, slow: ir::Block) {
+        let owners = self.load(buffer, count);
+        let alone = self.b.ins().icmp_imm_s(IntCC::Equal, owners, 1);
+        self.need(alone, slow);
+    }
+
     /// Writes an instruction on collections or strings.
     pub(super) fn collection(&mut self, inst: &Inst) {
         match inst.op {
@@ -283,9 +290,7 @@ impl Translator<'_, '_> {
         let (slow, done) = (self.cold_block(), self.b.create_block());
         self.need_no_pointer(value, slow);
         let buffer = self.global_buffer(inst.word.a(), tag::ARRAY, slow);
-        let count = self.load(buffer, layout.count);
-        let alone = self.b.ins().icmp_imm_s(IntCC::Equal, count, 1);
-        self.need(alone, slow);
+        self.unshared_or(buffer, layout.count, slow);
         let len = self.load(buffer, layout.len);
         let capacity = self.load(buffer, layout.capacity);
         let has_room = self.b.ins().icmp(IntCC::UnsignedLessThan, len, capacity);

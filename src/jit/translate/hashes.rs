@@ -116,9 +116,7 @@ impl Translator<'_, '_> {
         self.need_no_pointer(value, slow);
         let key_buffer = self.string_or(key, dies, slow);
         let table = self.global_buffer(inst.word.a(), tag::HASH, slow);
-        let owners = self.load(table, self.cx.layout.hash.count);
-        let alone = self.b.ins().icmp_imm_s(IntCC::Equal, owners, 1);
-        self.need(alone, slow);
+        self.unshared_or(table, self.cx.layout.hash.count, slow);
         let entry = self.entry_or(table, key_buffer, slow);
         let place = self
             .b

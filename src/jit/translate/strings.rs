@@ -133,9 +133,7 @@ impl Translator<'_, '_> {
     /// goes to `slow`.
     fn room_or(&mut self, buffer: Value, bytes: i64, slow: ir::Block) -> Value {
         let layout = self.cx.layout.str;
-        let owners = self.load(buffer, layout.count);
-        let alone = self.b.ins().icmp_imm_s(IntCC::Equal, owners, 1);
-        self.need(alone, slow);
+        self.unshared_or(buffer, layout.count, slow);
         let capacity = self.load(buffer, layout.inline_len);
         let most_inline = i64::from(layout.most_inline);
         let is_spilled = self

@@ -169,11 +169,7 @@ pub(super) unsafe fn call(act: *mut Activation, region: usize, base: *mut u8) ->
         (*act).resume = (begin, base);
         return Called::GoOn;
     };
-    let ran = run(act, code, base);
-    if (*code.compiled).is_tried() {
-        root.improve(act);
-    }
-    match ran {
+    match run_root(act, root, code, base) {
         Ran::Returned(base) => {
             if (*root.program).gives_nothing(region) {
                 reg(base, 0).set_word(u32::from(tag::UNDEF));
@@ -339,11 +335,7 @@ unsafe fn go_on_natively(
         let Some(code) = root.code() else {
             return Some((pc, base));
         };
-        let ran = run(act, code, base);
-        if (*code.compiled).is_tried() {
-            root.improve(act);
-        }
-        match ran {
+        match run_root(act, root, code, base) {
             Ran::Returned(base) | Ran::Refused(base) => {
                 tell::refused(act, root);
                 root.refuse_frame();
@@ -424,6 +416,16 @@ pub(super) unsafe fn note_call(act: *mut Activation, region: usize, base: *mut u
         let stub = (*root.program).native.stub(region);
         (*root.program).set_entry(region, stub);
     }
+}
+
+/// Runs what a root was compiled to on the frame at `base`. If that was made quickly, and its trial is over
+/// now, it has run for the last time.
+unsafe fn run_root(act: *mut Activation, root: Root, code: Enterable, base: *mut u8) -> Ran {
+    let ran = run(act, code, base);
+    if (*code.compiled).is_tried() {
+        root.improve(act);
+    }
+    ran
 }
 
 /// Runs compiled code on the frame at `base`.
